@@ -1,0 +1,64 @@
+// Fork keeps the fork: pkg/ and patches/ on top of upstream tags, and what is built from them.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"fork.internal/apiserver/hack/internal/checkout"
+)
+
+// commands are the subcommands, one file each.
+var commands = []func(*checkout.Checkout) *cobra.Command{
+	newTreeCommand,
+	newRefreshCommand,
+	newRebaseCommand,
+	newVerifyCommand,
+	newTouchedCommand,
+	newPinsCommand,
+	newKubeAPIServerCommand,
+	newEtcdCommand,
+	newRunCommand,
+	newDemoCommand,
+	newReproCommand,
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:])
+	switch {
+	case err == nil:
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		fmt.Fprintln(os.Stderr, "fork: interrupted")
+		os.Exit(130)
+	default:
+		fmt.Fprintf(os.Stderr, "fork: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	co, err := checkout.Find(".")
+	if err != nil {
+		return err
+	}
+	root := &cobra.Command{
+		Use:           "fork",
+		Short:         "Keep the fork: pkg/ and patches/ on top of upstream tags",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.CompletionOptions.DisableDefaultCmd = true
+	for _, newCommand := range commands {
+		root.AddCommand(newCommand(co))
+	}
+	root.SetArgs(args)
+	return root.ExecuteContext(ctx)
+}

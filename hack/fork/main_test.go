@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestErrors(t *testing.T) {
+	root := t.TempDir()
+	t.Chdir(root)
+	if err := run(context.Background(), []string{"tree"}); err == nil || !strings.Contains(err.Error(), "not in a checkout of") {
+		t.Errorf("got %v", err)
+	}
+	for name, content := range map[string]string{
+		"go.mod":            "module fork.internal/apiserver\n",
+		"patches/pins.json": `{"module":"toy.test/m","minors":[{"minor":"v0.1","tags":[{"tag":"v0.1.0","sum":"h1:x"}]}]}`,
+	} {
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct{ args, want string }{
+		{"tree --tag v0.9.9", "unknown tag v0.9.9: patches/pins.json knows v0.1.0"},
+		{"refresh --tag v0.1.0", "make tree TAG=v0.1.0"},
+		{"rebase --from v0.1.0", "TO="},
+		{"verify --tag v0.9.9", "unknown tag"},
+		{"kube-apiserver", "names no consumer"},
+		{"etcd", `no "etcd"`},
+		{"tree -o yaml", "text or json"},
+		{"nonsense", "unknown command"},
+	} {
+		if err := run(context.Background(), strings.Fields(test.args)); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want %q", test.args, err, test.want)
+		}
+	}
+	if err := run(context.Background(), []string{"pins", "-o", "json"}); err != nil {
+		t.Error(err)
+	}
+}

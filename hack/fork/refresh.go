@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"fork.internal/apiserver/hack/internal/checkout"
+	"fork.internal/apiserver/hack/internal/queue"
+)
+
+func newRefreshCommand(co *checkout.Checkout) *cobra.Command {
+	var tag string
+	cmd := &cobra.Command{
+		Use:   "refresh",
+		Short: "Write the commits of a tree back to pkg/ and patches/",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			info, err := queue.Refresh(cmd.Context(), co, tag)
+			if err != nil {
+				return err
+			}
+			printRefresh(co.Out, info)
+			return nil
+		},
+	}
+	tagFlag(cmd, &tag, "the newest pinned one")
+	return cmd
+}
+
+func printRefresh(w io.Writer, info *queue.RefreshInfo) {
+	if info.KeptAgainst != "" {
+		fmt.Fprintf(w, "nothing to do: the patches are written against %s, and the tree of %s has nothing of its own\n", info.KeptAgainst, info.Tag)
+		return
+	}
+	for _, change := range info.Changes {
+		fmt.Fprintln(w, change)
+	}
+	if len(info.Changes) == 0 {
+		fmt.Fprintln(w, "nothing changed")
+	}
+	for i, patch := range info.Patches {
+		fmt.Fprintf(w, "%4d  %s\n", i+1, patch)
+	}
+	for _, warning := range info.Warnings {
+		fmt.Fprintln(w, "warning:", warning)
+	}
+	fmt.Fprintf(w, "tree of %s: commit %s\n", info.Tag, info.Head)
+}

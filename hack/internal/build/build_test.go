@@ -1,0 +1,207 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/sumdb/dirhash"
+	"golang.org/x/mod/zip"
+
+	"fork.internal/apiserver/hack/internal/checkout"
+	"fork.internal/apiserver/hack/internal/pins"
+)
+
+// The toy stands for k8s.io/apiserver and k8s.io/kubernetes.
+const (
+	toyModule   = "toy.test/apiserver"
+	toyConsumer = "toy.test/kubernetes"
+)
+
+const toyMain = `package main
+
+import (
+	"fmt"
+
+	"toy.test/apiserver/pkg/a"
+	"toy.test/base/version"
+)
+
+func main() { fmt.Println(a.A, version.V) }
+`
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func write(t *testing.T, name, content string) {
+	t.Helper()
+	check(t, os.MkdirAll(filepath.Dir(name), 0o755))
+	check(t, os.WriteFile(name, []byte(content), 0o644))
+}
+
+// publish makes a release in the proxy and returns its checksum.
+func publish(t *testing.T, proxy, path, version string, files map[string]string) string {
+	t.Helper()
+	src, dir := t.TempDir(), filepath.Join(proxy, path, "@v")
+	for name, content := range files {
+		write(t, filepath.Join(src, name), content)
+	}
+	write(t, filepath.Join(dir, version+".mod"), files["go.mod"])
+	write(t, filepath.Join(dir, version+".info"), fmt.Sprintf(`{"Version":%q,"Time":"2020-01-01T00:00:00Z"}`, version))
+	f, err := os.Create(filepath.Join(dir, version+".zip"))
+	check(t, err)
+	check(t, zip.CreateFromDir(f, module.Version{Path: path, Version: version}, src))
+	check(t, f.Close())
+	sum, err := dirhash.HashZip(f.Name(), dirhash.Hash1)
+	check(t, err)
+	return sum
+}
+
+// newToy makes a checkout with one pin and one patch, which makes a.A "patched".
+func newToy(t *testing.T) *checkout.Checkout {
+	t.Helper()
+	proxy := t.TempDir()
+	co := &checkout.Checkout{Root: t.TempDir(), Out: io.Discard, Err: io.Discard, Env: []string{
+		"GOPROXY=file://" + filepath.ToSlash(proxy), "GOSUMDB=off", "GOMODCACHE=" + t.TempDir(), "GOFLAGS=-modcacherw",
+	}}
+	sum := publish(t, proxy, toyModule, "v0.1.0", map[string]string{
+		"go.mod": "module " + toyModule + "\n\ngo 1.21\n", "pkg/a/a.go": "package a\n\nconst A = \"pristine\"\n"})
+	publish(t, proxy, "toy.test/base", "v0.1.0", map[string]string{
+		"go.mod": "module toy.test/base\n\ngo 1.21\n", "version/v.go": "package version\n\nconst V = \"v0.1.0\"\n"})
+	publish(t, proxy, toyConsumer, "v1.1.0", map[string]string{
+		"go.mod": "module " + toyConsumer + "\n\ngo 1.21\n\nrequire (\n\ttoy.test/apiserver v0.0.0\n\ttoy.test/base v0.0.0\n)\n\n" +
+			"replace (\n\ttoy.test/apiserver => ./staging/src/toy.test/apiserver\n\ttoy.test/base => ./staging/src/toy.test/base\n)\n",
+		"cmd/kube-apiserver/main.go": toyMain})
+	write(t, filepath.Join(co.Root, "go.mod"), "module "+checkout.Module+"\n\ngo 1.21\n")
+	write(t, filepath.Join(co.Root, "patches", "v0.1", "0001-x.patch"), `From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001
+From: apiserver fork <fork@apiserver.invalid>
+Date: Sat, 1 Jan 2000 00:00:00 +0000
+Subject: [PATCH] Say that it is patched
+
+diff --git a/pkg/a/a.go b/pkg/a/a.go
+--- a/pkg/a/a.go
++++ b/pkg/a/a.go
+@@ -2,2 +2,2 @@ package a
+ 
+-const A = "pristine"
++const A = "patched"
+`)
+	p := &pins.Pins{Module: toyModule, Consumer: toyConsumer}
+	p.Add(pins.Tag{Tag: "v0.1.0", Sum: sum, Consumer: "v1.1.0"})
+	check(t, p.Save(co.Pins()))
+	return co
+}
+
+func output(t *testing.T, path string) string {
+	t.Helper()
+	out, err := exec.Command(path).Output()
+	check(t, err)
+	return strings.TrimSpace(string(out))
+}
+
+func TestKubeAPIServer(t *testing.T) {
+	t.Parallel()
+	co := newToy(t)
+	var said strings.Builder
+	co.Err = &said
+	ctx := context.Background()
+	for variant, want := range map[Variant]string{Fork: "patched v0.1.0", Upstream: "pristine v0.1.0"} {
+		path, err := KubeAPIServer(ctx, co, "", variant)
+		check(t, err)
+		if got := output(t, path); got != want || path != filepath.Join(co.Output(), "bin", "v0.1.0", string(variant), "kube-apiserver") {
+			t.Errorf("%s: got %q from %s, want %q", variant, got, path, want)
+		}
+		said.Reset()
+		if _, err := KubeAPIServer(ctx, co, "v0.1.0", variant); err != nil || said.Len() > 0 {
+			t.Errorf("%s, again: %v, %q", variant, err, said.String())
+		}
+	}
+	// A tree that somebody is at work in.
+	write(t, filepath.Join(co.Tree("v0.1.0"), "pkg", "a", "a.go"), "package a\n\nconst A = \"edited\"\n")
+	path, err := KubeAPIServer(ctx, co, "", Fork)
+	check(t, err)
+	if got := output(t, path); got != "edited v0.1.0" || !strings.Contains(said.String(), "building what is there") || !strings.Contains(said.String(), "pkg/a/a.go") {
+		t.Errorf("got %q, said %q", got, said.String())
+	}
+	// What does not compile leaves the binary that was there.
+	write(t, filepath.Join(co.Tree("v0.1.0"), "pkg", "a", "a.go"), "package a\n\nconst A = nothing\n")
+	if _, err := KubeAPIServer(ctx, co, "", Fork); err == nil || !strings.Contains(err.Error(), "undefined: nothing") {
+		t.Errorf("got %v", err)
+	}
+	if got := output(t, path); got != "edited v0.1.0" {
+		t.Errorf("got %q", got)
+	}
+	if left, err := filepath.Glob(path + ".new*"); err != nil || len(left) > 0 {
+		t.Errorf("left over: %v, %v", left, err)
+	}
+}
+
+func TestKubeAPIServerErrors(t *testing.T) {
+	t.Parallel()
+	co := newToy(t)
+	ctx := context.Background()
+	if _, err := KubeAPIServer(ctx, co, "v0.9.9", Upstream); err == nil || !strings.Contains(err.Error(), "unknown tag v0.9.9") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := Etcd(ctx, co); err == nil || !strings.Contains(err.Error(), `no "etcd"`) {
+		t.Errorf("got %v", err)
+	}
+	co.Env = append(co.Env, "GOPROXY=off")
+	if _, err := KubeAPIServer(ctx, co, "", Upstream); err == nil || !strings.Contains(err.Error(), toyConsumer+"@v1.1.0") {
+		t.Errorf("got %v", err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err := KubeAPIServer(ctx, co, "", Upstream); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestVersionFlags(t *testing.T) {
+	got := ldflags("v1.37.2+deadline.3.0123456789ab-dirty")
+	for _, want := range []string{
+		"-X k8s.io/component-base/version.gitVersion=v1.37.2+deadline.3.0123456789ab-dirty",
+		"-X k8s.io/component-base/version.gitMajor=1", "-X k8s.io/component-base/version.gitMinor=37",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q lacks %q", got, want)
+		}
+	}
+}
+
+func TestProgressCountsPackagesAndKeepsTheRest(t *testing.T) {
+	p := &progress{}
+	for _, s := range []string{"go: downloading x.test/y v1.0.0\ninternal/x\nx.te", "st/y/v2\n", "# x.test/y\ny.go:1:2: undefined: z\nend"} {
+		if n, err := p.Write([]byte(s)); n != len(s) || err != nil {
+			t.Errorf("got %d, %v", n, err)
+		}
+	}
+	if got, want := p.String(), "1 modules downloaded, 2 packages compiled"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := p.kept(), "# x.test/y\ny.go:1:2: undefined: z\nend"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestFullDisk(t *testing.T) {
+	free, at, err := freeBytes(filepath.Join(t.TempDir(), "not", "there"))
+	if err != nil || free == 0 || strings.Contains(at, "there") {
+		t.Errorf("got %d at %s, %v", free, at, err)
+	}
+	err = program{title: "it"}.failure(context.Background(), errors.New("exit status 1"), "link: write: no space left on device\n")
+	if !strings.Contains(err.Error(), "the disk is full") || !strings.Contains(err.Error(), "GiB") {
+		t.Errorf("got %v", err)
+	}
+}

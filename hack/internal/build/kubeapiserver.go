@@ -1,0 +1,172 @@
+package build
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/semver"
+
+	"fork.internal/apiserver/hack/internal/checkout"
+	"fork.internal/apiserver/hack/internal/gotool"
+	"fork.internal/apiserver/hack/internal/pins"
+	"fork.internal/apiserver/hack/internal/queue"
+)
+
+// Variant is which k8s.io/apiserver a kube-apiserver is built with.
+type Variant string
+
+const (
+	// Fork is the tree that pkg/ and patches/ make.
+	Fork Variant = "fork"
+	// Upstream is the release as it is.
+	Upstream Variant = "upstream"
+)
+
+// KubeAPIServer builds the real kube-apiserver of the release that goes with tag (empty means the
+// newest pinned one) and returns its path. For Fork, a tree with edits or commits of its own is
+// built as it is, and said to be so on the checkout's Err and in the version. It takes the
+// checkout's lock.
+func KubeAPIServer(ctx context.Context, co *checkout.Checkout, tag string, variant Variant) (path string, err error) {
+	ctx, unlock, err := co.Lock(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	p, err := pins.Load(co.Pins())
+	if err != nil {
+		return "", err
+	}
+	pin, err := p.Lookup(tag)
+	if err != nil {
+		return "", err
+	}
+	if p.Consumer == "" || pin.Consumer == "" {
+		return "", fmt.Errorf("patches/pins.json names no consumer for %s: there is no kube-apiserver to build", pin.Tag)
+	}
+	prog := program{
+		title:    fmt.Sprintf("kube-apiserver %s (%s)", pin.Consumer, variant),
+		pkg:      p.Consumer + "/cmd/kube-apiserver",
+		dir:      filepath.Join(co.Output(), "build", pin.Tag, string(variant)),
+		bin:      filepath.Join(co.Output(), "bin", pin.Tag, string(variant), "kube-apiserver"),
+		identity: "release",
+	}
+	version, tree := pin.Consumer, ""
+	if variant == Fork {
+		info, err := forkTree(ctx, co, pin.Tag)
+		if err != nil {
+			return "", err
+		}
+		version = fmt.Sprintf("%s+deadline.%d.%.12s", pin.Consumer, info.Patches, info.Head)
+		prog.identity = info.Head
+		if info.Dirty {
+			version += "-dirty"
+			prog.identity = ""
+		}
+		if tree, err = filepath.Rel(prog.dir, info.Path); err != nil {
+			return "", err
+		}
+	}
+	if prog.gomod, err = gomod(ctx, co, p, pin, tree); err != nil {
+		return "", err
+	}
+	prog.ldflags = ldflags(version)
+	return prog.make(ctx, co)
+}
+
+// forkTree is the tree to build from: the one that pkg/ and patches/ make or, when somebody is at
+// work in it, what is there.
+func forkTree(ctx context.Context, co *checkout.Checkout, tag string) (*queue.TreeInfo, error) {
+	info, err := queue.Tree(ctx, co, tag)
+	var busy *queue.InTheWayError
+	if !errors.As(err, &busy) || busy.Operation != "" {
+		return info, err
+	}
+	work, describeErr := queue.Describe(ctx, co, tag)
+	if describeErr != nil {
+		return nil, err
+	}
+	fmt.Fprintf(co.Err, "building what is there: %s\n", busy.What)
+	return work, nil
+}
+
+// gomod is a go.mod that gets the consumer's dependencies as its release has them, with the staging
+// modules at tag and, when tree is not empty, the pinned module from there.
+func gomod(ctx context.Context, co *checkout.Checkout, p *pins.Pins, pin pins.Tag, tree string) ([]byte, error) {
+	theirs, err := consumerMod(ctx, co, p.Consumer, pin.Consumer)
+	if err != nil {
+		return nil, err
+	}
+	ours := &modfile.File{}
+	if err := ours.AddModuleStmt("fork.internal/build"); err != nil {
+		return nil, err
+	}
+	// What the release was built with: the language version and the GODEBUG settings of a program
+	// are those of the main module.
+	if theirs.Go != nil {
+		if err := ours.AddGoStmt(theirs.Go.Version); err != nil {
+			return nil, err
+		}
+	}
+	for _, g := range theirs.Godebug {
+		if err := ours.AddGodebug(g.Key, g.Value); err != nil {
+			return nil, err
+		}
+	}
+	if err := ours.AddRequire(p.Consumer, pin.Consumer); err != nil {
+		return nil, err
+	}
+	for _, r := range theirs.Replace {
+		path, version := r.New.Path, r.New.Version
+		switch {
+		case r.Old.Path == p.Module && tree != "":
+			path, version = filepath.ToSlash(tree), ""
+		case strings.HasPrefix(r.New.Path, "./staging/"):
+			path, version = r.Old.Path, pin.Tag
+		}
+		if err := ours.AddReplace(r.Old.Path, r.Old.Version, path, version); err != nil {
+			return nil, err
+		}
+	}
+	ours.Cleanup()
+	return ours.Format()
+}
+
+// consumerMod is the go.mod of a module's release.
+func consumerMod(ctx context.Context, co *checkout.Checkout, module, version string) (*modfile.File, error) {
+	empty, err := os.MkdirTemp("", "fork-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(empty)
+	out, err := gotool.RunMod(ctx, co, empty, nil, "list", "-m", "-json", module+"@"+version)
+	if err != nil {
+		return nil, fmt.Errorf("cannot get %s@%s; the network and `go env GOPROXY` are the first things to look at: %w", module, version, err)
+	}
+	var answer struct{ GoMod string }
+	if err := json.Unmarshal([]byte(out), &answer); err != nil {
+		return nil, err
+	}
+	data, err := os.ReadFile(answer.GoMod)
+	if err != nil {
+		return nil, err
+	}
+	return modfile.Parse(module+"/go.mod", data, nil)
+}
+
+// ldflags makes `kube-apiserver --version`, /version and the startup log say version.
+func ldflags(version string) string {
+	var flags []string
+	major, minor, _ := strings.Cut(strings.TrimPrefix(semver.MajorMinor(version), "v"), ".")
+	for _, pkg := range []string{"k8s.io/component-base/version", "k8s.io/client-go/pkg/version"} {
+		for _, kv := range [][2]string{{"gitVersion", version}, {"gitMajor", major}, {"gitMinor", minor}} {
+			flags = append(flags, fmt.Sprintf("-X %s.%s=%s", pkg, kv[0], kv[1]))
+		}
+	}
+	return strings.Join(flags, " ")
+}

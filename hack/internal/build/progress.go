@@ -1,0 +1,87 @@
+package build
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+)
+
+// every is how often a build says that it is alive.
+const every = 15 * time.Second
+
+// progress takes `go build -v`'s standard error: it counts the packages and keeps the rest. It may
+// be used by any goroutine.
+type progress struct {
+	mu       sync.Mutex
+	partial  []byte // guarded by mu; a line that has not ended
+	rest     []string
+	packages int
+	modules  int
+}
+
+// keepLines is how many lines of errors are kept.
+const keepLines = 60
+
+// Write takes some of the output. It never fails.
+func (p *progress) Write(data []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.partial = append(p.partial, data...)
+	for {
+		line, after, ok := bytes.Cut(p.partial, []byte("\n"))
+		if !ok {
+			return len(data), nil
+		}
+		p.line(string(line))
+		p.partial = after
+	}
+}
+
+// line needs mu.
+func (p *progress) line(s string) {
+	switch {
+	case strings.HasPrefix(s, "go: downloading "):
+		p.modules++
+	case strings.HasPrefix(s, "go: finding ") || strings.HasPrefix(s, "go: found ") || strings.HasPrefix(s, "go: added "):
+	case s != "" && !strings.ContainsAny(s, " :\t"): // an import path
+		p.packages++
+	case len(p.rest) < keepLines:
+		p.rest = append(p.rest, s)
+	}
+}
+
+// kept is what was neither a package nor a download.
+func (p *progress) kept() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strings.Join(append(p.rest, string(p.partial)), "\n")
+}
+
+func (p *progress) String() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return fmt.Sprintf("%d modules downloaded, %d packages compiled", p.modules, p.packages)
+}
+
+// watch returns a progress that is reported to w until stop is called.
+func watch(w io.Writer, title string) (p *progress, stop func()) {
+	p = &progress{}
+	done, gone := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(gone)
+		start, tick := time.Now(), time.NewTicker(every)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+				fmt.Fprintf(w, "  %s: %s, %s\n", title, time.Since(start).Round(time.Second), p)
+			}
+		}
+	}()
+	return p, func() { close(done); <-gone }
+}

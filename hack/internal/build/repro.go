@@ -1,0 +1,107 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+
+	"fork.internal/apiserver/hack/internal/checkout"
+	"fork.internal/apiserver/hack/internal/gotool"
+	"fork.internal/apiserver/hack/internal/pins"
+)
+
+// Repro builds test/repro, with or without the race detector, against tag's unmodified module or
+// against the tree that the fork makes of it, and returns the program's path. It takes the
+// checkout's lock.
+func Repro(ctx context.Context, co *checkout.Checkout, tag string, variant Variant, race bool) (path string, err error) {
+	ctx, unlock, err := co.Lock(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	mod, pin, err := modFile(ctx, co, tag, variant)
+	if err != nil {
+		return "", err
+	}
+	path = filepath.Join(co.Output(), "bin", pin.Tag, string(variant), "repro")
+	title := fmt.Sprintf("the reproductions for %s (%s)", pin.Tag, variant)
+	if race {
+		path, title = path+"-race", title+", with the race detector"
+	}
+	tmp := path + ".new"
+	defer os.Remove(tmp)
+	log, stop := watch(co.Err, title)
+	_, err = gotool.RunMod(ctx, co, co.Root, log, "build", "-v", fmt.Sprintf("-race=%t", race), "-modfile", mod, "-o", tmp, "./test/repro")
+	stop()
+	if err != nil {
+		return "", program{title: title}.failure(ctx, err, log.kept())
+	}
+	return path, os.Rename(tmp, path)
+}
+
+// modFile writes a go.mod for the checkout's own packages, for go's -modfile, in which apiserver and
+// the modules that are released with it are tag's or, for Fork, apiserver is tag's tree.
+func modFile(ctx context.Context, co *checkout.Checkout, tag string, variant Variant) (path string, pin pins.Tag, err error) {
+	p, err := pins.Load(co.Pins())
+	if err != nil {
+		return "", pin, err
+	}
+	if pin, err = p.Lookup(tag); err != nil {
+		return "", pin, err
+	}
+	data, err := os.ReadFile(filepath.Join(co.Root, "go.mod"))
+	if err != nil {
+		return "", pin, err
+	}
+	mod, err := modfile.Parse("go.mod", data, nil)
+	if err != nil {
+		return "", pin, err
+	}
+	released := ""
+	for _, r := range mod.Require {
+		if r.Mod.Path == p.Module {
+			released = r.Mod.Version
+		}
+	}
+	if released == "" {
+		return "", pin, fmt.Errorf("go.mod does not require %s: `go get %s@%s` puts that right", p.Module, p.Module, pin.Tag)
+	}
+	for _, r := range mod.Require {
+		if strings.HasPrefix(r.Mod.Path, "k8s.io/") && r.Mod.Version == released {
+			if err := mod.AddRequire(r.Mod.Path, pin.Tag); err != nil {
+				return "", pin, err
+			}
+		}
+	}
+	if variant == Fork {
+		info, err := forkTree(ctx, co, pin.Tag)
+		if err != nil {
+			return "", pin, err
+		}
+		if err := mod.AddReplace(p.Module, "", "./"+filepath.ToSlash(co.Rel(info.Path)), ""); err != nil {
+			return "", pin, err
+		}
+	}
+	mod.Cleanup()
+	out, err := mod.Format()
+	if err != nil {
+		return "", pin, err
+	}
+	path = filepath.Join(co.Output(), "build", pin.Tag, string(variant), "test.mod")
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return "", pin, err
+	}
+	sums, err := os.ReadFile(filepath.Join(co.Root, "go.sum"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", pin, err
+	}
+	if err := os.WriteFile(strings.TrimSuffix(path, ".mod")+".sum", sums, 0o644); err != nil {
+		return "", pin, err
+	}
+	return path, pin, os.WriteFile(path, out, 0o644)
+}

@@ -1,0 +1,42 @@
+// Package gotool runs the go command.
+package gotool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+
+	"fork.internal/apiserver/hack/internal/checkout"
+	"fork.internal/apiserver/hack/internal/proc"
+)
+
+// Run runs `go args...` in dir and returns its standard output. No go.work and no version control
+// stamp has a say. When stderr is not nil it gets standard error while the command runs.
+func Run(ctx context.Context, co *checkout.Checkout, dir string, stderr io.Writer, args ...string) (string, error) {
+	return run(ctx, co, dir, "-mod=readonly", stderr, args)
+}
+
+// RunMod is Run with leave to write dir's go.mod and go.sum, or to do without them.
+func RunMod(ctx context.Context, co *checkout.Checkout, dir string, stderr io.Writer, args ...string) (string, error) {
+	return run(ctx, co, dir, "-mod=mod", stderr, args)
+}
+
+func run(ctx context.Context, co *checkout.Checkout, dir, mod string, stderr io.Writer, args []string) (string, error) {
+	env := co.Environ()
+	flags := ""
+	for _, kv := range env {
+		if v, ok := strings.CutPrefix(kv, "GOFLAGS="); ok {
+			flags = v
+		}
+	}
+	// The last of two contradicting flags wins.
+	env = append(env, "GOWORK=off", strings.TrimSpace("GOFLAGS="+flags+" "+mod+" -buildvcs=false"))
+	out, err := proc.Cmd{Args: append([]string{"go"}, args...), Dir: dir, Env: env, Stderr: stderr}.Output(ctx)
+	if errors.Is(err, exec.ErrNotFound) {
+		return "", fmt.Errorf("the go command is not in PATH: install Go (go.mod says which version): %w", err)
+	}
+	return out, err
+}

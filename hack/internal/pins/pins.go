@@ -1,0 +1,185 @@
+// Package pins is the list of the upstream tags that the fork supports, with their checksums.
+package pins
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/semver"
+)
+
+// Pins is patches/pins.json. Minors are in ascending order and so are the tags of each; every tag
+// is in its own minor, once.
+type Pins struct {
+	// Module is the module that the patches are for.
+	Module string `json:"module"`
+	// Consumer is the module that is built with it; empty means none.
+	Consumer string `json:"consumer,omitempty"`
+	// Etcd is the version of go.etcd.io/etcd/server/v3 to run with; empty means none.
+	Etcd string `json:"etcd,omitempty"`
+	// Minors are the patch queues, one for each minor.
+	Minors []Minor `json:"minors"`
+}
+
+// Minor is one patch queue and the tags that it applies to. The patches are written against the
+// last of them.
+type Minor struct {
+	Minor string `json:"minor"`
+	Tags  []Tag  `json:"tags"`
+}
+
+// Tag is one release of the module.
+type Tag struct {
+	Tag string `json:"tag"`
+	// Sum is the h1: checksum of the module's zip, as in go.sum.
+	Sum string `json:"sum"`
+	// Consumer is the version of Pins.Consumer that was released with it; empty means none.
+	Consumer string `json:"consumer,omitempty"`
+}
+
+// MinorOf is the minor that tag belongs to: v0.37 for v0.37.2.
+func MinorOf(tag string) string { return semver.MajorMinor(tag) }
+
+// CheckTag says what is wrong with the form of tag.
+func CheckTag(tag string) error {
+	// The tag becomes the name of a directory: Canonical has digits, letters, dots and hyphens only.
+	if !semver.IsValid(tag) || semver.Canonical(tag) != tag {
+		return fmt.Errorf("%q is not a version tag like v0.37.2", tag)
+	}
+	return nil
+}
+
+// Load reads the pins and checks that they are well formed.
+func Load(path string) (*Pins, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s is missing: it lists the upstream tags and their checksums; get it back from git", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p := &Pins{}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(p); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if err := p.check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	p.sort()
+	return p, nil
+}
+
+func (p *Pins) check() error {
+	if p.Module == "" {
+		return errors.New(`"module" is missing`)
+	}
+	seen := map[string]bool{}
+	for _, m := range p.Minors {
+		for _, t := range m.Tags {
+			if err := CheckTag(t.Tag); err != nil {
+				return err
+			}
+			switch {
+			case MinorOf(t.Tag) != m.Minor:
+				return fmt.Errorf("%s is listed below minor %s", t.Tag, m.Minor)
+			case seen[t.Tag]:
+				return fmt.Errorf("%s is listed twice", t.Tag)
+			case !strings.HasPrefix(t.Sum, "h1:"):
+				return fmt.Errorf("%s: sum %q is not an h1: checksum", t.Tag, t.Sum)
+			}
+			seen[t.Tag] = true
+		}
+	}
+	return nil
+}
+
+func (p *Pins) sort() {
+	slices.SortFunc(p.Minors, func(a, b Minor) int { return semver.Compare(a.Minor, b.Minor) })
+	for _, m := range p.Minors {
+		slices.SortFunc(m.Tags, func(a, b Tag) int { return semver.Compare(a.Tag, b.Tag) })
+	}
+}
+
+// Save writes the pins, in one step and always in the same form.
+func (p *Pins) Save(path string) error {
+	p.sort()
+	data, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return err
+	}
+	data = append(data, '\n')
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, data) {
+		return nil
+	}
+	tmp := filepath.Join(filepath.Dir(path), ".fork-pins.json")
+	if err := os.WriteFile(tmp, data, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(tmp, path)
+}
+
+// All lists every tag in ascending order.
+func (p *Pins) All() []Tag {
+	var all []Tag
+	for _, m := range p.Minors {
+		all = append(all, m.Tags...)
+	}
+	return all
+}
+
+// Lookup finds tag; an empty tag means the newest. The error for an unknown one lists what is known.
+func (p *Pins) Lookup(tag string) (Tag, error) {
+	all := p.All()
+	if len(all) == 0 {
+		return Tag{}, errors.New("patches/pins.json lists no tag")
+	}
+	newest := all[len(all)-1]
+	if tag == "" {
+		return newest, nil
+	}
+	names := make([]string, len(all))
+	for i, t := range all {
+		if t.Tag == tag {
+			return t, nil
+		}
+		names[i] = t.Tag
+	}
+	next := "known tags look like v0.37.2"
+	if CheckTag(tag) == nil {
+		next = fmt.Sprintf("to carry the queue to it: make rebase FROM=%s TO=%s", newest.Tag, tag)
+	}
+	return Tag{}, fmt.Errorf("unknown tag %s: patches/pins.json knows %s; %s", tag, strings.Join(names, ", "), next)
+}
+
+// NewestOf is the tag that minor's patches are written against, or "".
+func (p *Pins) NewestOf(minor string) string {
+	for _, m := range p.Minors {
+		if m.Minor == minor && len(m.Tags) > 0 {
+			return m.Tags[len(m.Tags)-1].Tag
+		}
+	}
+	return ""
+}
+
+// Add adds t, or replaces the entry of the same tag.
+func (p *Pins) Add(t Tag) {
+	minor := MinorOf(t.Tag)
+	i := slices.IndexFunc(p.Minors, func(m Minor) bool { return m.Minor == minor })
+	if i < 0 {
+		p.Minors = append(p.Minors, Minor{Minor: minor})
+		i = len(p.Minors) - 1
+	}
+	m := &p.Minors[i]
+	m.Tags = slices.DeleteFunc(m.Tags, func(old Tag) bool { return old.Tag == t.Tag })
+	m.Tags = append(m.Tags, t)
+	p.sort()
+}

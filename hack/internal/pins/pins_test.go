@@ -1,0 +1,111 @@
+package pins
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func load(t *testing.T, content string) (*Pins, error) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "pins.json")
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return Load(path)
+}
+
+func TestSaveSortsAndIsStable(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pins.json")
+	p := &Pins{Module: "toy.test/m"}
+	for _, tag := range []string{"v0.10.0", "v0.9.10", "v0.9.9", "v0.9.10-rc.1", "v0.9.9"} {
+		p.Add(Tag{Tag: tag, Sum: "h1:x"})
+	}
+	if err := p.Save(path); err != nil {
+		t.Fatal(err)
+	}
+	first, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err = Load(path); err != nil {
+		t.Fatal(err)
+	}
+	var tags []string
+	for _, tag := range p.All() {
+		tags = append(tags, tag.Tag)
+	}
+	if got, want := strings.Join(tags, " "), "v0.9.9 v0.9.10-rc.1 v0.9.10 v0.10.0"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if err := p.Save(path); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := os.ReadFile(path); err != nil || string(again) != string(first) {
+		t.Errorf("got %s (%v), want %s", again, err, first)
+	}
+	if entries, err := os.ReadDir(filepath.Dir(path)); err != nil || len(entries) != 1 {
+		t.Errorf("left over: %v, %v", entries, err)
+	}
+}
+
+func TestManyMinors(t *testing.T) {
+	p := &Pins{Module: "toy.test/m"}
+	for minor := range 12 {
+		for patch := range 4 {
+			p.Add(Tag{Tag: fmt.Sprintf("v0.%d.%d", 26+minor, patch), Sum: "h1:x"})
+		}
+	}
+	newest, err := p.Lookup("")
+	if err != nil || newest.Tag != "v0.37.3" || p.NewestOf("v0.30") != "v0.30.3" || p.NewestOf("v0.99") != "" {
+		t.Errorf("got %v, %v", newest, err)
+	}
+}
+
+func TestLookup(t *testing.T) {
+	p := &Pins{Module: "toy.test/m"}
+	if _, err := p.Lookup(""); err == nil || !strings.Contains(err.Error(), "no tag") {
+		t.Errorf("got %v", err)
+	}
+	p.Add(Tag{Tag: "v0.1.0", Sum: "h1:x"})
+	p.Add(Tag{Tag: "v0.2.0", Sum: "h1:y"})
+	for tag, want := range map[string]string{
+		"v0.3.0": "unknown tag v0.3.0: patches/pins.json knows v0.1.0, v0.2.0; to carry the queue to it: make rebase FROM=v0.2.0 TO=v0.3.0",
+		"0.2.0":  "known tags look like",
+	} {
+		if _, err := p.Lookup(tag); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", tag, err, want)
+		}
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	minor := func(name, tags string) string {
+		return fmt.Sprintf(`{"module":"toy.test/m","minors":[{"minor":%q,"tags":[%s]}]}`, name, tags)
+	}
+	for _, test := range []struct{ content, want string }{
+		{``, "EOF"},
+		{`{}`, `"module" is missing`},
+		{`{"module":"m","minor":[]}`, "unknown field"},
+		{minor("v0.1", `{"tag":"v0.2.0","sum":"h1:x"}`), "v0.2.0 is listed below minor v0.1"},
+		{minor("v0.1", `{"tag":"v0.1.0","sum":"h1:x"},{"tag":"v0.1.0","sum":"h1:y"}`), "v0.1.0 is listed twice"},
+		{minor("v0.1", `{"tag":"v0.1.0","sum":""}`), "not an h1: checksum"},
+		{minor("v0.1", `{"tag":"v0.1","sum":"h1:x"}`), `"v0.1" is not a version tag`},
+		{minor("v0.1", `{"tag":"../x","sum":"h1:x"}`), `"../x" is not a version tag`},
+	} {
+		if _, err := load(t, test.content); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want %q", test.content, err, test.want)
+		}
+	}
+	if _, err := Load(filepath.Join(t.TempDir(), "pins.json")); err == nil || !strings.Contains(err.Error(), "get it back from git") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestThisCheckoutsPins(t *testing.T) {
+	if _, err := Load("../../../patches/pins.json"); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,243 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/semver"
+
+	"fork.internal/apiserver/hack/internal/checkout"
+	"fork.internal/apiserver/hack/internal/git"
+	"fork.internal/apiserver/hack/internal/gotool"
+	"fork.internal/apiserver/hack/internal/pins"
+	"fork.internal/apiserver/hack/internal/upstream"
+)
+
+// RebaseConflictError is a rebase that stopped. The tree of To is in place in git's rebase state.
+type RebaseConflictError struct {
+	From, To string
+	// Subject is that of the commit that stopped it.
+	Subject string
+	// Files are the files in conflict.
+	Files []string
+	// Tree is the tree of To, below the checkout.
+	Tree string
+}
+
+// Error names the commit, the files and the next commands.
+func (e *RebaseConflictError) Error() string {
+	return fmt.Sprintf("%q does not go from %s to %s by itself; in conflict:%s\n%[5]s is in git's rebase state. To go on:\n"+
+		"  edit the files\n  git -C %[5]s add %[6]s\n  git -C %[5]s rebase --continue    (or --skip, to drop the patch)\n  make refresh TAG=%[3]s\n"+
+		"To give up: rm -rf %[5]s", e.Subject, e.From, e.To, few(e.Files), e.Tree, words(e.Files))
+}
+
+// RebaseInfo is what a rebase has done.
+type RebaseInfo struct {
+	From string `json:"from"`
+	// Dropped are the subjects of the patches whose change To has already.
+	Dropped []string `json:"dropped,omitempty"`
+	// Pinned is whether the pin of To is new.
+	Pinned bool `json:"pinned"`
+	// Refresh is what was written.
+	Refresh *RefreshInfo `json:"refresh"`
+}
+
+// Rebase carries the patches of from to another tag, with git rebase, and refreshes them into to's
+// minor. A tag that has no pin is downloaded, with the Go checksum database to vouch for it, and
+// pinned. After a conflict (*RebaseConflictError) a Refresh of to does the rest.
+func Rebase(ctx context.Context, co *checkout.Checkout, from, to string) (*RebaseInfo, error) {
+	ctx, unlock, p, err := open(ctx, co)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if err := rebasable(ctx, co, p, from, to); err != nil {
+		return nil, err
+	}
+	source, err := Tree(ctx, co, from)
+	if err != nil {
+		return nil, err
+	}
+	rel, pin, err := release(ctx, co, p, to)
+	if err != nil {
+		return nil, err
+	}
+	in, err := readInputs(co.Root, pins.MinorOf(to))
+	if err != nil {
+		return nil, err
+	}
+	dir, remove, err := aside(co)
+	if err != nil {
+		return nil, err
+	}
+	defer remove()
+	repo, err := layBase(ctx, co, rel, dir)
+	if err != nil {
+		return nil, err
+	}
+	dropped, stopped := onto(ctx, repo, source.Path)
+	if stopped != nil && operation(dir) != "rebase" {
+		return nil, stopped
+	}
+	s := state{Format: format, Tag: to, Inputs: "", Files: in.sums}
+	info := &RebaseInfo{From: from, Dropped: dropped}
+	if known, err := p.Lookup(to); err != nil || known != pin {
+		s.Pending, info.Pinned = &pin, true
+	}
+	if err := s.save(dir); err != nil {
+		return nil, err
+	}
+	if stopped != nil {
+		stopped = describeStop(ctx, co, repo, from, to)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, context.Cause(ctx)
+	}
+	if err := place(co, dir, to); err != nil {
+		return nil, err
+	}
+	if stopped != nil {
+		return nil, stopped
+	}
+	info.Refresh, err = refresh(ctx, co, p, to)
+	return info, err
+}
+
+// rebasable refuses what would lose something, or make a queue that is written against an older tag
+// than it applies to.
+func rebasable(ctx context.Context, co *checkout.Checkout, p *pins.Pins, from, to string) error {
+	if from == "" || to == "" {
+		return errors.New("a rebase needs two tags: make rebase FROM=v0.37.2 TO=v0.37.3")
+	}
+	if _, err := p.Lookup(from); err != nil {
+		return err
+	}
+	if err := pins.CheckTag(to); err != nil {
+		return err
+	}
+	if from == to {
+		return fmt.Errorf("the patches are on %s already", to)
+	}
+	minor := pins.MinorOf(to)
+	if newest := p.NewestOf(minor); newest != "" && semver.Compare(to, newest) < 0 {
+		return fmt.Errorf("patches/%s is written against %s, its newest tag, and serves older ones as it is: rebase to %s or later, or add the older tag's pin with\n  go run ./hack/fork pins add %s", minor, newest, newest, to)
+	}
+	c, err := inspect(ctx, co, to)
+	if err != nil {
+		return err
+	}
+	if err := c.expressed(co, to); err != nil {
+		return err
+	}
+	changed, err := uncommitted(ctx, co, path.Join("patches", minor))
+	if err != nil || len(changed) == 0 {
+		return err
+	}
+	return fmt.Errorf("these have changes that are not committed, and a rebase to %s would write over them:%s\nnext: commit them (git add patches && git commit)", to, few(changed))
+}
+
+// uncommitted lists what the checkout's own git says has changed below dir; nothing when the
+// checkout is no git repository.
+func uncommitted(ctx context.Context, co *checkout.Checkout, dir string) ([]string, error) {
+	repo := git.At(co, co.Root)
+	trust := "safe.directory=" + co.Root // the checkout may belong to another user, as in a container
+	if _, err := repo.Run(ctx, "-c", trust, "rev-parse", "--is-inside-work-tree"); err != nil {
+		return nil, ctx.Err()
+	}
+	list, err := repo.Lines(ctx, "\x00", "-c", trust, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--", dir)
+	for i, line := range list {
+		if len(line) > 3 {
+			list[i] = line[3:]
+		}
+	}
+	return list, err
+}
+
+// release fetches a tag and returns its pin: the one there is, which it matches, or a new one.
+func release(ctx context.Context, co *checkout.Checkout, p *pins.Pins, tag string) (*upstream.Release, pins.Tag, error) {
+	rel, err := upstream.Fetch(ctx, co, p.Module, tag)
+	if err != nil {
+		return nil, pins.Tag{}, err
+	}
+	if pin, err := p.Lookup(tag); err == nil {
+		return rel, pin, rel.Check(pin.Sum)
+	}
+	pin := pins.Tag{Tag: tag, Sum: rel.Sum}
+	if p.Consumer == "" {
+		return rel, pin, nil
+	}
+	// Kubernetes releases v1.X.Y together with v0.X.Y of its staging modules.
+	rest, ok := strings.CutPrefix(tag, "v0.")
+	if !ok {
+		return nil, pin, fmt.Errorf("no version of %s belongs to %s: v0.X.Y goes with v1.X.Y", p.Consumer, tag)
+	}
+	pin.Consumer = "v1." + rest
+	return rel, pin, exists(ctx, co, p.Consumer, pin.Consumer)
+}
+
+func exists(ctx context.Context, co *checkout.Checkout, module, version string) error {
+	empty, err := os.MkdirTemp("", "fork-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(empty)
+	out, err := gotool.RunMod(ctx, co, empty, nil, "list", "-m", "-json", module+"@"+version)
+	var answer struct{ Version string }
+	if err == nil {
+		err = json.Unmarshal([]byte(out), &answer)
+	}
+	if err == nil && answer.Version != version {
+		err = fmt.Errorf("the go command finds %s", answer.Version)
+	}
+	if err != nil {
+		return fmt.Errorf("%s@%s, which should go with the tag, cannot be found: %w", module, version, err)
+	}
+	return nil
+}
+
+// onto rebases the patches of the tree in source onto repo's only commit. A commit that becomes
+// empty is dropped.
+func onto(ctx context.Context, repo git.Repo, source string) (dropped []string, err error) {
+	if _, err := repo.Run(ctx, "fetch", "--quiet", "--no-tags", source, refHead+":"+refFrom, refBase+":"+refFromBase); err != nil {
+		return nil, err
+	}
+	if _, err := repo.Run(ctx, "reset", "--quiet", "--hard", refFrom); err != nil {
+		return nil, err
+	}
+	_, err = repo.Run(ctx, "rebase", "--quiet", "--merge", "--empty=drop", "--no-autosquash", "--no-gpg-sign", "--committer-date-is-author-date",
+		"--onto", refBase, refFromBase, "main")
+	if err != nil {
+		return nil, err
+	}
+	before, err := repo.Lines(ctx, "\n", "log", "--reverse", "--format=%s", refFromBase+".."+refFrom)
+	if err != nil {
+		return nil, err
+	}
+	after, err := repo.Lines(ctx, "\n", "log", "--reverse", "--format=%s", refBase+"..HEAD")
+	for _, subject := range before {
+		if i := slices.Index(after, subject); i >= 0 {
+			after = slices.Delete(after, i, i+1)
+		} else {
+			dropped = append(dropped, subject)
+		}
+	}
+	return dropped, err
+}
+
+func describeStop(ctx context.Context, co *checkout.Checkout, repo git.Repo, from, to string) error {
+	e := &RebaseConflictError{From: from, To: to, Tree: co.Rel(co.Tree(to))}
+	var err error
+	if e.Files, err = repo.Lines(ctx, "\x00", "diff", "--name-only", "-z", "--diff-filter=U"); err != nil {
+		return err
+	}
+	if e.Subject, err = repo.Run(ctx, "log", "-1", "--format=%s", "REBASE_HEAD"); err != nil {
+		return err
+	}
+	return e
+}

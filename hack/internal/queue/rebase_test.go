@@ -1,0 +1,219 @@
+package queue
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"fork.internal/apiserver/hack/internal/git"
+	"fork.internal/apiserver/hack/internal/pins"
+)
+
+func (t *toy) pinned(tag string) bool {
+	t.Helper()
+	p, err := pins.Load(t.co.Pins())
+	t.check(err)
+	pin, err := p.Lookup(tag)
+	return err == nil && pin.Sum == t.sum(tag)
+}
+
+func TestRebaseToAnotherMinorAddsItsPatchesAndItsPin(t *testing.T) {
+	toy := newToy(t)
+	toy.queue()
+	before := toy.snapshot()
+	toy.publish("v0.2.0", map[string]string{"pkg/a/a.go": "// Package a is new here.\n" + base["pkg/a/a.go"]})
+	info, err := Rebase(ctx, toy.co, "v0.1.0", "v0.2.0")
+	toy.check(err)
+	if !info.Pinned || !toy.pinned("v0.2.0") || len(info.Dropped) != 0 {
+		t.Errorf("got %+v", info)
+	}
+	after := toy.snapshot()
+	if patch := after["patches/v0.2/0001-Add-ten-and-not-one.patch"]; !strings.Contains(patch, "@@ -5,3 +5,3 @@") {
+		t.Errorf("not written against v0.2.0: %s", patch)
+	}
+	for name, content := range before {
+		if name != "patches/pins.json" && after[name] != content {
+			t.Errorf("%s changed", name)
+		}
+	}
+	if tree := toy.tree("v0.2.0"); !tree.UpToDate || tree.Patches != 2 {
+		t.Errorf("got %+v", tree)
+	}
+	toy.refresh("v0.2.0")
+	toy.refresh("v0.1.0")
+	toy.same(after)
+	toy.noLeftovers()
+}
+
+func TestRebaseWithinAMinorRewritesItsPatches(t *testing.T) {
+	toy := newToy(t)
+	toy.queue()
+	toy.publish("v0.1.1", map[string]string{"pkg/b/b.go": "// Package b is new here.\n" + base["pkg/b/b.go"]})
+	_, err := Rebase(ctx, toy.co, "v0.1.0", "v0.1.1")
+	toy.check(err)
+	if patch := toy.snapshot()["patches/v0.1/0002-Make-three-a-larger-number.patch"]; !strings.Contains(patch, "@@ -7,2 +7,2 @@") || !toy.pinned("v0.1.1") {
+		t.Errorf("got %s", patch)
+	}
+	toy.tree("v0.1.0") // still applies
+}
+
+func TestRebaseDropsWhatIsUpstream(t *testing.T) {
+	toy := newToy(t)
+	toy.queue()
+	toy.publish("v0.2.0", map[string]string{"pkg/a/a.go": strings.Replace(base["pkg/a/a.go"], "x + 1", "x + 10", 1)})
+	info, err := Rebase(ctx, toy.co, "v0.1.0", "v0.2.0")
+	toy.check(err)
+	if strings.Join(info.Dropped, ",") != "Add ten and not one" {
+		t.Errorf("got %q", info.Dropped)
+	}
+	files := toy.snapshot()
+	if _, there := files["patches/v0.2/0001-Make-three-a-larger-number.patch"]; !there {
+		t.Errorf("got %v", files)
+	}
+}
+
+func TestRebaseConflict(t *testing.T) {
+	conflicted := func(t *testing.T) *toy {
+		toy := newToy(t)
+		toy.queue()
+		toy.publish("v0.2.0", map[string]string{"pkg/a/a.go": strings.Replace(base["pkg/a/a.go"], "x + 1", "1 + x", 1)})
+		before := toy.snapshot()
+		_, err := Rebase(ctx, toy.co, "v0.1.0", "v0.2.0")
+		toy.fails(err, `"Add ten and not one"`, "pkg/a/a.go", "rebase --continue", "make refresh TAG=v0.2.0", "rm -rf _output/tree/v0.2.0")
+		if !errors.As(err, new(*RebaseConflictError)) || operation(toy.co.Tree("v0.2.0")) != "rebase" {
+			t.Fatalf("got %v", err)
+		}
+		toy.same(before)
+		return toy
+	}
+	t.Run("resolved", func(t *testing.T) {
+		toy := conflicted(t)
+		_, err := Rebase(ctx, toy.co, "v0.1.0", "v0.2.0")
+		toy.fails(err, "git rebase is under way")
+		_, err = Refresh(ctx, toy.co, "v0.2.0")
+		toy.fails(err, "git rebase is under way")
+		toy.writeTree("v0.2.0", "pkg/a/a.go", strings.Replace(base["pkg/a/a.go"], "x + 1", "10 + x", 1))
+		toy.git("v0.2.0", "add", "pkg/a/a.go")
+		toy.git("v0.2.0", "rebase", "--continue")
+		_, err = Rebase(ctx, toy.co, "v0.1.0", "v0.2.0")
+		toy.fails(err, "Add ten and not one", "make refresh TAG=v0.2.0")
+		toy.refresh("v0.2.0")
+		if !toy.pinned("v0.2.0") {
+			t.Error("v0.2.0 is not pinned")
+		}
+		if tree := toy.tree("v0.2.0"); !tree.UpToDate || tree.Patches != 2 {
+			t.Errorf("got %+v", tree)
+		}
+	})
+	t.Run("given up", func(t *testing.T) {
+		toy := conflicted(t)
+		toy.git("v0.2.0", "rebase", "--abort")
+		before := toy.snapshot()
+		_, err := Refresh(ctx, toy.co, "v0.2.0")
+		toy.fails(err, "does not stand on the pristine v0.2.0")
+		_, err = Rebase(ctx, toy.co, "v0.1.0", "v0.2.0")
+		toy.fails(err, "rebase --continue")
+		toy.same(before)
+	})
+}
+
+func TestRebaseRefuses(t *testing.T) {
+	toy := newToy(t)
+	toy.queue()
+	toy.publish("v0.2.0", nil)
+	toy.publish("v0.0.9", nil)
+	for _, test := range []struct {
+		name, from, to string
+		want           []string
+	}{
+		{"no tag", "", "v0.2.0", []string{"FROM=", "TO="}},
+		{"an unknown source", "v0.3.0", "v0.2.0", []string{"unknown tag v0.3.0"}},
+		{"no version", "v0.1.0", "next", []string{`"next" is not a version tag`}},
+		{"nowhere to go", "v0.1.0", "v0.1.0", []string{"on v0.1.0 already"}},
+		{"an older tag of a minor", "v0.1.0", "v0.1.0-rc.1", []string{"written against v0.1.0", "pins add v0.1.0-rc.1"}},
+		{"a tag that is not there", "v0.1.0", "v0.7.0", []string{"cannot download " + toy.module + "@v0.7.0", "nothing was changed"}},
+	} {
+		before := toy.snapshot()
+		_, err := Rebase(ctx, toy.co, test.from, test.to)
+		if err == nil {
+			t.Errorf("%s: no error", test.name)
+			continue
+		}
+		toy.fails(err, test.want...)
+		toy.same(before)
+	}
+}
+
+func TestRebaseRefusesToLoseWork(t *testing.T) {
+	t.Run("in the tree that it starts from", func(t *testing.T) {
+		toy := newToy(t)
+		toy.queue()
+		toy.publish("v0.2.0", nil)
+		toy.tree("v0.1.0")
+		toy.writeTree("v0.1.0", "left.go", "x")
+		_, err := Rebase(ctx, toy.co, "v0.1.0", "v0.2.0")
+		toy.fails(err, "left.go")
+	})
+	t.Run("in the tree that it makes", func(t *testing.T) {
+		toy := newToy(t)
+		toy.queue()
+		toy.publish("v0.2.0", nil)
+		_, err := Rebase(ctx, toy.co, "v0.1.0", "v0.2.0")
+		toy.check(err)
+		toy.writeTree("v0.2.0", "left.go", "x")
+		_, err = Rebase(ctx, toy.co, "v0.1.0", "v0.2.0")
+		toy.fails(err, "left.go")
+	})
+	t.Run("in patches that are not committed", func(t *testing.T) {
+		toy := newToy(t)
+		toy.queue()
+		toy.publish("v0.1.1", nil)
+		repo := git.At(toy.co, toy.co.Root)
+		toy.write(".gitignore", "/_output/\n")
+		toy.check(repo.Init(ctx))
+		_, err := Rebase(ctx, toy.co, "v0.1.0", "v0.1.1")
+		toy.fails(err, "not committed", "patches/v0.1/0001-Add-ten-and-not-one.patch")
+		_, err = repo.CommitAll(ctx, "all\n")
+		toy.check(err)
+		_, err = Rebase(ctx, toy.co, "v0.1.0", "v0.1.1")
+		toy.check(err)
+	})
+}
+
+func TestRebaseToATagWithoutAConsumer(t *testing.T) {
+	toy := newToy(t)
+	toy.queue()
+	toy.publish("v0.2.0", nil)
+	p, err := pins.Load(toy.co.Pins())
+	toy.check(err)
+	p.Consumer = toy.module + "/missing"
+	toy.check(p.Save(toy.co.Pins()))
+	before := toy.snapshot()
+	_, err = Rebase(ctx, toy.co, "v0.1.0", "v0.2.0")
+	toy.fails(err, toy.module+"/missing@v1.2.0")
+	toy.same(before)
+}
+
+func TestAddPin(t *testing.T) {
+	toy := newToy(t)
+	toy.queue()
+	toy.publish("v0.1.0-rc.1", nil)
+	toy.publish("v0.1.0-rc.0", map[string]string{"pkg/b/b.go": "package b\n"})
+	_, err := AddPin(ctx, toy.co, "v0.1.0-rc.1")
+	toy.check(err)
+	if !toy.pinned("v0.1.0-rc.1") {
+		t.Error("not pinned")
+	}
+	before := toy.snapshot()
+	_, err = AddPin(ctx, toy.co, "v0.1.0-rc.0")
+	toy.fails(err, "v0.1.0-rc.0 was not pinned", "0002-Make-three-a-larger-number.patch", "pkg/b/b.go, hunk")
+	_, err = AddPin(ctx, toy.co, "v0.5.0")
+	toy.fails(err, "patches/v0.5 holds no patch", "make rebase FROM=v0.1.0 TO=v0.5.0")
+	toy.same(before)
+}
+
+func TestDescribeWithoutATree(t *testing.T) {
+	toy := newToy(t)
+	_, err := Describe(ctx, toy.co, "")
+	toy.fails(err, "no tree of v0.1.0", "make tree TAG=v0.1.0")
+}

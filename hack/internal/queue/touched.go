@@ -1,0 +1,67 @@
+package queue
+
+import (
+	"context"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+
+	"fork.internal/apiserver/hack/internal/checkout"
+	"fork.internal/apiserver/hack/internal/git"
+)
+
+// Touched lists the import paths of the packages of tag's tree that pkg/ or a patch changes, tests
+// and test data included, sorted. It makes the tree first if need be.
+func Touched(ctx context.Context, co *checkout.Checkout, tag string) ([]string, error) {
+	ctx, unlock, _, err := open(ctx, co)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	info, err := Tree(ctx, co, tag)
+	if err != nil {
+		return nil, err
+	}
+	dirs, err := touched(ctx, git.At(co, info.Path))
+	if err != nil {
+		return nil, err
+	}
+	data, err := os.ReadFile(filepath.Join(info.Path, "go.mod"))
+	if err != nil {
+		return nil, err
+	}
+	for i, dir := range dirs {
+		dirs[i] = path.Join(modfile.ModulePath(data), dir)
+	}
+	return dirs, nil
+}
+
+// touched lists the directories of the packages that differ from the pristine tag, slash-separated,
+// sorted. A file that is in no package counts for the nearest one above it.
+func touched(ctx context.Context, repo git.Repo) ([]string, error) {
+	files, err := repo.Lines(ctx, "\x00", "diff", "--name-only", "-z", "--no-renames", refBase, "HEAD")
+	if err != nil {
+		return nil, err
+	}
+	var dirs []string
+	for _, file := range files {
+		dir := path.Dir(file)
+		for dir != "." && (strings.Contains("/"+dir+"/", "/testdata/") || !hasGo(filepath.Join(repo.Dir, dir))) {
+			dir = path.Dir(dir)
+		}
+		if hasGo(filepath.Join(repo.Dir, dir)) {
+			dirs = append(dirs, dir)
+		}
+	}
+	slices.Sort(dirs)
+	return slices.Compact(dirs), nil
+}
+
+func hasGo(dir string) bool {
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	return err == nil && len(files) > 0
+}

@@ -1,0 +1,179 @@
+// Package repro runs test/repro's cases against unmodified upstream and against the fork, each run in
+// a process of its own, and compares what they show.
+package repro
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"fork.internal/apiserver/hack/internal/build"
+	"fork.internal/apiserver/hack/internal/checkout"
+	"fork.internal/apiserver/hack/internal/proc"
+)
+
+// Half is what one case has shown in one half.
+type Half struct {
+	// Defect is whether the defect was there.
+	Defect bool `json:"defect"`
+	// Seen says in a few words what was seen.
+	Seen string `json:"seen"`
+	// Seconds is how long the run took.
+	Seconds float64 `json:"seconds"`
+	// Error says why nothing was shown: the run itself went wrong.
+	Error string `json:"error,omitempty"`
+}
+
+// Row is one case in both halves.
+type Row struct {
+	ID       string `json:"id"`
+	Title    string `json:"title"`
+	Upstream Half   `json:"upstream"`
+	Fork     Half   `json:"fork"`
+}
+
+// OK reports whether upstream showed the defect and the fork did not.
+func (r Row) OK() bool {
+	return r.Upstream.Error == "" && r.Fork.Error == "" && r.Upstream.Defect && !r.Fork.Defect
+}
+
+// half names one of the programs.
+type half struct {
+	variant build.Variant
+	race    bool
+}
+
+// testCase is what `repro list` prints of a case.
+type testCase struct{ ID, Title, Fatal string }
+
+// Run builds both halves for tag (empty means the newest pinned one), runs the cases with the given
+// IDs (none means all), and calls report with each row as it is complete. The error says which rows
+// are not as they should be.
+func Run(ctx context.Context, co *checkout.Checkout, tag string, ids []string, report func(Row)) error {
+	programs := map[half]string{}
+	for _, h := range []half{{build.Upstream, false}, {build.Upstream, true}, {build.Fork, false}, {build.Fork, true}} {
+		path, err := build.Repro(ctx, co, tag, h.variant, h.race)
+		if err != nil {
+			return err
+		}
+		programs[h] = path
+	}
+	cases, err := list(ctx, programs[half{build.Upstream, false}], ids)
+	if err != nil {
+		return err
+	}
+	var wrong []string
+	for _, c := range cases {
+		row := Row{ID: c.ID, Title: c.Title}
+		// What kills upstream does so sooner without the race detector, which
+		// slows it down; what it only corrupts, the detector shows. The fork
+		// stands both.
+		if row.Upstream, err = run(ctx, programs[half{build.Upstream, c.Fatal == ""}], c); err != nil {
+			return err
+		}
+		for _, race := range []bool{false, true} {
+			if row.Fork, err = run(ctx, programs[half{build.Fork, race}], c); err != nil {
+				return err
+			}
+			if row.Fork.Defect || row.Fork.Error != "" {
+				break
+			}
+		}
+		report(row)
+		if !row.OK() {
+			wrong = append(wrong, row.ID)
+		}
+	}
+	if len(wrong) > 0 {
+		return fmt.Errorf("not as they should be (a defect on upstream, none on the fork): %s; `make repro ID=%s` runs one alone",
+			strings.Join(wrong, ", "), wrong[0])
+	}
+	return nil
+}
+
+// list returns the cases with the given IDs, or all, in the program's order.
+func list(ctx context.Context, program string, ids []string) ([]testCase, error) {
+	out, err := proc.Cmd{Args: []string{program, "list"}}.Output(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var cases []testCase
+	var known []string
+	for dec := json.NewDecoder(strings.NewReader(out)); ; {
+		var c testCase
+		if err := dec.Decode(&c); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return nil, err
+		}
+		known = append(known, c.ID)
+		if len(ids) == 0 || slices.Contains(ids, c.ID) {
+			cases = append(cases, c)
+		}
+	}
+	for _, id := range ids {
+		if !slices.Contains(known, id) {
+			return nil, fmt.Errorf("there is no case %s; there are %s", id, strings.Join(known, ", "))
+		}
+	}
+	return cases, nil
+}
+
+// run runs one case. The error is the context's; what goes wrong with the case is in the Half.
+func run(ctx context.Context, program string, c testCase) (Half, error) {
+	start := time.Now()
+	out, err := proc.Cmd{Args: []string{program, "run", c.ID}}.Output(ctx)
+	if ctx.Err() != nil {
+		return Half{}, context.Cause(ctx)
+	}
+	h := judge(c, out, proc.Stderr(err), err)
+	h.Seconds = time.Since(start).Seconds()
+	return h, nil
+}
+
+// judge tells what the end of a run means. Data races count: the process had them, and in one
+// without the race detector they do what they like.
+func judge(c testCase, stdout, stderr string, err error) Half {
+	if fatal := line(stderr, c.Fatal); err != nil && fatal != "" {
+		return Half{Defect: true, Seen: "the process died: " + fatal}
+	}
+	var h Half
+	switch decodeErr := json.Unmarshal([]byte(stdout), &h); {
+	case decodeErr == nil && err == nil:
+		return h
+	case strings.Contains(stderr, "WARNING: DATA RACE"):
+		return Half{Defect: true, Seen: fmt.Sprintf("%d data races", strings.Count(stderr, "WARNING: DATA RACE"))}
+	case err != nil:
+		return Half{Error: tail(fmt.Sprintf("%v", err))}
+	default:
+		return Half{Error: fmt.Sprintf("not a result: %q", stdout)}
+	}
+}
+
+// line returns the first line of s that contains part, or "".
+func line(s, part string) string {
+	if part == "" {
+		return ""
+	}
+	for sc := bufio.NewScanner(strings.NewReader(s)); sc.Scan(); {
+		if strings.Contains(sc.Text(), part) {
+			return sc.Text()
+		}
+	}
+	return ""
+}
+
+// tail keeps the end of a long text.
+func tail(s string) string {
+	const most = 2000
+	if len(s) > most {
+		return "... " + s[len(s)-most:]
+	}
+	return s
+}

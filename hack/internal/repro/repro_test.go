@@ -1,0 +1,59 @@
+package repro
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestJudge(t *testing.T) {
+	exit := errors.New("exit status 2")
+	c := testCase{ID: "D1", Fatal: "fatal error: concurrent map"}
+	for name, tt := range map[string]struct {
+		stdout, stderr string
+		err            error
+		want           Half
+	}{
+		"no defect":           {`{"Defect":false,"Seen":"alive"}`, "", nil, Half{Seen: "alive"}},
+		"defect":              {`{"Defect":true,"Seen":"12 of 20"}`, "", nil, Half{Defect: true, Seen: "12 of 20"}},
+		"died of it":          {"", "noise\nfatal error: concurrent map writes\n\ngoroutine 1", exit, Half{Defect: true, Seen: "the process died: fatal error: concurrent map writes"}},
+		"raced":               {`{"Seen":"alive"}`, "==\nWARNING: DATA RACE\n", exit, Half{Defect: true, Seen: "1 data races"}},
+		"died of another":     {"", "panic: x", exit, Half{Error: "exit status 2"}},
+		"could not run":       {"", "repro: no listener", exit, Half{Error: "exit status 2"}},
+		"said nothing":        {"", "", nil, Half{Error: `not a result: ""`}},
+		"said it and failed":  {`{"Defect":false,"Seen":"alive"}`, "", exit, Half{Error: "exit status 2"}},
+		"quoted it and lived": {`{"Seen":"alive"}`, "fatal error: concurrent map writes", nil, Half{Seen: "alive"}},
+	} {
+		if got := judge(c, tt.stdout, tt.stderr, tt.err); got != tt.want {
+			t.Errorf("%s: got %+v, want %+v", name, got, tt.want)
+		}
+	}
+}
+
+func TestRowIsOKOnlyIfBothHalvesAre(t *testing.T) {
+	bad, good, broken := Half{Defect: true}, Half{}, Half{Error: "x"}
+	for _, tt := range []struct {
+		upstream, fork Half
+		want           bool
+	}{{bad, good, true}, {bad, bad, false}, {good, good, false}, {broken, good, false}, {bad, broken, false}} {
+		if got := (Row{Upstream: tt.upstream, Fork: tt.fork}).OK(); got != tt.want {
+			t.Errorf("%+v, %+v: got %t", tt.upstream, tt.fork, got)
+		}
+	}
+}
+
+func TestListNamesTheCasesThereAre(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "repro")
+	if err := os.WriteFile(program, []byte("#!/bin/sh\necho '{\"ID\":\"D1\"}'\necho '{\"ID\":\"D2\"}'\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cases, err := list(t.Context(), program, []string{"D2"})
+	if err != nil || len(cases) != 1 || cases[0].ID != "D2" {
+		t.Errorf("got %v, %v", cases, err)
+	}
+	if _, err := list(t.Context(), program, []string{"D9"}); err == nil || !strings.Contains(err.Error(), "D1, D2") {
+		t.Errorf("got %v", err)
+	}
+}
