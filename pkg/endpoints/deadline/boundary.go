@@ -1,0 +1,367 @@
+/*
+Copyright The Kubernetes Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package deadline
+
+import (
+	"fmt"
+	"net/http"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+const (
+	// DefaultJoinTime is the JoinTime of a Boundary that sets none.
+	DefaultJoinTime = 2 * time.Millisecond
+
+	// DefaultMaxOverdue is the MaxOverdue of a Boundary that sets none.
+	DefaultMaxOverdue = 1000
+
+	// commitTime is how long after the deadline a handler that has committed
+	// its response may take to complete it: it would be a pity to reset a
+	// response that is all but written.
+	commitTime = 20 * time.Millisecond
+)
+
+// Boundary runs handlers under the deadlines of their requests. The zero value
+// is ready for use, by any number of goroutines. It must not be copied.
+type Boundary struct {
+	// JoinTime is how long the serve goroutine waits, after it has answered or
+	// aborted a request, for the handler to return, so that a handler that
+	// honours its context has finished before the request has. The end of an
+	// HTTP/2 answer waits with it. Zero means DefaultJoinTime.
+	JoinTime time.Duration
+
+	// MaxOverdue is how many handlers may be left behind, running after their
+	// request has ended. Above that, the serve goroutine aborts the request
+	// and stays with its handler, so that net/http's own limits count it.
+	// Zero means DefaultMaxOverdue.
+	MaxOverdue int64
+
+	overdue atomic.Int64
+}
+
+// Call is one request's use of a Boundary.
+type Call struct {
+	// Handler is run on the handler goroutine.
+	Handler http.Handler
+
+	// Answer makes the answer for a deadline that passes before anything is
+	// committed, of which kind and API version are set. It is called by the
+	// serve goroutine, and for reports by others. It must not be nil.
+	Answer func() *metav1.Status
+
+	// TimedOut, if not nil, is called by the serve goroutine just before it
+	// gives that answer: whoever has the answer finds the request counted.
+	TimedOut func()
+
+	// Late, if not nil, is called by the handler goroutine when the handler
+	// returns after its request was ended by the deadline or by its client,
+	// with how long after, and the value of its panic, if it panicked.
+	Late func(after time.Duration, panicked any)
+}
+
+// Serve runs the call's handler until it returns, the deadline of the
+// request's context or a bound of the handler's passes, or the client goes:
+// that is, the context is cancelled in any other way. It panics as the handler
+// does, with the handler's stack in the text, and with http.ErrAbortHandler
+// where the response can only be aborted. Inside another boundary it does no
+// more than call the handler.
+func (b *Boundary) Serve(w http.ResponseWriter, r *http.Request, c Call) {
+	if guardFrom(r.Context()) != nil {
+		c.Handler.ServeHTTP(w, r)
+		return
+	}
+	g := newGuard(w, r, c.Answer)
+	inner := g.request(r)
+	if g.arrive() {
+		start(func() { g.run(c, inner) })
+		b.wait(g)
+		g.quiesce()
+	} else {
+		defer g.report()
+	}
+	switch g.result() {
+	case timedOut:
+		b.timedOut(g, c)
+	case gone:
+		b.clientGone(g)
+	case aborted:
+		b.abort(g)
+	default:
+		b.conclude(g)
+	}
+}
+
+// quiesce waits, after the seal, for a handler's call that sets a deadline.
+// None of them blocks, and none begins any more.
+func (g *guard) quiesce() {
+	g.control.Lock()
+	g.control.Unlock() //nolint:staticcheck // SA2001: nothing to do inside
+}
+
+// start runs f on a handler goroutine. It is the one place that chooses which.
+func start(f func()) { go f() }
+
+// arrive reports whether the handler is to be started. A request whose
+// deadline has passed, or whose client has gone, starts nothing.
+func (g *guard) arrive() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	deadline, ok := g.ctx.Deadline()
+	switch {
+	case g.over():
+		g.end()
+	case ok && !time.Now().Before(deadline):
+		// Before the context's own timer.
+		g.seal(timedOut)
+	default:
+		return true
+	}
+	g.returned = true
+	return false
+}
+
+// run is the handler goroutine.
+func (g *guard) run(c Call, r *http.Request) {
+	e := exit{goexit: true}
+	defer func() {
+		if p := recover(); p != nil {
+			e = exit{panicked: withStack(p)}
+		}
+		if g.finish(e) && c.Late != nil {
+			c.Late(time.Since(g.sealedAt), e.panicked)
+		}
+	}()
+	var w http.ResponseWriter = g
+	if _, ok := g.w.(http.Hijacker); ok {
+		w = hijackable{g}
+	}
+	c.Handler.ServeHTTP(w, r)
+	e = exit{}
+}
+
+// withStack adds the stack of the handler to its panic, which is to be raised
+// again on another.
+func withStack(p any) any {
+	if p == http.ErrAbortHandler {
+		return p
+	}
+	buf := make([]byte, 64<<10)
+	return fmt.Sprintf("%v\n%s", p, buf[:runtime.Stack(buf, false)])
+}
+
+// wait returns when the request has ended: the guard is sealed, and unless the
+// deadline or the client did that, the handler has returned.
+func (b *Boundary) wait(g *guard) {
+	over, patient := g.ctx.Done(), true
+	for {
+		select {
+		case <-g.events:
+		case <-over:
+			over = nil // It stays closed; what it says is in the context.
+		}
+		ended, graced := g.decide(patient)
+		if graced {
+			patient = false
+			g.join(commitTime)
+			ended, _ = g.decide(patient)
+		}
+		if ended {
+			return
+		}
+	}
+}
+
+// decide seals the guard if the request is over. A handler that has committed
+// a response may be about to return; it is granted the time to do so, once.
+func (g *guard) decide(patient bool) (ended, graced bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.returned:
+		return true, false
+	case g.state == hijacked:
+		// The hijacker has the connection, and its deadlines.
+		return false, false
+	case g.sealed():
+		return true, false
+	case !g.over():
+		return false, false
+	case patient && g.state == committed && !g.clientGone():
+		return false, true
+	}
+	g.end()
+	return true, false
+}
+
+func (g *guard) result() state {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.state
+}
+
+// join waits for the handler to return, for at most that long.
+func (g *guard) join(d time.Duration) (returned bool) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	for {
+		if g.hasReturned() {
+			return true
+		}
+		select {
+		case <-g.events:
+		case <-timer.C:
+			return g.hasReturned()
+		}
+	}
+}
+
+// stay waits for the handler to return.
+func (g *guard) stay() {
+	for !g.hasReturned() {
+		<-g.events
+	}
+}
+
+func (g *guard) hasReturned() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.returned
+}
+
+// conclude hands a response over to net/http whose handler has returned, or
+// raises its panic.
+func (b *Boundary) conclude(g *guard) {
+	// A handler that has settled before it has returned has no more to do than
+	// to say so. Its answer does not wait for that.
+	if !g.join(b.joinTime()) {
+		if b.reserve() {
+			b.leave(g)
+		} else {
+			g.stay()
+		}
+	}
+	g.mu.Lock()
+	e, s := g.exit, g.state
+	g.mu.Unlock()
+	switch {
+	case s == done && e == exit{}:
+		g.drain()
+	case s == done && g.http1 && g.body != nil:
+		g.stopReading()
+	}
+	switch {
+	case e.panicked != nil:
+		panic(e.panicked)
+	case e.goexit:
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// timedOut answers a request of which nothing was committed at the deadline.
+func (b *Boundary) timedOut(g *guard, c Call) {
+	left := b.reserve()
+	if left {
+		defer b.leave(g)
+	}
+	interrupted := g.reclaim()
+	if !left && !g.join(b.joinTime()) {
+		g.cut()
+		b.stay(g)
+		panic(http.ErrAbortHandler)
+	}
+	if g.lost() {
+		panic(http.ErrAbortHandler)
+	}
+	if c.TimedOut != nil {
+		c.TimedOut()
+	}
+	g.respond(interrupted)
+}
+
+// lost reports whether a hijack has taken the connection before the answer.
+func (g *guard) lost() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.taken
+}
+
+// clientGone stays with the handler of a client that has gone: there is nobody
+// to answer, and net/http counts it as long as it is not returned.
+func (b *Boundary) clientGone(g *guard) {
+	g.cut()
+	b.stay(g)
+	panic(http.ErrAbortHandler)
+}
+
+// abort ends a response that was under way.
+func (b *Boundary) abort(g *guard) {
+	g.cut()
+	g.mu.Lock()
+	gone := g.err == errGone
+	g.mu.Unlock()
+	if !gone && b.reserve() {
+		b.leave(g)
+	} else {
+		b.stay(g)
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// stay waits for the handler to return. What is to be said is said meanwhile.
+func (b *Boundary) stay(g *guard) {
+	if !g.join(b.joinTime()) {
+		g.report()
+	}
+	g.stay()
+}
+
+// reserve takes a place among the overdue handlers, if there is one.
+func (b *Boundary) reserve() bool {
+	limit := b.MaxOverdue
+	if limit == 0 {
+		limit = DefaultMaxOverdue
+	}
+	if b.overdue.Add(1) > limit {
+		b.overdue.Add(-1)
+		return false
+	}
+	return true
+}
+
+// leave joins the handler, or leaves it behind in the place that was reserved.
+func (b *Boundary) leave(g *guard) {
+	free := func() { b.overdue.Add(-1) }
+	if g.join(b.joinTime()) || g.leave(free) {
+		free()
+		return
+	}
+	go g.report()
+}
+
+func (b *Boundary) joinTime() time.Duration {
+	if b.JoinTime == 0 {
+		return DefaultJoinTime
+	}
+	return b.JoinTime
+}
+
+// Overdue returns how many handlers run on after their request has ended.
+func (b *Boundary) Overdue() int64 { return b.overdue.Load() }

@@ -1,0 +1,243 @@
+/*
+Copyright The Kubernetes Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package deadline
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// state says who has the response. Each state is entered at most once, in the
+// order of this diagram only:
+//
+//	open ──commit──> committed ──handler returns──> done
+//	  │                  └──deadline, client gone──> aborted
+//	  ├──handler returns──> done        (net/http's implicit 200)
+//	  ├──deadline──> timedOut           (the serve goroutine answers)
+//	  ├──client gone──> gone            (nothing is written)
+//	  └──hijack──> hijacked             (also from committed)
+type state uint8
+
+const (
+	open state = iota
+	committed
+	done
+	timedOut
+	gone
+	aborted
+	hijacked
+)
+
+var (
+	// errReturned is what a call on the response gets after the handler has returned.
+	errReturned = errors.New("the handler of this request has returned: its response can no longer be used")
+	// errGone is what a call on the response gets after the client has gone. It
+	// is a context.Canceled, and an http.ErrHandlerTimeout for handlers that
+	// know of that one only.
+	errGone error = &goneError{}
+)
+
+type goneError struct{}
+
+func (*goneError) Error() string { return "the client of this request has gone" }
+func (*goneError) Unwrap() []error {
+	return []error{context.Canceled, http.ErrHandlerTimeout}
+}
+
+// guard stands between a handler and net/http, as its ResponseWriter and, with
+// body, as its request body.
+//
+// Sealing is leaving open and committed in any way. It takes mu alone, and mu
+// is never held while bytes go to or come from the network, so it never waits
+// for a client. A call into net/http claims the writer, or joins the readers,
+// under mu while the guard is not sealed, and gives it back when it leaves.
+// After the seal nobody claims anything; once the claims that were under way
+// have been given back, net/http's writer and body are the serve goroutine's
+// alone.
+type guard struct {
+	// Immutable.
+	w     http.ResponseWriter      // net/http's, or an outer filter's
+	rc    *http.ResponseController // of w
+	ctx   context.Context          // ends at the deadline, or when the client goes
+	http1 bool                     // one connection per request at a time
+	body  *body                    // nil when the request has none
+
+	// header is the handler's: a copy of what outer filters had set, which
+	// replaces it at commit. Nobody but the handler touches it.
+	header http.Header
+
+	// control serialises the calls that set deadlines on the connection or
+	// stream: the handler's, before the seal, and the interrupt, after it. It
+	// is taken before mu.
+	control sync.Mutex
+
+	// events wakes the serve goroutine: it has one place, which a sender that
+	// finds it taken need not wait for. What happened stands below.
+	events chan struct{}
+
+	mu sync.Mutex
+	// Guarded by mu.
+	state    state
+	err      error     // what late calls get; set when sealed
+	bound    bool      // a bound has passed
+	answer   answer    // for the deadline that passes: the request's, or the bound's that has
+	status   int       // the committed status
+	written  int64     // bytes of the response body that net/http took
+	writing  bool      // the writer is claimed
+	reading  int       // reads of the body that are under way
+	taken    bool      // a hijack that came too late has the connection
+	notified chan bool // what CloseNotify returned, if it was called
+	idle     sync.Cond // of mu; signalled when a claim is given back, and at the seal
+	sealedAt time.Time // when the deadline or the client ended the request
+	returned bool      // the handler has returned
+	exit     exit      // how; set with returned
+	left     func()    // what to do when a handler that was left behind returns
+	reports  []report  // what is to be said about the outcome
+}
+
+// exit is how a handler ended: by returning, with a panic, or by runtime.Goexit.
+type exit struct {
+	panicked any
+	goexit   bool
+}
+
+// newGuard returns an open guard over w for a request with that answer.
+func newGuard(w http.ResponseWriter, r *http.Request, a answer) *guard {
+	g := &guard{
+		w:      w,
+		rc:     http.NewResponseController(w),
+		ctx:    r.Context(),
+		http1:  r.ProtoMajor < 2,
+		header: cloneHeader(w.Header()),
+		events: make(chan struct{}, 1),
+		answer: a,
+	}
+	g.idle.L = &g.mu
+	g.takeReports()
+	return g
+}
+
+// notify wakes the serve goroutine.
+func (g *guard) notify() {
+	select {
+	case g.events <- struct{}{}:
+	default:
+	}
+}
+
+// seal enters a final state. The caller holds mu and has found the guard unsealed.
+func (g *guard) seal(s state) {
+	g.state = s
+	switch s {
+	case done:
+		g.err = errReturned
+	case hijacked:
+		g.err = http.ErrHijacked
+	default:
+		g.err = http.ErrHandlerTimeout
+		if s == gone || (s == aborted && g.clientGone()) {
+			g.err = errGone
+		}
+	}
+	g.idle.Broadcast()
+}
+
+func (g *guard) sealed() bool { return g.state > committed }
+
+// over reports whether the deadline or a bound has passed or the client has
+// gone. The caller holds mu.
+func (g *guard) over() bool { return g.bound || g.ctx.Err() != nil }
+
+// clientGone tells, of a request that is over, the one reason from the other.
+// A context that is cancelled and is not a server's has no client that could
+// go; to end it is then a way to have the request time out. The caller holds mu.
+func (g *guard) clientGone() bool {
+	return !g.bound && !errors.Is(g.ctx.Err(), context.DeadlineExceeded) &&
+		g.ctx.Value(http.ServerContextKey) != nil
+}
+
+// end seals a response that is over: the one place that decides between the
+// handler and the deadline. The caller holds mu and has found the guard
+// unsealed and over.
+func (g *guard) end() {
+	g.sealedAt = time.Now()
+	switch {
+	case g.state == committed:
+		g.seal(aborted)
+	case g.clientGone():
+		g.seal(gone)
+	default:
+		g.seal(timedOut)
+	}
+}
+
+// finish is the handler goroutine's last call. A handler that comes here, or
+// to Settle, before the seal has won, unless it has nothing to show and is
+// over: it saw its context end and returned, which is not an answer. It
+// reports whether the handler has lost.
+func (g *guard) finish(e exit) (late bool) {
+	g.mu.Lock()
+	// A goroutine that the handler has started may be in a Write that began
+	// before the return: it is part of the answer, and under the same deadline.
+	for g.writing && !g.sealed() {
+		g.idle.Wait()
+	}
+	if !g.sealed() {
+		g.complete(e != exit{})
+	}
+	g.returned, g.exit = true, e
+	late, left := g.state != done && g.state != hijacked, g.left
+	g.mu.Unlock()
+	g.notify()
+	g.report()
+	if left != nil {
+		left()
+	}
+	return late
+}
+
+// complete seals a response to which the handler has nothing to add. If it has
+// nothing to show, and the request is over, the deadline has won. The caller
+// holds mu and has found the guard unsealed.
+func (g *guard) complete(broken bool) {
+	switch {
+	case g.state == open && g.over():
+		g.end()
+		return
+	case broken:
+		// Whatever was begun, net/http aborts it.
+	case g.state == open:
+		replaceHeader(g.w.Header(), g.header)
+	default:
+		copyTrailers(g.w.Header(), g.header)
+	}
+	g.seal(done)
+}
+
+// leave gives the handler up, unless it has returned: what remains to be done
+// when it does is then done by the handler goroutine.
+func (g *guard) leave(left func()) (returned bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.returned {
+		g.left = left
+	}
+	return g.returned
+}

@@ -1,0 +1,113 @@
+/*
+Copyright The Kubernetes Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package deadline
+
+import (
+	"fmt"
+	"net/http"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Kind is the way in which a request ended.
+type Kind string
+
+const (
+	// Answered: the handler returned in time, or panicked, and what it wrote
+	// is the answer.
+	Answered Kind = "answered"
+	// TimedOut: a deadline passed with nothing committed; the client was sent
+	// a 504 in the handler's place.
+	TimedOut Kind = "timed out"
+	// Aborted: a deadline passed with the response under way; the client saw a
+	// part of it, then a reset.
+	Aborted Kind = "aborted"
+	// ClientGone: the client went first. It was sent nothing more.
+	ClientGone Kind = "client gone"
+	// Hijacked: the handler took the connection over.
+	Hijacked Kind = "hijacked"
+)
+
+// Outcome is what became of a request, as far as net/http was told. It does
+// not change any more.
+type Outcome struct {
+	Kind Kind
+
+	// Status is the status code that was sent: the handler's, 504 when the
+	// request timed out, or 0 when there was none.
+	Status int
+
+	// Bytes is how many bytes of the handler's response body net/http took.
+	Bytes int64
+
+	// Message is what a client was told that was sent a 504.
+	Message string
+
+	// Panicked is the value of the handler's panic, with its stack, if it had
+	// panicked by the time of the report.
+	Panicked any
+}
+
+// ByHandler reports whether the handler brought the request to this end by
+// itself, so that what it recorded on the way is true.
+func (o Outcome) ByHandler() bool { return o.Kind == Answered || o.Kind == Hijacked }
+
+// AuditStatus is the outcome in the terms of an audit event's response status:
+// the code that was sent, or none, and why that was not the handler's success.
+func (o Outcome) AuditStatus() *metav1.Status {
+	status := &metav1.Status{Code: int32(o.Status), Status: metav1.StatusFailure, Reason: metav1.StatusReasonTimeout}
+	switch o.Kind {
+	case TimedOut:
+		status.Message = o.Message
+	case Aborted:
+		status.Message = fmt.Sprintf("the deadline passed with the response under way: aborted after %d bytes of its body", o.Bytes)
+	case ClientGone:
+		status.Reason = "ClientGone"
+		status.Message = fmt.Sprintf("the client went before the response was complete: %d bytes of its body were sent", o.Bytes)
+	default:
+		status.Status, status.Reason = metav1.StatusSuccess, ""
+	}
+	if o.Panicked != nil {
+		status.Message += "; the handler panicked"
+	}
+	return status
+}
+
+// outcome is that of a sealed guard. The caller holds mu.
+func (g *guard) outcome() Outcome {
+	o := Outcome{Status: g.status, Bytes: g.written, Panicked: g.exit.panicked}
+	switch g.state {
+	case timedOut:
+		o.Kind, o.Status = TimedOut, http.StatusGatewayTimeout
+		o.Message = g.answer().Message
+	case gone:
+		o.Kind = ClientGone
+	case aborted:
+		o.Kind = Aborted
+		if g.err == errGone {
+			o.Kind = ClientGone
+		}
+	case hijacked:
+		o.Kind = Hijacked
+	default:
+		o.Kind = Answered
+		if o.Status == 0 {
+			o.Status = http.StatusOK
+		}
+	}
+	return o
+}

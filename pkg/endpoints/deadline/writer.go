@@ -1,0 +1,259 @@
+/*
+Copyright The Kubernetes Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package deadline
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+)
+
+// The guard implements every optional method of a ResponseWriter itself, and
+// has no Unwrap, so that nothing reaches net/http's around it.
+var (
+	_ http.ResponseWriter = &guard{}
+	_ http.Flusher        = &guard{}
+	_ http.CloseNotifier  = &guard{} //nolint:staticcheck // SA1019: handlers still use it
+	_ http.Hijacker       = hijackable{}
+)
+
+// hijackable is a guard over a writer that can be hijacked.
+type hijackable struct{ *guard }
+
+// Header returns the handler's own header map, at any time.
+func (g *guard) Header() http.Header { return g.header }
+
+// claim takes the writer for a call that goes through to net/http. A claim
+// that is granted is given back with release.
+func (g *guard) claim() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.claimLocked()
+}
+
+func (g *guard) claimLocked() error {
+	for g.writing && !g.sealed() {
+		g.idle.Wait()
+	}
+	if g.sealed() {
+		return g.err
+	}
+	g.writing = true
+	return nil
+}
+
+// claimCommitted takes the writer for a call that commits the response with
+// that status, unless it is committed already. A response that is over before
+// anything of it was committed is not committed any more, so that a handler
+// that sees its context end and reports an error cannot take the place of the
+// answer that the deadline has.
+func (g *guard) claimCommitted(status int) (first bool, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err := g.claimLocked(); err != nil {
+		return false, err
+	}
+	if g.state == committed {
+		return false, nil
+	}
+	if g.over() {
+		g.writing = false
+		g.end()
+		g.notify()
+		return false, g.err
+	}
+	replaceHeader(g.w.Header(), g.header)
+	g.state, g.status = committed, status
+	return true, nil
+}
+
+// release gives the writer back. n is how many bytes of the body it took.
+func (g *guard) release(n int) {
+	g.mu.Lock()
+	g.writing = false
+	g.written += int64(n)
+	g.mu.Unlock()
+	g.idle.Broadcast()
+}
+
+// WriteHeader commits the response, or passes an informational one on. It does
+// nothing when the response is committed or sealed.
+func (g *guard) WriteHeader(status int) {
+	if status < 100 || status > 999 {
+		// net/http would panic as well, when it is too late for another.
+		panic(fmt.Sprintf("invalid WriteHeader code %v", status))
+	}
+	if status >= 100 && status <= 199 && status != http.StatusSwitchingProtocols {
+		g.writeInformational(status)
+		return
+	}
+	first, err := g.claimCommitted(status)
+	if err != nil {
+		return
+	}
+	defer g.release(0)
+	if first {
+		g.answerFirst()
+		g.w.WriteHeader(status)
+	}
+}
+
+// writeInformational sends an informational response, with the handler's
+// header as it stands. It is not the answer: the outer filters' header is put
+// back for whoever gives that one. Of a request that is over, or committed,
+// there is nothing to inform.
+func (g *guard) writeInformational(status int) {
+	if g.claim() != nil {
+		return
+	}
+	defer g.release(0)
+	g.mu.Lock()
+	idle := g.state == committed || g.over()
+	g.mu.Unlock()
+	if idle {
+		return
+	}
+	header := g.w.Header()
+	outer := cloneHeader(header)
+	replaceHeader(header, g.header)
+	// Not for an informational response, and so a reason for HTTP/2 to leave it
+	// out of a copy: it may still be sending the header when this call returns,
+	// if the client goes.
+	header["Content-Length"] = nil
+	defer replaceHeader(header, outer)
+	g.w.WriteHeader(status)
+}
+
+// Write commits the response with 200 if need be and writes to it. After the
+// seal it returns http.ErrHandlerTimeout, or what else ended the request.
+func (g *guard) Write(p []byte) (n int, err error) {
+	first, err := g.claimCommitted(http.StatusOK)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { g.release(n) }()
+	if first {
+		g.answerFirst()
+	}
+	n, err = g.w.Write(p)
+	return n, g.late(err)
+}
+
+// Flush commits the response with 200 if need be and sends what was written.
+func (g *guard) Flush() { _ = g.FlushError() }
+
+// FlushError is Flush that reports errors, as Write does.
+func (g *guard) FlushError() error {
+	first, err := g.claimCommitted(http.StatusOK)
+	if err != nil {
+		return err
+	}
+	defer g.release(0)
+	if first {
+		g.answerFirst()
+	}
+	return g.late(g.rc.Flush())
+}
+
+// late returns what ended the request in place of the error of a call that was
+// interrupted for it.
+func (g *guard) late(err error) error {
+	if err == nil {
+		return nil
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.sealed() {
+		return g.err
+	}
+	return err
+}
+
+// Hijack hands the connection over, with its deadlines. It fails after the
+// seal, and on a connection that does not support it.
+func (g hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if err := g.claim(); err != nil {
+		return nil, nil, err
+	}
+	defer g.release(0)
+	conn, rw, err := g.rc.Hijack()
+	if err != nil {
+		return nil, nil, g.late(err)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.sealed() {
+		// The deadline came first, but can do nothing to the connection: this
+		// call has it.
+		g.taken = true
+		reset(conn)
+		return nil, nil, g.err
+	}
+	g.seal(hijacked)
+	return conn, rw, nil
+}
+
+// CloseNotify returns a channel that receives when the request's context ends:
+// when the client goes, or at the deadline.
+func (g *guard) CloseNotify() <-chan bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.notified == nil {
+		ch := make(chan bool, 1)
+		g.notified = ch
+		context.AfterFunc(g.ctx, func() { ch <- true })
+	}
+	return g.notified
+}
+
+// SetReadDeadline is for http.ResponseController. A time after the request's
+// deadline, the zero one included, does not extend that.
+func (g *guard) SetReadDeadline(t time.Time) error {
+	return g.setUnsealed(func() error { return g.rc.SetReadDeadline(t) })
+}
+
+// SetWriteDeadline is for http.ResponseController. A time after the request's
+// deadline, the zero one included, does not extend that.
+func (g *guard) SetWriteDeadline(t time.Time) error {
+	return g.setUnsealed(func() error { return g.rc.SetWriteDeadline(t) })
+}
+
+// EnableFullDuplex is for http.ResponseController.
+func (g *guard) EnableFullDuplex() error {
+	if err := g.claim(); err != nil {
+		return err
+	}
+	defer g.release(0)
+	return g.rc.EnableFullDuplex()
+}
+
+// setUnsealed runs a call that sets something on the connection. The interrupt
+// waits for it, so that it cannot undo the interrupt.
+func (g *guard) setUnsealed(set func() error) error {
+	g.control.Lock()
+	defer g.control.Unlock()
+	g.mu.Lock()
+	sealed, err := g.sealed(), g.err
+	g.mu.Unlock()
+	if sealed {
+		return err
+	}
+	return set()
+}
