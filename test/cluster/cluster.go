@@ -1,0 +1,257 @@
+// Package cluster starts etcd and one kube-apiserver on loopback, with certificates, tokens, an audit
+// policy and an admin kubeconfig made for the occasion, and stops them. There is no controller-manager, no
+// scheduler and no node: it is an API server to talk to. It needs a Unix.
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/rest"
+)
+
+const (
+	defaultStartTimeout = 90 * time.Second
+	defaultStopTimeout  = 10 * time.Second
+
+	// etcdStopTimeout is short: nothing that etcd holds outlives the run.
+	etcdStopTimeout = 5 * time.Second
+)
+
+// Config says what to start. Start copies what it keeps.
+type Config struct {
+	// KubeAPIServer and Etcd are the paths of the two binaries.
+	KubeAPIServer, Etcd string
+
+	// Dir holds everything that a run writes: certificates, tokens, etcd's data, logs, kubeconfig. It is
+	// created when missing. A run starts with an empty etcd; what an earlier one left in Dir is
+	// overwritten. One Dir serves one run at a time.
+	Dir string
+
+	// Port is the API server's; 0 picks a free one.
+	Port int
+
+	// Tokens maps a bearer token to the user name that it authenticates. A user has the rights that RBAC
+	// gives to that name and to system:authenticated.
+	Tokens map[string]string
+
+	// AuditPolicy replaces the built-in policy (Metadata for every request but health checks and the
+	// server's own upkeep).
+	AuditPolicy string
+
+	// ExtraArgs are appended to kube-apiserver's; a flag given twice takes the last value.
+	ExtraArgs []string
+
+	// Progress receives a line per step; nil discards them.
+	Progress io.Writer
+
+	// StartTimeout bounds Start; default 90 s.
+	StartTimeout time.Duration
+
+	// StopTimeout is how long kube-apiserver has between SIGTERM and SIGKILL; default 10 s.
+	StopTimeout time.Duration
+}
+
+// Cluster is a running etcd and kube-apiserver. Its methods may be called from several goroutines.
+//
+// kube-apiserver never runs without etcd having been started before it, and is always stopped before it.
+// The lock on Dir is held from before the first file is written until both processes are gone.
+type Cluster struct {
+	// Immutable after Start.
+	conf      Config // Dir is absolute, defaults are filled in
+	url       string
+	admin     *rest.Config
+	client    *http.Client // admin's
+	etcd, api *process
+	lock      *dirLock
+
+	stopOnce sync.Once
+	stopErr  error // written inside stopOnce
+}
+
+// Start starts both processes and returns when the API server says that it is ready and pods can be created
+// in the namespace default. ctx bounds the start only; afterwards it is Stop that ends them. When Start
+// fails, or ctx ends meanwhile, nothing is left running; when a process ended by itself, the error carries
+// the end of its log.
+func Start(ctx context.Context, conf Config) (_ *Cluster, err error) {
+	if conf, err = conf.complete(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, conf.StartTimeout,
+		fmt.Errorf("not ready within %v", conf.StartTimeout))
+	defer cancel()
+
+	c := &Cluster{conf: conf}
+	if err := makeDir(conf.Dir); err != nil {
+		return nil, err
+	}
+	if c.lock, err = lockDir(conf.Dir); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			killed, kill := context.WithCancel(context.Background())
+			kill()
+			c.Stop(killed)
+		}
+	}()
+	if err := c.start(ctx); err != nil {
+		return nil, fmt.Errorf("starting a kube-apiserver in %s: %w", conf.Dir, err)
+	}
+	return c, nil
+}
+
+func (conf Config) complete() (Config, error) {
+	for _, b := range []struct{ name, path string }{
+		{"etcd", conf.Etcd}, {"kube-apiserver", conf.KubeAPIServer},
+	} {
+		if err := checkBinary(b.name, b.path); err != nil {
+			return conf, err
+		}
+	}
+	if conf.Dir == "" {
+		return conf, errors.New("cluster.Config.Dir is empty: name a directory for certificates, data and logs")
+	}
+	dir, err := filepath.Abs(conf.Dir)
+	if err != nil {
+		return conf, fmt.Errorf("state directory %s: %w", conf.Dir, err)
+	}
+	conf.Dir = dir
+	if conf.Progress == nil {
+		conf.Progress = io.Discard
+	}
+	if conf.StartTimeout <= 0 {
+		conf.StartTimeout = defaultStartTimeout
+	}
+	if conf.StopTimeout <= 0 {
+		conf.StopTimeout = defaultStopTimeout
+	}
+	return conf, nil
+}
+
+func (c *Cluster) start(ctx context.Context) error {
+	begun := time.Now()
+	ports, err := takePorts(c.conf.Port)
+	if err != nil {
+		return err
+	}
+	c.url = "https://" + loopback(ports.api)
+
+	pki, err := c.writeFiles()
+	if err != nil {
+		return err
+	}
+	c.admin = &rest.Config{
+		Host: c.url,
+		QPS:  -1,
+		TLSClientConfig: rest.TLSClientConfig{
+			CAData: pki.ca, CertData: pki.admin.cert, KeyData: pki.admin.key,
+		},
+	}
+	if c.client, err = rest.HTTPClientFor(c.admin); err != nil {
+		return fmt.Errorf("admin client: %w", err)
+	}
+	if err := c.writeKubeconfig(); err != nil {
+		return err
+	}
+
+	c.progressf("starting etcd (log: %s)", c.path(etcdLog))
+	if c.etcd, err = startProcess("etcd", c.conf.Etcd, c.path(etcdLog), c.etcdArgs(ports)); err != nil {
+		return err
+	}
+	if err := waitUntil(ctx, c.etcd, listening(ports.etcd)); err != nil {
+		return err
+	}
+
+	c.progressf("starting kube-apiserver (log: %s)", c.path(apiLog))
+	if c.api, err = startProcess("kube-apiserver", c.conf.KubeAPIServer, c.path(apiLog), c.apiArgs(ports)); err != nil {
+		return err
+	}
+	if err := waitUntil(ctx, c.api, c.Ready); err != nil {
+		return err
+	}
+	if err := waitUntil(ctx, c.api, c.createDefaultServiceAccount); err != nil {
+		return err
+	}
+	c.progressf("ready after %.1f s at %s", time.Since(begun).Seconds(), c.url)
+	return nil
+}
+
+// Stop ends kube-apiserver (SIGTERM, then SIGKILL after Config.StopTimeout or when ctx ends), then etcd,
+// and returns when both are gone. The error says which had to be killed. Calls after the first wait for it
+// and return the same.
+func (c *Cluster) Stop(ctx context.Context) error {
+	c.stopOnce.Do(func() {
+		c.stopErr = errors.Join(
+			c.api.stop(ctx, c.conf.StopTimeout),
+			c.etcd.stop(ctx, etcdStopTimeout),
+		)
+		if c.client != nil {
+			c.client.CloseIdleConnections()
+		}
+		c.lock.release()
+	})
+	return c.stopErr
+}
+
+// Exited is closed when kube-apiserver has ended, by Stop or by itself.
+func (c *Cluster) Exited() <-chan struct{} { return c.api.exited }
+
+// EtcdExited is closed when etcd has ended, by Stop or by itself.
+func (c *Cluster) EtcdExited() <-chan struct{} { return c.etcd.exited }
+
+// ExitError says how kube-apiserver ended, with its fatal error or the end of its log. It is nil while the
+// process runs.
+func (c *Cluster) ExitError() error { return c.api.exitError() }
+
+// Crash is what kube-apiserver's log says about the Go runtime having ended it; the zero Crash when it says
+// nothing of the kind.
+func (c *Cluster) Crash() Crash { return findCrash(c.path(apiLog)) }
+
+// URL is the API server's, without a trailing slash.
+func (c *Cluster) URL() string { return c.url }
+
+// CA is the PEM certificate that verifies URL.
+func (c *Cluster) CA() []byte { return append([]byte(nil), c.admin.CAData...) }
+
+// Kubeconfig is the path of the administrator's kubeconfig. It embeds its certificates.
+func (c *Cluster) Kubeconfig() string { return c.path(kubeconfigFile) }
+
+// AuditLog is the path of the audit log, a JSON event per line.
+func (c *Cluster) AuditLog() string { return c.path(auditLog) }
+
+// Log is the path of kube-apiserver's log.
+func (c *Cluster) Log() string { return c.path(apiLog) }
+
+// RESTConfig is a new client configuration with the administrator's certificate (system:masters) and
+// without client-side rate limit.
+func (c *Cluster) RESTConfig() *rest.Config { return rest.CopyConfig(c.admin) }
+
+// TokenRESTConfig is a new client configuration that authenticates with one of Config.Tokens, without
+// client-side rate limit.
+func (c *Cluster) TokenRESTConfig(token string) *rest.Config {
+	conf := rest.AnonymousClientConfig(c.admin)
+	conf.BearerToken = token
+	return conf
+}
+
+// Pids are the process IDs of etcd and kube-apiserver.
+func (c *Cluster) Pids() (etcd, kubeAPIServer int) { return c.etcd.pid, c.api.pid }
+
+func (c *Cluster) path(elem ...string) string {
+	return filepath.Join(append([]string{c.conf.Dir}, elem...)...)
+}
+
+func (c *Cluster) progressf(format string, args ...any) {
+	fmt.Fprintf(c.conf.Progress, strings.TrimSuffix(format, "\n")+"\n", args...)
+}
+
+func loopback(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }

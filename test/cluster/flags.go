@@ -1,0 +1,58 @@
+package cluster
+
+import "fmt"
+
+func (c *Cluster) etcdArgs(p ports) []string {
+	client, peer := "https://"+loopback(p.etcd), "https://"+loopback(p.etcdPeer)
+	return []string{
+		"--name=default",
+		"--data-dir=" + c.path(etcdData),
+		"--listen-client-urls=" + client,
+		"--advertise-client-urls=" + client,
+		"--listen-peer-urls=" + peer,
+		"--initial-advertise-peer-urls=" + peer,
+		"--initial-cluster=default=" + peer,
+		// Other users of the machine reach loopback too, and etcd is the cluster.
+		"--client-cert-auth", "--peer-client-cert-auth",
+		"--trusted-ca-file=" + c.path(pkiDir, caCert),
+		"--cert-file=" + c.path(pkiDir, etcdCert),
+		"--key-file=" + c.path(pkiDir, etcdKey),
+		"--peer-trusted-ca-file=" + c.path(pkiDir, caCert),
+		"--peer-cert-file=" + c.path(pkiDir, etcdCert),
+		"--peer-key-file=" + c.path(pkiDir, etcdKey),
+		// The data does not outlive the run, so it need not survive a power cut.
+		"--unsafe-no-fsync",
+		"--log-level=warn",
+	}
+}
+
+func (c *Cluster) apiArgs(p ports) []string {
+	return append([]string{
+		"--etcd-servers=https://" + loopback(p.etcd),
+		"--etcd-cafile=" + c.path(pkiDir, caCert),
+		"--etcd-certfile=" + c.path(pkiDir, etcdClientCert),
+		"--etcd-keyfile=" + c.path(pkiDir, etcdClientKey),
+		"--bind-address=127.0.0.1",
+		"--advertise-address=127.0.0.1",
+		fmt.Sprintf("--secure-port=%d", p.api),
+		"--tls-cert-file=" + c.path(pkiDir, servingCert),
+		"--tls-private-key-file=" + c.path(pkiDir, servingKey),
+		"--client-ca-file=" + c.path(pkiDir, caCert),
+		"--token-auth-file=" + c.path(tokenFile),
+		"--authorization-mode=RBAC",
+		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+		"--service-account-key-file=" + c.path(pkiDir, serviceAccountPK),
+		"--service-account-signing-key-file=" + c.path(pkiDir, serviceAccountPK),
+		"--service-cluster-ip-range=10.0.0.0/24",
+		// It would publish a loopback address as endpoint of the service kubernetes, which is refused.
+		"--endpoint-reconciler-type=none",
+		"--audit-policy-file=" + c.path(auditPolicyFile),
+		"--audit-log-path=" + c.path(auditLog),
+		// An event is in the file by the time its request has been answered.
+		"--audit-log-mode=blocking",
+		// MB, and files: bounds what a load leaves on the disk.
+		"--audit-log-maxsize=100",
+		"--audit-log-maxbackup=1",
+		"-v=2",
+	}, c.conf.ExtraArgs...)
+}
