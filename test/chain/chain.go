@@ -1,0 +1,161 @@
+// Package chain serves an http.Handler behind apiserver's own
+// DefaultBuildHandlerChain, on a real TLS listener, as SecureServingInfo does:
+// everything a request crosses in kube-apiserver on its way to the handlers.
+package chain
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/net/http2"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/util/sets"
+	auditinternal "k8s.io/apiserver/pkg/apis/audit"
+	auditpolicy "k8s.io/apiserver/pkg/audit/policy"
+	"k8s.io/apiserver/pkg/authentication/authenticator"
+	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
+	"k8s.io/apiserver/pkg/server"
+	"k8s.io/apiserver/pkg/server/dynamiccertificates"
+	"k8s.io/apiserver/pkg/server/filters"
+	utilfeature "k8s.io/apiserver/pkg/util/feature"
+	certutil "k8s.io/client-go/util/cert"
+)
+
+// Config is what a test chooses; the rest is as in kube-apiserver.
+type Config struct {
+	// Handler stands where the API handlers do, behind the whole chain.
+	Handler http.Handler
+
+	// RequestTimeout is the server's own. 0 means 60 s, kube-apiserver's default.
+	RequestTimeout time.Duration
+
+	// Authenticate replaces an authenticator that lets everybody in.
+	Authenticate func(*http.Request) (*authenticator.Response, bool, error)
+
+	// Outside, if set, wraps the whole chain: it sees what net/http sees of it.
+	Outside func(http.Handler) http.Handler
+
+	// Modify may change the server's configuration before the chain is built.
+	Modify func(*server.Config)
+}
+
+// Server is a chain that is being served.
+type Server struct {
+	// URL is where, without a path.
+	URL string
+	// Codecs know metav1.Status and the other types of apimachinery.
+	Codecs serializer.CodecFactory
+
+	Audit *AuditLog
+
+	stop     chan struct{}
+	stopped  []<-chan struct{}
+	listener net.Listener
+}
+
+// Start serves the chain until Stop is called.
+func Start(c Config) (*Server, error) {
+	s := newServer()
+	config := server.NewConfig(s.Codecs)
+	config.FeatureGate = utilfeature.DefaultFeatureGate
+	config.RequestInfoResolver = server.NewRequestInfoResolver(config)
+	config.LongRunningFunc = filters.BasicLongRunningRequestCheck(
+		sets.NewString("watch", "proxy"), sets.NewString("attach", "exec", "proxy", "log", "portforward"))
+	config.Authentication.Authenticator = authenticator.RequestFunc(func(*http.Request) (*authenticator.Response, bool, error) {
+		return &authenticator.Response{User: &user.DefaultInfo{Name: "someone"}}, true, nil
+	})
+	if c.Authenticate != nil {
+		config.Authentication.Authenticator = authenticator.RequestFunc(c.Authenticate)
+	}
+	config.Authorization.Authorizer = authorizerfactory.NewAlwaysAllowAuthorizer()
+	config.AuditBackend = s.Audit
+	config.AuditPolicyRuleEvaluator = auditpolicy.NewFakePolicyRuleEvaluator(auditinternal.LevelMetadata, nil)
+	if c.RequestTimeout > 0 {
+		config.RequestTimeout = c.RequestTimeout
+	}
+	if c.Modify != nil {
+		c.Modify(config)
+	}
+	if config.RequestInfoResolver == nil {
+		return nil, fmt.Errorf("the configuration has no RequestInfoResolver: Modify must not take it away")
+	}
+	handler := server.DefaultBuildHandlerChain(c.Handler, config)
+	if c.Outside != nil {
+		handler = c.Outside(handler)
+	}
+	return s, s.serve(handler)
+}
+
+// Serve serves a handler, or a chain of somebody's own, as Start does its chain.
+func Serve(handler http.Handler) (*Server, error) {
+	s := newServer()
+	return s, s.serve(handler)
+}
+
+func newServer() *Server {
+	scheme := runtime.NewScheme()
+	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
+	return &Server{Codecs: serializer.NewCodecFactory(scheme), Audit: &AuditLog{}, stop: make(chan struct{})}
+}
+
+func (s *Server) serve(handler http.Handler) error {
+	cert, key, err := certificate()
+	if err != nil {
+		return err
+	}
+	provider, err := dynamiccertificates.NewStaticCertKeyContent("test", cert, key)
+	if err != nil {
+		return err
+	}
+	if s.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		return err
+	}
+	info := &server.SecureServingInfo{Listener: s.listener, Cert: provider}
+	stopped, listenerStopped, err := info.Serve(handler, 5*time.Second, s.stop)
+	if err != nil {
+		return err
+	}
+	s.URL = "https://" + s.listener.Addr().String()
+	s.stopped = []<-chan struct{}{stopped, listenerStopped}
+	return nil
+}
+
+// Addr is the address that is listened on.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// Stop ends the server, waiting 5 s at most for the requests under way.
+func (s *Server) Stop() {
+	close(s.stop)
+	for _, done := range s.stopped {
+		<-done
+	}
+}
+
+// Client returns a client with connections of its own, which speaks that
+// protocol, "HTTP/1.1" or "HTTP/2.0", and gives up a request after a minute.
+func (s *Server) Client(proto string) *http.Client {
+	config := ClientTLS()
+	if proto == "HTTP/2.0" {
+		return &http.Client{Transport: &http2.Transport{TLSClientConfig: config}, Timeout: time.Minute}
+	}
+	return &http.Client{Timeout: time.Minute, Transport: &http.Transport{
+		TLSClientConfig: config,
+		TLSNextProto:    map[string]func(string, *tls.Conn) http.RoundTripper{},
+	}}
+}
+
+// ClientTLS is a configuration for clients of a Server: its certificate is
+// made for the occasion, and there is nobody in between.
+func ClientTLS() *tls.Config { return &tls.Config{InsecureSkipVerify: true} }
+
+// certificate returns a key pair for 127.0.0.1.
+func certificate() (cert, key []byte, err error) {
+	return certutil.GenerateSelfSignedCertKey("127.0.0.1", []net.IP{net.IPv4(127, 0, 0, 1)}, nil)
+}

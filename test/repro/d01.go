@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/endpoints/handlers/finisher"
+	"k8s.io/apiserver/pkg/endpoints/handlers/responsewriters"
+	"k8s.io/apiserver/pkg/warning"
+
+	"fork.internal/apiserver/test/chain"
+)
+
+func init() {
+	register(Case{
+		ID:    "D1",
+		Title: "the process dies when a request ends while warnings are being added",
+		Fatal: "fatal error: concurrent map",
+		run:   concurrentWarnings,
+	})
+}
+
+// concurrentWarnings sends creates whose storage goes on adding warnings after
+// the request's own timeout, as the handlers of create, update and patch do.
+func concurrentWarnings(ctx context.Context) (Result, error) {
+	const clients, requests = 4, 250
+	var s *chain.Server
+	create := func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 5*time.Millisecond)
+		defer cancel()
+		_, err := finisher.FinishRequest(ctx, func() (runtime.Object, error) {
+			for end := time.Now().Add(10 * time.Millisecond); time.Now().Before(end); {
+				warning.AddWarning(r.Context(), "", fmt.Sprintf("a warning, %d", time.Now().UnixNano()))
+			}
+			return nil, fmt.Errorf("not stored")
+		})
+		responsewriters.ErrorNegotiated(err, s.Codecs, schema.GroupVersion{Version: "v1"}, w, r)
+	}
+	s, err := chain.Start(chain.Config{Handler: http.HandlerFunc(create)})
+	if err != nil {
+		return Result{}, err
+	}
+	defer s.Stop()
+
+	var answered atomic.Int64
+	var wg sync.WaitGroup
+	for i := range clients {
+		proto := []string{"HTTP/1.1", "HTTP/2.0"}[i%2]
+		wg.Go(func() {
+			client := s.Client(proto)
+			defer client.CloseIdleConnections()
+			for range requests {
+				if ctx.Err() != nil {
+					return
+				}
+				res, err := client.Post(s.URL+"/api/v1/namespaces/default/pods", "application/json", strings.NewReader("{}"))
+				if err != nil {
+					continue
+				}
+				_, _ = io.Copy(io.Discard, res.Body)
+				res.Body.Close()
+				answered.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if answered.Load() == 0 {
+		return Result{}, fmt.Errorf("no request was answered")
+	}
+	return Result{Seen: fmt.Sprintf("alive, %d of %d requests answered", answered.Load(), clients*requests)}, nil
+}
