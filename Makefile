@@ -1,0 +1,59 @@
+# The fork's commands. `make` lists them; all do their work through hack/fork.
+
+TAG ?=
+PORT ?= 0
+ID ?=
+O ?= text
+
+FORK := _output/bin/fork
+tag = $(if $(TAG),--tag $(TAG))
+
+.DEFAULT_GOAL := help
+.PHONY: help tree refresh rebase pins verify kube-apiserver run demo repro test test-go test-upstream clean $(FORK)
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# The go command knows best whether it is up to date.
+$(FORK):
+	@mkdir -p $(@D)
+	@go build -buildvcs=false -o $@ ./hack/fork
+
+tree: $(FORK) ## Lay an upstream tag, pkg/ and the patches under _output/tree/TAG [TAG=]
+	@$(FORK) tree $(tag) -o $(O)
+
+refresh: $(FORK) ## Write the commits of a tree back to pkg/ and patches/ [TAG=]
+	@$(FORK) refresh $(tag)
+
+rebase: $(FORK) ## Carry the patches to another upstream tag: FROM=vA TO=vB
+	@$(FORK) rebase --from "$(FROM)" --to "$(TO)"
+
+pins: $(FORK) ## List the pinned upstream tags, or pin a further one of a minor: ADD=vX
+	@$(FORK) pins $(if $(ADD),add $(ADD),-o $(O))
+
+verify: $(FORK) ## Check pins, patches and trees [TAG=]
+	@$(FORK) verify $(tag) -o $(O)
+
+kube-apiserver: $(FORK) ## Build the real kube-apiserver with the fork [TAG=]
+	@$(FORK) kube-apiserver $(tag)
+
+run: $(FORK) ## Run etcd and the patched kube-apiserver until Ctrl-C [TAG=] [PORT=]
+	@$(FORK) run $(tag) --port $(PORT)
+
+demo: $(FORK) ## Kill an unmodified kube-apiserver, and not the patched one, under the same load [TAG=]
+	@$(FORK) demo $(tag) -o $(O)
+
+repro: $(FORK) ## Show the known defects on upstream, and that the fork has none of them [TAG=] [ID=]
+	@$(FORK) repro $(tag) $(ID) -o $(O)
+
+test: test-go verify test-upstream repro ## Everything: tool, pkg/, verify, upstream's own tests in the tree, repro [TAG=]
+
+test-go: ## The tests of the tool, of pkg/ and of test/
+	go vet ./...
+	go test -race ./...
+
+test-upstream: $(FORK) ## Upstream's own tests of the packages that the fork touches, in its tree [TAG=]
+	@hack/test-upstream.sh $(TAG)
+
+clean: ## Remove _output; trees with work that is not in patches/ too
+	rm -rf _output
