@@ -73,8 +73,20 @@ type Call struct {
 
 	// Late, if not nil, is called by the handler goroutine when the handler
 	// returns after its request was ended by the deadline or by its client,
-	// with how long after, and the value of its panic, if it panicked.
-	Late func(after time.Duration, panicked any)
+	// with how long after.
+	Late func(after time.Duration, o Outcome)
+
+	// Overdue, if not nil, is called when the handler is still running after
+	// its request has ended and its return was waited for, and again as long
+	// as it stays: after 10 s, and then at intervals that double, up to ten
+	// minutes. n is how often it was called before. It is called by any
+	// goroutine, one at a time, and not after Late.
+	Overdue func(n int, after time.Duration, o Outcome)
+
+	// Describe names the request, in the list of those that are overdue. It is
+	// called by any goroutine, while the handler runs. It must not be nil if
+	// RunningOverdue is used.
+	Describe func() string
 }
 
 // Serve runs the call's handler until it returns, the deadline of the
@@ -101,11 +113,11 @@ func (b *Boundary) Serve(w http.ResponseWriter, r *http.Request, c Call) {
 	case timedOut:
 		b.timedOut(g, c)
 	case gone:
-		b.clientGone(g)
+		b.clientGone(g, c)
 	case aborted:
-		b.abort(g)
+		b.abort(g, c)
 	default:
-		b.conclude(g)
+		b.conclude(g, c)
 	}
 }
 
@@ -145,9 +157,12 @@ func (g *guard) run(c Call, r *http.Request) {
 		if p := recover(); p != nil {
 			e = exit{panicked: withStack(p)}
 		}
-		if g.finish(e) && c.Late != nil {
-			c.Late(time.Since(g.sealedAt), e.panicked)
+		late := g.finish(e)
+		if late && c.Late != nil {
+			after, o := g.overdueBy()
+			c.Late(after, o)
 		}
+		g.report()
 	}()
 	var w http.ResponseWriter = g
 	if _, ok := g.w.(http.Hijacker); ok {
@@ -248,14 +263,14 @@ func (g *guard) hasReturned() bool {
 
 // conclude hands a response over to net/http whose handler has returned, or
 // raises its panic.
-func (b *Boundary) conclude(g *guard) {
+func (b *Boundary) conclude(g *guard, c Call) {
 	// A handler that has settled before it has returned has no more to do than
 	// to say so. Its answer does not wait for that.
 	if !g.join(b.joinTime()) {
 		if b.reserve() {
-			b.leave(g)
+			b.leave(g, c)
 		} else {
-			g.stay()
+			b.stay(g, c)
 		}
 	}
 	g.mu.Lock()
@@ -279,12 +294,12 @@ func (b *Boundary) conclude(g *guard) {
 func (b *Boundary) timedOut(g *guard, c Call) {
 	left := b.reserve()
 	if left {
-		defer b.leave(g)
+		defer b.leave(g, c)
 	}
 	interrupted := g.reclaim()
 	if !left && !g.join(b.joinTime()) {
 		g.cut()
-		b.stay(g)
+		b.stay(g, c)
 		panic(http.ErrAbortHandler)
 	}
 	if g.lost() {
@@ -305,31 +320,34 @@ func (g *guard) lost() bool {
 
 // clientGone stays with the handler of a client that has gone: there is nobody
 // to answer, and net/http counts it as long as it is not returned.
-func (b *Boundary) clientGone(g *guard) {
+func (b *Boundary) clientGone(g *guard, c Call) {
 	g.cut()
-	b.stay(g)
+	b.stay(g, c)
 	panic(http.ErrAbortHandler)
 }
 
 // abort ends a response that was under way.
-func (b *Boundary) abort(g *guard) {
+func (b *Boundary) abort(g *guard, c Call) {
 	g.cut()
 	g.mu.Lock()
 	gone := g.err == errGone
 	g.mu.Unlock()
 	if !gone && b.reserve() {
-		b.leave(g)
+		b.leave(g, c)
 	} else {
-		b.stay(g)
+		b.stay(g, c)
 	}
 	panic(http.ErrAbortHandler)
 }
 
 // stay waits for the handler to return. What is to be said is said meanwhile.
-func (b *Boundary) stay(g *guard) {
-	if !g.join(b.joinTime()) {
-		g.report()
+func (b *Boundary) stay(g *guard, c Call) {
+	o := &overdue{g: g, call: c, free: func() {}}
+	if g.join(b.joinTime()) || o.begin() {
+		return
 	}
+	o.tell()
+	g.report()
 	g.stay()
 }
 
@@ -347,13 +365,19 @@ func (b *Boundary) reserve() bool {
 }
 
 // leave joins the handler, or leaves it behind in the place that was reserved.
-func (b *Boundary) leave(g *guard) {
-	free := func() { b.overdue.Add(-1) }
-	if g.join(b.joinTime()) || g.leave(free) {
-		free()
+func (b *Boundary) leave(g *guard, c Call) {
+	o := &overdue{g: g, call: c, free: func() { b.overdue.Add(-1) }}
+	if g.join(b.joinTime()) {
+		o.free()
 		return
 	}
-	go g.report()
+	if o.begin() {
+		return
+	}
+	go func() {
+		o.tell()
+		g.report()
+	}()
 }
 
 func (b *Boundary) joinTime() time.Duration {
@@ -363,5 +387,5 @@ func (b *Boundary) joinTime() time.Duration {
 	return b.JoinTime
 }
 
-// Overdue returns how many handlers run on after their request has ended.
+// Overdue returns how many handlers have been left behind and are running.
 func (b *Boundary) Overdue() int64 { return b.overdue.Load() }

@@ -300,7 +300,7 @@ func (tr *trial) run() *trial {
 			}),
 			Answer:   timeoutStatus,
 			TimedOut: func() { tr.timedOut++ },
-			Late:     func(_ time.Duration, p any) { tr.late <- p },
+			Late:     func(_ time.Duration, o Outcome) { tr.late <- o.Panicked },
 		})
 	}()
 	tr.took = time.Since(start)

@@ -77,6 +77,7 @@ type guard struct {
 	rc    *http.ResponseController // of w
 	ctx   context.Context          // ends at the deadline, or when the client goes
 	http1 bool                     // one connection per request at a time
+	outer *http.Request            // the request as it came; the handler has a copy
 	body  *body                    // nil when the request has none
 
 	// header is the handler's: a copy of what outer filters had set, which
@@ -94,22 +95,26 @@ type guard struct {
 
 	mu sync.Mutex
 	// Guarded by mu.
-	state    state
-	err      error     // what late calls get; set when sealed
-	bound    bool      // a bound has passed
-	answer   answer    // for the deadline that passes: the request's, or the bound's that has
-	status   int       // the committed status
-	written  int64     // bytes of the response body that net/http took
-	writing  bool      // the writer is claimed
-	reading  int       // reads of the body that are under way
-	taken    bool      // a hijack that came too late has the connection
-	notified chan bool // what CloseNotify returned, if it was called
-	idle     sync.Cond // of mu; signalled when a claim is given back, and at the seal
-	sealedAt time.Time // when the deadline or the client ended the request
-	returned bool      // the handler has returned
-	exit     exit      // how; set with returned
-	left     func()    // what to do when a handler that was left behind returns
-	reports  []report  // what is to be said about the outcome
+	state     state
+	err       error       // what late calls get; set when sealed
+	bound     bool        // a bound has passed
+	answer    answer      // for the deadline that passes: the request's, or the bound's that has
+	status    int         // the committed status
+	attempted int         // the status that came too late to be committed
+	written   int64       // bytes of the response body that net/http took
+	writing   bool        // the writer is claimed
+	reading   int         // reads of the body that are under way
+	taken     bool        // a hijack that came too late has the connection
+	notified  chan bool   // what CloseNotify returned, if it was called
+	idle      sync.Cond   // of mu; signalled when a claim is given back, and at the seal
+	sealedAt  time.Time   // when the request ended, if the handler did not end it by returning
+	returned  bool        // the handler has returned
+	exit      exit        // how; set with returned
+	left      func()      // what to do when a handler that is overdue returns
+	reports   []report    // what is to be said about the outcome
+	saying    int         // reports that are being said
+	held      []func()    // what is released when all is over
+	holdTimer *time.Timer // after which it is released all the same
 }
 
 // exit is how a handler ended: by returning, with a panic, or by runtime.Goexit.
@@ -125,6 +130,7 @@ func newGuard(w http.ResponseWriter, r *http.Request, a answer) *guard {
 		rc:     http.NewResponseController(w),
 		ctx:    r.Context(),
 		http1:  r.ProtoMajor < 2,
+		outer:  r,
 		header: cloneHeader(w.Header()),
 		events: make(chan struct{}, 1),
 		answer: a,
@@ -178,6 +184,7 @@ func (g *guard) clientGone() bool {
 // unsealed and over.
 func (g *guard) end() {
 	g.sealedAt = time.Now()
+	g.limitHold()
 	switch {
 	case g.state == committed:
 		g.seal(aborted)
@@ -206,7 +213,6 @@ func (g *guard) finish(e exit) (late bool) {
 	late, left := g.state != done && g.state != hijacked, g.left
 	g.mu.Unlock()
 	g.notify()
-	g.report()
 	if left != nil {
 		left()
 	}
@@ -231,13 +237,18 @@ func (g *guard) complete(broken bool) {
 	g.seal(done)
 }
 
-// leave gives the handler up, unless it has returned: what remains to be done
-// when it does is then done by the handler goroutine.
-func (g *guard) leave(left func()) (returned bool) {
+// outlast has the handler goroutine do what remains to be done when the
+// handler returns, unless it has returned.
+func (g *guard) outlast(left func()) (returned bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !g.returned {
 		g.left = left
+		if g.sealedAt.IsZero() {
+			// Answered, and the handler has more to do than to return.
+			g.sealedAt = time.Now()
+		}
+		g.limitHold()
 	}
 	return g.returned
 }

@@ -42,8 +42,8 @@ const (
 	Hijacked Kind = "hijacked"
 )
 
-// Outcome is what became of a request, as far as net/http was told. It does
-// not change any more.
+// Outcome is what became of a request, as far as net/http was told. That does
+// not change any more; what is said of the handler may.
 type Outcome struct {
 	Kind Kind
 
@@ -57,8 +57,16 @@ type Outcome struct {
 	// Message is what a client was told that was sent a 504.
 	Message string
 
+	// Running is whether the handler was still running when this was said: what
+	// it achieves yet is not known.
+	Running bool
+
+	// Attempted is the status that the handler had tried to commit when it was
+	// too late, or 0. What it stands for has been done, if it is a success.
+	Attempted int
+
 	// Panicked is the value of the handler's panic, with its stack, if it had
-	// panicked by the time of the report.
+	// panicked by then.
 	Panicked any
 }
 
@@ -67,8 +75,11 @@ type Outcome struct {
 func (o Outcome) ByHandler() bool { return o.Kind == Answered || o.Kind == Hijacked }
 
 // AuditStatus is the outcome in the terms of an audit event's response status:
-// the code that was sent, or none, and why that was not the handler's success.
+// the code that was sent, or none, and why if the handler did not bring that about.
 func (o Outcome) AuditStatus() *metav1.Status {
+	if o.ByHandler() {
+		return &metav1.Status{Code: int32(o.Status)}
+	}
 	status := &metav1.Status{Code: int32(o.Status), Status: metav1.StatusFailure, Reason: metav1.StatusReasonTimeout}
 	switch o.Kind {
 	case TimedOut:
@@ -78,8 +89,6 @@ func (o Outcome) AuditStatus() *metav1.Status {
 	case ClientGone:
 		status.Reason = "ClientGone"
 		status.Message = fmt.Sprintf("the client went before the response was complete: %d bytes of its body were sent", o.Bytes)
-	default:
-		status.Status, status.Reason = metav1.StatusSuccess, ""
 	}
 	if o.Panicked != nil {
 		status.Message += "; the handler panicked"
@@ -89,7 +98,13 @@ func (o Outcome) AuditStatus() *metav1.Status {
 
 // outcome is that of a sealed guard. The caller holds mu.
 func (g *guard) outcome() Outcome {
-	o := Outcome{Status: g.status, Bytes: g.written, Panicked: g.exit.panicked}
+	o := Outcome{
+		Status:    g.status,
+		Bytes:     g.written,
+		Running:   !g.returned,
+		Attempted: g.attempted,
+		Panicked:  g.exit.panicked,
+	}
 	switch g.state {
 	case timedOut:
 		o.Kind, o.Status = TimedOut, http.StatusGatewayTimeout

@@ -16,7 +16,15 @@ limitations under the License.
 
 package deadline
 
-import "context"
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+// holdTime is how long after its request has ended what a request holds stays
+// held for a handler that has not returned, or a report that has not been said.
+const holdTime = 10 * time.Second
 
 // report is one thing that is to be said about a request. It is said once, when
 // the outcome is decided: by the handler goroutine as it unwinds, if it does so
@@ -64,9 +72,21 @@ func (g *guard) takeReports() {
 	}
 }
 
+// find returns the report of that key, or nil. The caller holds mu.
+func (g *guard) find(key any) *report {
+	for i := range g.reports {
+		if g.reports[i].key == key {
+			return &g.reports[i]
+		}
+	}
+	return nil
+}
+
 // Report takes the report of that key over, or adds it, for a handler that
-// knows more than was known outside. It is not ok outside a boundary, and when
-// it comes too late: the caller then has nothing to say, or says it itself.
+// knows more than was known outside. If it has been said, that stands. It is
+// not ok outside a boundary: the caller then says it itself. The function may
+// be called by any goroutine, at a time when the handler is running: it must
+// not touch the handler's request, for which there is OuterRequest.
 func Report(ctx context.Context, key any, say func(Outcome)) (ok bool) {
 	g := guardFrom(ctx)
 	if g == nil {
@@ -74,30 +94,39 @@ func Report(ctx context.Context, key any, say func(Outcome)) (ok bool) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for i := range g.reports {
-		if r := &g.reports[i]; r.key == key {
-			if !r.said {
-				r.say = say
-			}
-			return true
-		}
+	switch r := g.find(key); {
+	case r == nil:
+		g.reports = append(g.reports, report{key: key, say: say})
+	case !r.said:
+		r.say = say
 	}
-	g.reports = append(g.reports, report{key: key, say: say})
 	return true
+}
+
+// OuterRequest returns the request as it came to the boundary, for reports:
+// no handler touches it, as the one that it was given. It must not be
+// modified. It is nil outside a boundary.
+func OuterRequest(ctx context.Context) *http.Request {
+	g := guardFrom(ctx)
+	if g == nil {
+		return nil
+	}
+	return g.outer
 }
 
 // Settle is for a filter that speaks for the handler as it unwinds: all that
 // is to be written has been. If the response is not sealed yet, the handler
-// has won, and its answer is not held up by what the filter does next. It
+// has won, and its answer is not held up by what the filter does next. Settle
 // reports whether that is so, or there is no boundary; the caller then makes
-// the report of that key itself. Otherwise the boundary does. A filter that
-// unwinds from a panic says so.
+// the report of that key itself. Otherwise that report has been said when it
+// returns. A filter that unwinds from a panic says so.
 func Settle(ctx context.Context, key any, panicking bool) (mine bool) {
 	g := guardFrom(ctx)
 	if g == nil {
 		return true
 	}
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	for g.writing && !g.sealed() {
 		g.idle.Wait()
 	}
@@ -107,31 +136,91 @@ func Settle(ctx context.Context, key any, panicking bool) (mine bool) {
 			defer g.notify()
 		}
 	}
-	defer g.mu.Unlock()
+	r := g.find(key)
 	if g.state != done && g.state != hijacked {
+		if r != nil {
+			g.say(r)
+		}
 		return false
 	}
-	for i := range g.reports {
-		if r := &g.reports[i]; r.key == key {
-			mine, r.said = !r.said, true
-			return mine
-		}
+	if r == nil {
+		return true
 	}
-	return true
+	mine, r.said = !r.said, true
+	return mine
 }
 
-// report says what has not been said. The guard is sealed.
+// report says what has not been said, and lets go of what was held for that.
+// The guard is sealed.
 func (g *guard) report() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for i := 0; i < len(g.reports); i++ {
-		if g.reports[i].said {
-			continue
-		}
-		g.reports[i].said = true
-		say, o := g.reports[i].say, g.outcome()
-		g.mu.Unlock()
-		say(o)
+		g.say(&g.reports[i])
+	}
+	g.letGo(false)
+}
+
+// say says a report, once. The caller holds mu, which is given up meanwhile.
+func (g *guard) say(r *report) {
+	if r.said {
+		return
+	}
+	r.said = true
+	say, o := r.say, g.outcome()
+	g.saying++
+	g.mu.Unlock()
+	defer func() {
 		g.mu.Lock()
+		g.saying--
+	}()
+	say(o)
+}
+
+// Hold has release called once when the handler has returned and everything
+// has been said about the request, but at the latest 10 s after it has ended.
+// It is for who waits for requests to be over with. It is not ok outside a
+// boundary. The function must not block.
+func Hold(ctx context.Context, release func()) (ok bool) {
+	g := guardFrom(ctx)
+	if g == nil {
+		return false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.held = append(g.held, release)
+	if g.sealed() && g.state != hijacked {
+		g.limitHold()
+	}
+	return true
+}
+
+// limitHold bounds how long what is held is held from now on. The caller holds mu.
+func (g *guard) limitHold() {
+	if g.holdTimer != nil || len(g.held) == 0 {
+		return
+	}
+	g.holdTimer = time.AfterFunc(holdTime, func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.letGo(true)
+	})
+}
+
+// letGo releases what is held, if there is no more to wait for or it is time
+// to. The caller holds mu, which is given up meanwhile.
+func (g *guard) letGo(now bool) {
+	if len(g.held) == 0 || !now && (!g.returned || g.saying > 0) {
+		return
+	}
+	held := g.held
+	g.held = nil
+	if g.holdTimer != nil {
+		g.holdTimer.Stop()
+	}
+	g.mu.Unlock()
+	defer g.mu.Lock()
+	for _, release := range held {
+		release()
 	}
 }

@@ -79,7 +79,7 @@ func newTestServer(t *testing.T, proto string, c serverConfig) *testServer {
 			}),
 			Answer:   timeoutStatus,
 			TimedOut: func() { s.timedOut.Add(1) },
-			Late:     func(_ time.Duration, p any) { s.late <- p },
+			Late:     func(_ time.Duration, o Outcome) { s.late <- o.Panicked },
 		})
 	})
 	if c.outer != nil {

@@ -68,6 +68,7 @@ func (g *guard) claimCommitted(status int) (first bool, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if err := g.claimLocked(); err != nil {
+		g.attempt(status)
 		return false, err
 	}
 	if g.state == committed {
@@ -77,11 +78,20 @@ func (g *guard) claimCommitted(status int) (first bool, err error) {
 		g.writing = false
 		g.end()
 		g.notify()
+		g.attempt(status)
 		return false, g.err
 	}
 	replaceHeader(g.w.Header(), g.header)
 	g.state, g.status = committed, status
 	return true, nil
+}
+
+// attempt notes what the handler would have committed, had it been in time.
+// The caller holds mu and has found the guard sealed.
+func (g *guard) attempt(status int) {
+	if g.status == 0 && g.attempted == 0 {
+		g.attempted = status
+	}
 }
 
 // release gives the writer back. n is how many bytes of the body it took.

@@ -1,0 +1,164 @@
+/*
+Copyright The Kubernetes Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package deadline
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/component-base/metrics"
+	"k8s.io/component-base/metrics/legacyregistry"
+)
+
+const (
+	// overdueInterval is when an overdue handler is told of again, at first.
+	overdueInterval = 10 * time.Second
+	// overdueMaxInterval is how far the intervals grow, that double each time.
+	overdueMaxInterval = 10 * time.Minute
+)
+
+var (
+	overdueHandlers = metrics.NewGauge(&metrics.GaugeOpts{
+		Subsystem:      "apiserver",
+		Name:           "overdue_requests",
+		Help:           "Number of request handlers that are still running although their request has been answered or aborted.",
+		StabilityLevel: metrics.ALPHA,
+	})
+	overdueDuration = metrics.NewHistogram(&metrics.HistogramOpts{
+		Subsystem:      "apiserver",
+		Name:           "overdue_request_duration_seconds",
+		Help:           "How long after the end of their request handlers returned that were still running then, in seconds.",
+		Buckets:        []float64{.005, .01, .05, .1, .5, 1, 5, 10, 30, 60, 300, 1800, 7200},
+		StabilityLevel: metrics.ALPHA,
+	})
+	registerMetrics sync.Once
+)
+
+// RegisterMetrics registers the metrics of this package with the legacy
+// registry, once. Before that they count nothing.
+func RegisterMetrics() {
+	registerMetrics.Do(func() { legacyregistry.MustRegister(overdueHandlers, overdueDuration) })
+}
+
+// overdue is a handler that is running after its request has ended: left
+// behind, or with the serve goroutine staying for it. It begins when the
+// handler has not returned within the join, and ends when it returns, on the
+// handler goroutine.
+type overdue struct {
+	// Immutable.
+	g    *guard
+	call Call
+	free func() // gives back its place among those left behind, if it has one
+
+	mu       sync.Mutex // held while it is told of, which so ends before it does
+	ended    bool
+	told     int
+	interval time.Duration
+	timer    *time.Timer
+}
+
+// all is the process's overdue handlers.
+var all = struct {
+	mu       sync.Mutex
+	handlers map[*overdue]struct{}
+}{handlers: map[*overdue]struct{}{}}
+
+// begin registers the handler as overdue, unless it has returned.
+func (o *overdue) begin() (returned bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.g.outlast(o.end) {
+		o.free()
+		return true
+	}
+	overdueHandlers.Inc()
+	all.mu.Lock()
+	all.handlers[o] = struct{}{}
+	all.mu.Unlock()
+	o.interval = overdueInterval
+	o.timer = time.AfterFunc(o.interval, o.again)
+	return false
+}
+
+// end is called by the handler goroutine when the handler has returned.
+func (o *overdue) end() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ended = true
+	o.timer.Stop()
+	all.mu.Lock()
+	delete(all.handlers, o)
+	all.mu.Unlock()
+	overdueHandlers.Dec()
+	after, _ := o.g.overdueBy()
+	overdueDuration.Observe(after.Seconds())
+	o.free()
+}
+
+// tell tells of the handler, if it is still running.
+func (o *overdue) tell() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.ended && o.call.Overdue != nil {
+		after, outcome := o.g.overdueBy()
+		o.call.Overdue(o.told, after, outcome)
+		o.told++
+	}
+}
+
+func (o *overdue) again() {
+	o.tell()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.ended {
+		o.interval = min(2*o.interval, overdueMaxInterval)
+		o.timer.Reset(o.interval)
+	}
+}
+
+// overdueBy returns how long ago the request ended, and how.
+func (g *guard) overdueBy() (time.Duration, Outcome) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return time.Since(g.sealedAt), g.outcome()
+}
+
+// RunningOverdue describes the handlers of this process that are still running
+// although their request has ended, as their Calls do and with how long ago
+// that was, the longest first. It is for who has to stop waiting for them.
+func RunningOverdue() []string {
+	type running struct {
+		after time.Duration
+		call  Call
+	}
+	var found []running
+	all.mu.Lock()
+	for o := range all.handlers {
+		after, _ := o.g.overdueBy()
+		found = append(found, running{after, o.call})
+	}
+	all.mu.Unlock()
+	slices.SortFunc(found, func(a, b running) int { return cmp.Compare(b.after, a.after) })
+	list := make([]string, 0, len(found))
+	for _, r := range found {
+		list = append(list, fmt.Sprintf("%s overdue=%s", r.call.Describe(), r.after.Round(time.Millisecond)))
+	}
+	return list
+}
