@@ -73,20 +73,14 @@ type Call struct {
 
 	// Late, if not nil, is called by the handler goroutine when the handler
 	// returns after its request was ended by the deadline or by its client,
-	// with how long after.
+	// with how long after; and once before that, by another goroutine, for a
+	// handler that is still running after 10 s.
 	Late func(after time.Duration, o Outcome)
 
-	// Overdue, if not nil, is called when the handler is still running after
-	// its request has ended and its return was waited for, and again as long
-	// as it stays: after 10 s, and then at intervals that double, up to ten
-	// minutes. n is how often it was called before. It is called by any
-	// goroutine, one at a time, and not after Late.
-	Overdue func(n int, after time.Duration, o Outcome)
-
-	// Describe names the request, in the list of those that are overdue. It is
-	// called by any goroutine, while the handler runs. It must not be nil if
-	// RunningOverdue is used.
-	Describe func() string
+	// Describe, if not nil, names the request in the log lines about a handler
+	// that is overdue, in keys and values. It is called by any goroutine,
+	// while the handler runs.
+	Describe func() (keysAndValues []any)
 }
 
 // Serve runs the call's handler until it returns, the deadline of the
@@ -157,10 +151,8 @@ func (g *guard) run(c Call, r *http.Request) {
 		if p := recover(); p != nil {
 			e = exit{panicked: withStack(p)}
 		}
-		late := g.finish(e)
-		if late && c.Late != nil {
-			after, o := g.overdueBy()
-			c.Late(after, o)
+		if g.finish(e) {
+			c.returnedLate(g.overdueBy())
 		}
 		g.report()
 	}()

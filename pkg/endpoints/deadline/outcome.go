@@ -74,6 +74,14 @@ type Outcome struct {
 // itself, so that what it recorded on the way is true.
 func (o Outcome) ByHandler() bool { return o.Kind == Answered || o.Kind == Hijacked }
 
+// Result is the status that the handler came to, in time or not, or 0.
+func (o Outcome) Result() int {
+	if o.Attempted != 0 || o.Kind == TimedOut {
+		return o.Attempted
+	}
+	return o.Status
+}
+
 // AuditStatus is the outcome in the terms of an audit event's response status:
 // the code that was sent, or none, and why if the handler did not bring that about.
 func (o Outcome) AuditStatus() *metav1.Status {

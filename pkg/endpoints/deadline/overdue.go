@@ -19,17 +19,23 @@ package deadline
 import (
 	"cmp"
 	"fmt"
+	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"k8s.io/component-base/metrics"
 	"k8s.io/component-base/metrics/legacyregistry"
+	"k8s.io/klog/v2"
 )
 
 const (
 	// overdueInterval is when an overdue handler is told of again, at first.
 	overdueInterval = 10 * time.Second
+	// overdueLogTime is how late a handler may return with nothing achieved and
+	// no line in the log.
+	overdueLogTime = DefaultJoinTime
 	// overdueMaxInterval is how far the intervals grow, that double each time.
 	overdueMaxInterval = 10 * time.Minute
 )
@@ -69,7 +75,6 @@ type overdue struct {
 
 	mu       sync.Mutex // held while it is told of, which so ends before it does
 	ended    bool
-	told     int
 	interval time.Duration
 	timer    *time.Timer
 }
@@ -112,14 +117,13 @@ func (o *overdue) end() {
 	o.free()
 }
 
-// tell tells of the handler, if it is still running.
+// tell logs that the handler is still running, if it is.
 func (o *overdue) tell() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !o.ended && o.call.Overdue != nil {
+	if !o.ended && o.call.Describe != nil {
 		after, outcome := o.g.overdueBy()
-		o.call.Overdue(o.told, after, outcome)
-		o.told++
+		klog.InfoS("Request handler is overdue", append(o.call.Describe(), "ended", outcome.Kind, "overdue", after)...)
 	}
 }
 
@@ -127,9 +131,26 @@ func (o *overdue) again() {
 	o.tell()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !o.ended {
-		o.interval = min(2*o.interval, overdueMaxInterval)
-		o.timer.Reset(o.interval)
+	if o.ended {
+		return
+	}
+	if o.interval == overdueInterval && o.call.Late != nil {
+		o.call.Late(o.g.overdueBy())
+	}
+	o.interval = min(2*o.interval, overdueMaxInterval)
+	o.timer.Reset(o.interval)
+}
+
+// returnedLate tells of a handler that has returned after its request had ended.
+func (c *Call) returnedLate(after time.Duration, o Outcome) {
+	if c.Late != nil {
+		c.Late(after, o)
+	}
+	// One that saw its deadline and gave up has nothing to tell.
+	achieved := o.Attempted != 0 && o.Attempted < http.StatusBadRequest
+	if c.Describe != nil && (achieved || o.Panicked != nil || after > overdueLogTime) {
+		klog.InfoS("Overdue request handler returned", append(c.Describe(), "ended", o.Kind, "overdue", after,
+			"result", o.Result(), "panic", o.Panicked)...)
 	}
 }
 
@@ -158,7 +179,14 @@ func RunningOverdue() []string {
 	slices.SortFunc(found, func(a, b running) int { return cmp.Compare(b.after, a.after) })
 	list := make([]string, 0, len(found))
 	for _, r := range found {
-		list = append(list, fmt.Sprintf("%s overdue=%s", r.call.Describe(), r.after.Round(time.Millisecond)))
+		var b strings.Builder
+		if r.call.Describe != nil {
+			for i, v := range r.call.Describe() {
+				fmt.Fprintf(&b, "%v%c", v, "= "[i%2])
+			}
+		}
+		fmt.Fprintf(&b, "overdue=%s", r.after.Round(time.Millisecond))
+		list = append(list, b.String())
 	}
 	return list
 }
