@@ -86,7 +86,15 @@ func (o Outcome) Result() int {
 // the code that was sent, or none, and why if the handler did not bring that about.
 func (o Outcome) AuditStatus() *metav1.Status {
 	if o.ByHandler() {
-		return &metav1.Status{Code: int32(o.Status)}
+		if o.Panicked == nil {
+			return &metav1.Status{Code: int32(o.Status)}
+		}
+		return &metav1.Status{
+			Code:    http.StatusInternalServerError,
+			Status:  metav1.StatusFailure,
+			Reason:  metav1.StatusReasonInternalError,
+			Message: fmt.Sprintf("APIServer panic'd: %v", o.Panicked),
+		}
 	}
 	status := &metav1.Status{Code: int32(o.Status), Status: metav1.StatusFailure, Reason: metav1.StatusReasonTimeout}
 	switch o.Kind {
