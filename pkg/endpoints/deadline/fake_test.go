@@ -253,14 +253,17 @@ type trial struct {
 	conn     bool          // as with ConnContext
 	wrap     func(context.Context) (context.Context, context.CancelFunc)
 	handler  func(w http.ResponseWriter, r *http.Request)
+	describe func() []any
 
 	// What came of it.
 	guard    *guard
 	panicked any
 	timedOut int
 	late     chan any
-	took     time.Duration
-	returned chan struct{} // the handler has, or was not started
+	// If not nil, it has what Late is called with.
+	lateOutcome func(Outcome)
+	took        time.Duration
+	returned    chan struct{} // the handler has, or was not started
 }
 
 func newTrial(t *testing.T, http1 bool, timeout time.Duration, handler func(http.ResponseWriter, *http.Request)) *trial {
@@ -300,7 +303,14 @@ func (tr *trial) run() *trial {
 			}),
 			Answer:   timeoutStatus,
 			TimedOut: func() { tr.timedOut++ },
-			Late:     func(_ time.Duration, o Outcome) { tr.late <- o.Panicked },
+			Late: func(_ time.Duration, o Outcome) {
+				if tr.lateOutcome != nil {
+					tr.lateOutcome(o)
+					return
+				}
+				tr.late <- o.Panicked
+			},
+			Describe: tr.describe,
 		})
 	}()
 	tr.took = time.Since(start)

@@ -1,0 +1,232 @@
+/*
+Copyright The Kubernetes Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package deadline
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"k8s.io/component-base/metrics/legacyregistry"
+	"k8s.io/klog/v2"
+	"k8s.io/klog/v2/textlogger"
+)
+
+// locked is a buffer that log lines go to.
+type locked struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *locked) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+// lines returns the lines so far that contain s.
+func (l *locked) lines(s string) (found []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for line := range strings.Lines(l.b.String()) {
+		if strings.Contains(line, s) {
+			found = append(found, line)
+		}
+	}
+	return found
+}
+
+// captureLog has klog write to a buffer until the test is over.
+func captureLog(t *testing.T) *locked {
+	l := &locked{}
+	klog.SetLogger(textlogger.NewLogger(textlogger.NewConfig(textlogger.Output(l))))
+	t.Cleanup(klog.ClearLogger)
+	return l
+}
+
+// metric returns the value of a gauge, or the count of a histogram.
+func metric(t *testing.T, name string) float64 {
+	t.Helper()
+	RegisterMetrics()
+	families, err := legacyregistry.DefaultGatherer.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() != name {
+			continue
+		}
+		if h := f.GetMetric()[0].GetHistogram(); h != nil {
+			return float64(h.GetSampleCount())
+		}
+		return f.GetMetric()[0].GetGauge().GetValue()
+	}
+	t.Fatalf("there is no metric %s", name)
+	return 0
+}
+
+// TestOverdueHandler follows a handler that outlasts its request by 65 s.
+func TestOverdueHandler(t *testing.T) {
+	for _, max := range []int64{1, -1} { // left behind; the serve goroutine stays
+		t.Run(fmt.Sprintf("MaxOverdue=%d", max), func(t *testing.T) {
+			log := captureLog(t)
+			returned := metric(t, "apiserver_overdue_request_duration_seconds")
+			synctest.Test(t, func(t *testing.T) {
+				var late []Outcome
+				release := make(chan struct{})
+				tr := newTrial(t, false, time.Second, func(w http.ResponseWriter, r *http.Request) {
+					<-release
+					w.WriteHeader(http.StatusCreated)
+				})
+				tr.boundary.MaxOverdue = max
+				tr.describe = func() []any { return []any{"verb", "POST", "URI", "/some/where"} }
+				tr.lateOutcome = func(o Outcome) { late = append(late, o) }
+				ended := make(chan struct{})
+				go func() { defer close(ended); tr.run() }()
+
+				time.Sleep(2 * time.Second)
+				synctest.Wait()
+				if n := metric(t, "apiserver_overdue_requests"); n != 1 {
+					t.Errorf("apiserver_overdue_requests is %v, want 1", n)
+				}
+				if got := RunningOverdue(); len(got) != 1 || !strings.HasPrefix(got[0], "verb=POST URI=/some/where overdue=") {
+					t.Errorf("running: %q", got)
+				}
+				time.Sleep(64 * time.Second)
+				close(release)
+				<-tr.returned
+				<-ended
+				synctest.Wait()
+
+				// At the end of the request, and 10, 30 and 70 s after.
+				if got := log.lines("Request handler is overdue"); len(got) != 3 {
+					t.Errorf("told %d times: %q, want 3", len(got), got)
+				}
+				got := log.lines("Overdue request handler returned")
+				if len(got) != 1 || !strings.Contains(got[0], "result=201") || !strings.Contains(got[0], `URI="/some/where"`) {
+					t.Errorf("got %q", got)
+				}
+				if len(late) != 2 || !late[0].Running || late[1].Running || late[1].Attempted != http.StatusCreated {
+					t.Errorf("late: %+v, want one that is running, and one that came to 201", late)
+				}
+				if n := metric(t, "apiserver_overdue_requests"); n != 0 || len(RunningOverdue()) != 0 {
+					t.Errorf("apiserver_overdue_requests is %v, running: %q", n, RunningOverdue())
+				}
+				if n := metric(t, "apiserver_overdue_request_duration_seconds") - returned; n != 1 {
+					t.Errorf("%v handlers returned, want 1", n)
+				}
+			})
+		})
+	}
+}
+
+// TestHandlerThatGivesUpInTimeIsNoNews is about the great majority.
+func TestHandlerThatGivesUpInTimeIsNoNews(t *testing.T) {
+	log := captureLog(t)
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTrial(t, true, time.Second, func(w http.ResponseWriter, r *http.Request) {
+			<-r.Context().Done()
+			w.WriteHeader(http.StatusGatewayTimeout)
+		})
+		tr.describe = func() []any { return nil }
+		tr.run().want(timedOut)
+	})
+	if got := log.lines("handler"); len(got) != 0 {
+		t.Errorf("logged %q", got)
+	}
+}
+
+// TestHold checks when a request lets go of what it holds: when its handler has
+// returned and all has been said, but at the latest 10 s after its end.
+func TestHold(t *testing.T) {
+	const at = time.Second // the deadline
+	for name, c := range map[string]struct {
+		handler, report time.Duration // when they are through
+		want            time.Duration
+	}{
+		"in time":                       {handler: 0, want: 0},
+		"handler returns late":          {handler: 4 * time.Second, want: 4 * time.Second},
+		"handler never returns":         {handler: time.Minute, want: at + holdTime},
+		"slow report":                   {handler: 2 * time.Second, report: 5 * time.Second, want: 5 * time.Second},
+		"report is never said":          {handler: 2 * time.Second, report: time.Minute, want: at + holdTime},
+		"report by the handler itself":  {handler: at, report: 3 * time.Second, want: 3 * time.Second},
+		"blocked report of an answer":   {handler: 0, report: 3 * time.Second, want: 3 * time.Second},
+		"handler and report are slow":   {handler: 4 * time.Second, report: 8 * time.Second, want: 8 * time.Second},
+		"both never come to an end":     {handler: time.Minute, report: time.Minute, want: at + holdTime},
+		"report that ends as time does": {handler: 2 * time.Second, report: at + holdTime, want: at + holdTime},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				var released []time.Duration
+				done := make(chan struct{})
+				tr := newTrial(t, false, at, func(w http.ResponseWriter, r *http.Request) {
+					if !Hold(r.Context(), func() {
+						released = append(released, time.Since(start))
+						close(done)
+					}) {
+						t.Error("not within a boundary")
+					}
+					time.Sleep(c.handler)
+				})
+				tr.wrap = func(ctx context.Context) (context.Context, context.CancelFunc) {
+					return WithReport(ctx, "slow", func(Outcome) { time.Sleep(time.Until(start.Add(c.report))) }), func() {}
+				}
+				tr.run()
+				<-done
+				time.Sleep(2 * time.Minute)
+				if len(released) != 1 || released[0] < c.want || released[0] > c.want+50*time.Millisecond {
+					t.Errorf("released after %v, want once after %v", released, c.want)
+				}
+			})
+		})
+	}
+	if Hold(context.Background(), func() {}) {
+		t.Error("held outside a boundary")
+	}
+}
+
+// TestSettleSaysWhatIsNotTheCallers is for filters whose time to speak is as
+// the handler unwinds.
+func TestSettleSaysWhatIsNotTheCallers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var said []Kind
+		tr := newTrial(t, true, time.Second, func(w http.ResponseWriter, r *http.Request) {
+			Report(r.Context(), "mine", func(o Outcome) { said = append(said, o.Kind) })
+			<-r.Context().Done()
+			time.Sleep(time.Microsecond)
+			if Settle(r.Context(), "mine", false) {
+				t.Error("a handler that has lost may say what became of its request")
+			}
+			if !slices.Equal(said, []Kind{TimedOut}) {
+				t.Errorf("said %q when Settle returned", said)
+			}
+		})
+		tr.run().want(timedOut)
+		<-tr.returned
+		if len(said) != 1 {
+			t.Errorf("said %q", said)
+		}
+	})
+}
