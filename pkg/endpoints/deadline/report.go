@@ -19,6 +19,7 @@ package deadline
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -65,11 +66,13 @@ func HasReport(ctx context.Context, key any) bool {
 	return false
 }
 
-// takeReports makes the reports that were registered outside the guard's.
+// takeReports makes the reports that were registered outside the guard's, the
+// outermost first.
 func (g *guard) takeReports() {
 	for p, _ := g.ctx.Value(reportsKey{}).(*pending); p != nil; p = p.next {
 		g.reports = append(g.reports, report{key: p.key, say: p.say})
 	}
+	slices.Reverse(g.reports)
 }
 
 // find returns the report of that key, or nil. The caller holds mu.
@@ -150,15 +153,26 @@ func Settle(ctx context.Context, key any, panicking bool) (mine bool) {
 	return mine
 }
 
-// report says what has not been said, and lets go of what was held for that.
-// The guard is sealed.
+// report says what has not been said, as it would be if it were said by the
+// filters as they unwind: the outermost last. It lets go of what was held for
+// that. The guard is sealed.
 func (g *guard) report() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for i := 0; i < len(g.reports); i++ {
-		g.say(&g.reports[i])
+	for r := g.unsaid(); r != nil; r = g.unsaid() {
+		g.say(r)
 	}
 	g.letGo(false)
+}
+
+// unsaid returns the innermost report that is to be said, or nil. The caller holds mu.
+func (g *guard) unsaid() *report {
+	for i := len(g.reports) - 1; i >= 0; i-- {
+		if !g.reports[i].said {
+			return &g.reports[i]
+		}
+	}
+	return nil
 }
 
 // say says a report, once. The caller holds mu, which is given up meanwhile.
