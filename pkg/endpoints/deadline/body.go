@@ -47,16 +47,19 @@ type body struct {
 }
 
 // Read returns http.ErrHandlerTimeout after the deadline, or what else ended the request.
-func (b *body) Read(p []byte) (int, error) {
+func (b *body) Read(p []byte) (n int, err error) {
 	if err := b.enter(); err != nil {
 		return 0, err
 	}
-	n, err := b.real.Read(p)
-	if errors.Is(err, io.EOF) {
+	eof := false
+	defer func() { b.exit(n, eof) }() // Even if it panics: the serve goroutine waits for it.
+	n, err = b.real.Read(p)
+	if eof = errors.Is(err, io.EOF); eof {
 		// Here, while net/http cannot be filling it in.
 		b.trailers.Do(b.copyTrailer)
+		return n, err
 	}
-	return n, b.exit(n, err)
+	return n, b.g.late(err)
 }
 
 // Close discards what is left of the body, as net/http does: when it succeeds,
@@ -65,12 +68,11 @@ func (b *body) Close() error {
 	if err := b.enter(); err != nil {
 		return err
 	}
+	eof := false
+	defer func() { b.exit(0, eof) }()
 	err := b.real.Close()
-	if err == nil {
-		_ = b.exit(0, io.EOF)
-		return nil
-	}
-	return b.exit(0, err)
+	eof = err == nil
+	return b.g.late(err)
 }
 
 func (b *body) enter() error {
@@ -86,18 +88,13 @@ func (b *body) enter() error {
 	return nil
 }
 
-func (b *body) exit(n int, err error) error {
+func (b *body) exit(n int, eof bool) {
 	b.g.mu.Lock()
-	defer b.g.mu.Unlock()
 	b.g.reading--
 	b.read += int64(n)
-	if errors.Is(err, io.EOF) {
-		b.eof = true
-	} else if err != nil && b.g.sealed() {
-		err = b.g.err
-	}
+	b.eof = b.eof || eof
+	b.g.mu.Unlock()
 	b.g.idle.Broadcast()
-	return err
 }
 
 // copyTrailer gives the handler's request the trailer that came after the
