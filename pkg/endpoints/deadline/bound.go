@@ -20,6 +20,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -57,27 +58,72 @@ func Bind(ctx context.Context, answer func() *metav1.Status) (release func(), ok
 			g.mu.Unlock()
 		}
 	}
-	pass := func() {
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			g.pass(answer)
-		}
-	}
-	stop := context.AfterFunc(ctx, pass)
-	return func() {
-		stop()
-		// The context may have ended without the function above having run.
-		pass()
-	}, true
+	b := &bound{g: g, ctx: ctx, answer: answer}
+	g.mu.Lock()
+	b.next, g.bounds = g.bounds, b
+	g.mu.Unlock()
+	b.stop = context.AfterFunc(ctx, b.pass)
+	return b.release, true
 }
 
-// pass notes that a bound has passed, the first one only.
-func (g *guard) pass(answer answer) {
-	g.mu.Lock()
-	if !g.bound && !g.sealed() {
-		g.bound, g.answer = true, answer
+// bound is a deadline of the handler's own that has not been released.
+type bound struct {
+	// Immutable.
+	g      *guard
+	ctx    context.Context
+	answer answer
+	stop   func() bool
+	// Guarded by g.mu.
+	next *bound
+}
+
+// pass has the serve goroutine look at the bounds.
+func (b *bound) pass() {
+	b.g.mu.Lock()
+	passed := b.g.passed()
+	b.g.mu.Unlock()
+	if passed {
+		b.g.notify()
 	}
-	g.mu.Unlock()
-	g.notify()
+}
+
+// release takes the bound back, unless it has passed.
+func (b *bound) release() {
+	b.stop()
+	b.pass() // Its context may have ended without that having been called.
+	b.g.mu.Lock()
+	defer b.g.mu.Unlock()
+	for p := &b.g.bounds; *p != nil; p = &(*p).next {
+		if *p == b {
+			*p = b.next
+			return
+		}
+	}
+}
+
+// passed reports whether a bound has passed, and notes the answer of the first
+// one that has. It asks their contexts: a handler that sees its context end
+// may be here before the function is called that the context has for that. The
+// caller holds mu.
+func (g *guard) passed() bool {
+	if g.bound || g.sealed() {
+		return g.bound
+	}
+	var first *bound
+	var at time.Time
+	for b := g.bounds; b != nil; b = b.next {
+		if !errors.Is(b.ctx.Err(), context.DeadlineExceeded) {
+			continue
+		}
+		// Of two that pass at once, the outer one.
+		if d, _ := b.ctx.Deadline(); first == nil || !at.Before(d) {
+			first, at = b, d
+		}
+	}
+	if first != nil {
+		g.bound, g.answer = true, first.answer
+	}
+	return g.bound
 }
 
 // request returns the handler's own copy of r: its headers, URL, trailer and

@@ -98,6 +98,7 @@ type guard struct {
 	state     state
 	err       error       // what late calls get; set when sealed
 	bound     bool        // a bound has passed
+	bounds    *bound      // those that may yet pass, the last one first
 	answer    answer      // for the deadline that passes: the request's, or the bound's that has
 	status    int         // the committed status
 	attempted int         // the status that came too late to be committed
@@ -169,7 +170,7 @@ func (g *guard) sealed() bool { return g.state > committed }
 
 // over reports whether the deadline or a bound has passed or the client has
 // gone. The caller holds mu.
-func (g *guard) over() bool { return g.bound || g.ctx.Err() != nil }
+func (g *guard) over() bool { return g.passed() || g.ctx.Err() != nil }
 
 // clientGone tells, of a request that is over, the one reason from the other.
 // A context that is cancelled and is not a server's has no client that could
