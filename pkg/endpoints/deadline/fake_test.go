@@ -27,6 +27,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -206,6 +207,13 @@ func (f *fake) stall() {
 	f.stalled = true
 }
 
+func (f *fake) unstall() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stalled = false
+	f.cond.Broadcast()
+}
+
 // fakeConn is the connection that ConnContext passes.
 type fakeConn struct {
 	net.Conn
@@ -248,7 +256,7 @@ func (b fakeBody) Close() error {
 // trial is one request through a boundary over a fake.
 type trial struct {
 	*fake
-	boundary Boundary
+	boundary *Boundary
 	timeout  time.Duration // 0 is none
 	conn     bool          // as with ConnContext
 	wrap     func(context.Context) (context.Context, context.CancelFunc)
@@ -256,7 +264,7 @@ type trial struct {
 	describe func() []any
 
 	// What came of it.
-	guard    *guard
+	guard    atomic.Pointer[guard] // nil if the handler was not started
 	panicked any
 	timedOut int
 	late     chan any
@@ -267,7 +275,7 @@ type trial struct {
 }
 
 func newTrial(t *testing.T, http1 bool, timeout time.Duration, handler func(http.ResponseWriter, *http.Request)) *trial {
-	return &trial{fake: newFake(t, http1), timeout: timeout, handler: handler, late: make(chan any, 16), returned: make(chan struct{})}
+	return &trial{fake: newFake(t, http1), boundary: &Boundary{}, timeout: timeout, handler: handler, late: make(chan any, 16), returned: make(chan struct{})}
 }
 
 func (tr *trial) run() *trial {
@@ -297,7 +305,7 @@ func (tr *trial) run() *trial {
 		tr.boundary.Serve(tr.fake, r, Call{
 			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				defer close(tr.returned)
-				tr.guard = guardFrom(r.Context())
+				tr.guard.Store(guardFrom(r.Context()))
 				tr.t.Cleanup(func() { <-tr.returned }) // Time stands still for whom a test leaves behind.
 				tr.handler(w, r)
 			}),
@@ -330,12 +338,12 @@ func boundStatus() *metav1.Status {
 }
 
 // result returns the state that the request ended in.
-func (tr *trial) result() state { return tr.guard.result() }
+func (tr *trial) result() state { return tr.guard.Load().result() }
 
 // want checks the state that a request ended in against what the client got.
 func (tr *trial) want(s state) {
 	tr.t.Helper()
-	if tr.guard != nil && tr.result() != s {
+	if tr.guard.Load() != nil && tr.result() != s {
 		tr.t.Fatalf("ended in state %d, want %d", tr.result(), s)
 	}
 	switch got := tr.body.String(); s {
