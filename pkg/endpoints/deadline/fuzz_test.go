@@ -149,6 +149,7 @@ type experiment struct {
 
 // bounded is one use of Bind.
 type bounded struct {
+	ctx          context.Context
 	at, released time.Duration
 	release      func()
 }
@@ -299,8 +300,11 @@ type actor struct {
 
 func (a *actor) do(steps []step) {
 	for _, s := range steps {
-		late := a.returned.Load()
+		late, over := a.returned.Load(), a.over()
 		err, calls := a.step(s)
+		if over && guardFrom(a.r.Context()).result() == committed {
+			a.t.Errorf("op %d committed a response after a context had ended that it knew of", s.op)
+		}
 		if !calls {
 			continue
 		}
@@ -314,6 +318,18 @@ func (a *actor) do(steps []step) {
 		}
 		a.sealed = a.sealed || errors.Is(err, http.ErrHandlerTimeout) || err == errReturned || err == http.ErrHijacked
 	}
+}
+
+// over reports whether a context has ended that the handler may see, and the
+// response was not committed then.
+func (a *actor) over() bool {
+	over := a.r.Context().Err() != nil
+	a.mu.Lock()
+	for _, b := range a.bounds {
+		over = over || b.release != nil && b.ctx.Err() == context.DeadlineExceeded
+	}
+	a.mu.Unlock()
+	return over && guardFrom(a.r.Context()).result() == open
 }
 
 // step does one op. calls is whether it is one that must fail after the seal.
@@ -414,7 +430,7 @@ func (a *actor) time(arg byte) time.Time {
 func (a *actor) bind(d time.Duration) {
 	ctx, cancel := context.WithTimeout(a.r.Context(), d)
 	context.AfterFunc(a.r.Context(), cancel)
-	b := &bounded{at: a.now() + d, released: never}
+	b := &bounded{ctx: ctx, at: a.now() + d, released: never}
 	// Before the bound can pass.
 	a.mu.Lock()
 	a.bounds = append(a.bounds, b)
@@ -490,6 +506,19 @@ func (s strict) EnableFullDuplex() error     { defer s.use()(); return s.fake.En
 func (s strict) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	defer s.use()()
 	return s.fake.Hijack()
+}
+
+// Deadlines are set beside anything, but not when Serve has returned.
+func (s strict) SetReadDeadline(t time.Time) error  { return s.lag(s.fake.SetReadDeadline(t)) }
+func (s strict) SetWriteDeadline(t time.Time) error { return s.lag(s.fake.SetWriteDeadline(t)) }
+
+// lag lets others run before a call returns.
+func (s strict) lag(err error) error {
+	for range 3 {
+		runtime.Gosched()
+	}
+	s.touch()
+	return err
 }
 
 // strictBody is the request body, which over HTTP/1 is the connection's.
