@@ -64,7 +64,7 @@ type fake struct {
 	reset    bool
 	read     time.Time // the deadlines as last set
 	write    time.Time
-	setting  chan struct{} // if not nil, SetReadDeadline waits for it
+	setting  chan struct{} // if not nil, the first SetReadDeadline says that it is here and waits
 	unsent   int           // bytes that the client sends
 	endless  bool          // after which it stalls
 	readDone bool
@@ -162,8 +162,11 @@ func (f *fake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 func (f *fake) SetReadDeadline(t time.Time) error {
 	f.touch()
-	if f.setting != nil {
-		<-f.setting
+	if setting := f.setting; setting != nil {
+		f.setting = nil
+		setting <- struct{}{}
+		<-setting
+		f.touch()
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -270,26 +270,38 @@ func TestHijackInFlight(t *testing.T) {
 	})
 }
 
-// TestSetDeadlineInFlight has the deadline find a handler's SetReadDeadline
-// under way: it cannot be undone by it, nor outlived. Not in a bubble, in which
-// nobody may wait for a mutex.
+// TestSetDeadlineInFlight has the end of a request find a handler's
+// SetReadDeadline under way, and wait for it: what it sets must not undo an
+// interrupt, nor reach the next request. Not in a bubble, in which nobody may
+// wait for a mutex.
 func TestSetDeadlineInFlight(t *testing.T) {
-	setting := make(chan struct{})
-	tr := newTrial(t, true, time.Millisecond, func(w http.ResponseWriter, r *http.Request) {
-		http.NewResponseController(w).SetReadDeadline(time.Time{})
-	})
-	tr.setting = setting
-	over := make(chan struct{})
-	go func() { defer close(over); tr.run() }()
-	<-time.After(20 * time.Millisecond)
-	select {
-	case <-over:
-		t.Error("Serve has returned")
-	default:
+	for _, http1 := range []bool{true, false} {
+		tr := newTrial(t, http1, 0, func(w http.ResponseWriter, r *http.Request) {
+			http.NewResponseController(w).SetReadDeadline(time.Time{})
+		})
+		setting := make(chan struct{})
+		tr.setting = setting
+		var leave context.CancelFunc
+		tr.wrap = func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, leave = context.WithCancel(ctx)
+			return ctx, leave
+		}
+		over := make(chan struct{})
+		go func() { defer close(over); tr.run() }()
+		<-setting
+		leave()
+		for tr.result() != gone {
+			runtime.Gosched()
+		}
+		select {
+		case <-over:
+			t.Error("Serve has returned")
+		case <-time.After(10 * time.Millisecond): // For it to do so by mistake.
+		}
+		setting <- struct{}{}
+		<-over
+		tr.want(gone)
 	}
-	close(setting)
-	<-over
-	tr.want(timedOut)
 }
 
 func TestGuardPanics(t *testing.T) {
