@@ -181,8 +181,13 @@ func (g *guard) say(r *report) {
 		return
 	}
 	r.said = true
-	say, o := r.say, g.outcome()
 	g.saying++
+	// A Write that was under way at the seal is being interrupted. How much it
+	// has sent is not known before it has left.
+	for g.writing {
+		g.idle.Wait()
+	}
+	say, o := r.say, g.outcome()
 	g.mu.Unlock()
 	defer func() {
 		g.mu.Lock()
