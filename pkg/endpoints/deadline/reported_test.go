@@ -171,3 +171,29 @@ func TestSettledAnswerDoesNotWait(t *testing.T) {
 		}
 	})
 }
+
+// TestReportCountsAnInterruptedWrite: what a goroutine was writing at the seal
+// that the handler had left behind is in the report, if it went out.
+func TestReportCountsAnInterruptedWrite(t *testing.T) {
+	inBubbles(t, func(t *testing.T, http1 bool) {
+		var rec record
+		tr := newTrial(t, http1, deadline, func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, "abc")
+			f := fakeOf(w)
+			f.stall()
+			time.AfterFunc(deadline+tick, f.unstall)
+			go io.WriteString(w, "def")
+			time.Sleep(tick)
+		})
+		tr.deaf = true
+		tr.wrap = func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return WithReport(ctx, "key", rec.say("key", "outer")), func() {}
+		}
+		tr.run()
+		tr.want(aborted)
+		synctest.Wait()
+		if got := rec.said["key"]; tr.body.String() != "abcdef" || len(got) != 1 || got[0] != "outer: aborted 200 6" {
+			t.Errorf("sent %q, said %q", tr.body.String(), got)
+		}
+	})
+}
