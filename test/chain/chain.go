@@ -42,6 +42,10 @@ type Config struct {
 	// Outside, if set, wraps the whole chain: it sees what net/http sees of it.
 	Outside func(http.Handler) http.Handler
 
+	// SendBuffer, if set, is about how many bytes the kernel takes in on each
+	// connection that the client has not. On loopback it takes megabytes.
+	SendBuffer int
+
 	// Modify may change the server's configuration before the chain is built.
 	Modify func(*server.Config)
 }
@@ -63,6 +67,39 @@ type Server struct {
 // Start serves the chain until Stop is called.
 func Start(c Config) (*Server, error) {
 	s := newServer()
+	config, err := s.configure(c)
+	if err != nil {
+		return nil, err
+	}
+	handler := server.DefaultBuildHandlerChain(c.Handler, config)
+	if c.Outside != nil {
+		handler = c.Outside(handler)
+	}
+	info, err := s.listen(c.SendBuffer)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.serve(info, handler)
+}
+
+// Serve serves a handler, or a chain of somebody's own, as Start does its chain.
+func Serve(handler http.Handler) (*Server, error) {
+	s := newServer()
+	info, err := s.listen(0)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.serve(info, handler)
+}
+
+func newServer() *Server {
+	scheme := runtime.NewScheme()
+	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
+	return &Server{Codecs: serializer.NewCodecFactory(scheme), Audit: &AuditLog{}, stop: make(chan struct{})}
+}
+
+// configure makes the configuration of a server with that chain.
+func (s *Server) configure(c Config) (*server.Config, error) {
 	config := server.NewConfig(s.Codecs)
 	config.FeatureGate = utilfeature.DefaultFeatureGate
 	config.RequestInfoResolver = server.NewRequestInfoResolver(config)
@@ -86,45 +123,50 @@ func Start(c Config) (*Server, error) {
 	if config.RequestInfoResolver == nil {
 		return nil, fmt.Errorf("the configuration has no RequestInfoResolver: Modify must not take it away")
 	}
-	handler := server.DefaultBuildHandlerChain(c.Handler, config)
-	if c.Outside != nil {
-		handler = c.Outside(handler)
-	}
-	return s, s.serve(handler)
+	return config, nil
 }
 
-// Serve serves a handler, or a chain of somebody's own, as Start does its chain.
-func Serve(handler http.Handler) (*Server, error) {
-	s := newServer()
-	return s, s.serve(handler)
-}
-
-func newServer() *Server {
-	scheme := runtime.NewScheme()
-	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
-	return &Server{Codecs: serializer.NewCodecFactory(scheme), Audit: &AuditLog{}, stop: make(chan struct{})}
-}
-
-func (s *Server) serve(handler http.Handler) error {
+// listen takes a port, on which clients wait until it is served.
+func (s *Server) listen(sendBuffer int) (*server.SecureServingInfo, error) {
 	cert, key, err := certificate()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	provider, err := dynamiccertificates.NewStaticCertKeyContent("test", cert, key)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if s.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-		return err
+		return nil, err
 	}
-	info := &server.SecureServingInfo{Listener: s.listener, Cert: provider}
+	if sendBuffer > 0 {
+		s.listener = smallBuffers{s.listener, sendBuffer}
+	}
+	s.URL = "https://" + s.listener.Addr().String()
+	return &server.SecureServingInfo{Listener: s.listener, Cert: provider}, nil
+}
+
+func (s *Server) serve(info *server.SecureServingInfo, handler http.Handler) error {
 	stopped, listenerStopped, err := info.Serve(handler, 5*time.Second, s.stop)
 	if err != nil {
 		return err
 	}
-	s.URL = "https://" + s.listener.Addr().String()
 	s.stopped = []<-chan struct{}{stopped, listenerStopped}
 	return nil
+}
+
+// smallBuffers bounds the kernel's buffers for what is sent.
+type smallBuffers struct {
+	net.Listener
+	bytes int
+}
+
+func (l smallBuffers) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetWriteBuffer(l.bytes) // It fails for a client that has gone again.
+	}
+	return conn, err
 }
 
 // Addr is the address that is listened on.

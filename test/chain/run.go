@@ -1,0 +1,60 @@
+package chain
+
+import (
+	"context"
+	"net/http"
+
+	"k8s.io/apiserver/pkg/server"
+	"k8s.io/client-go/rest"
+	basecompatibility "k8s.io/component-base/compatibility"
+)
+
+// Running is a whole GenericAPIServer that runs, and so can be shut down.
+type Running struct {
+	*Server
+
+	// Done is closed when RunWithContext has returned, and Err is what.
+	Done chan struct{}
+	Err  error
+
+	shutdown context.CancelFunc
+}
+
+// Run runs a GenericAPIServer with that chain, which serves the handler below
+// /api/, until Stop is called. Its shutdown timeout is its request timeout.
+func Run(c Config) (*Running, error) {
+	s := newServer()
+	config, err := s.configure(c)
+	if err != nil {
+		return nil, err
+	}
+	if config.SecureServing, err = s.listen(c.SendBuffer); err != nil {
+		return nil, err
+	}
+	config.LoopbackClientConfig = &rest.Config{}
+	config.EffectiveVersion = basecompatibility.NewEffectiveVersionFromString("1.0", "", "")
+	config.BuildHandlerChainFunc = func(handler http.Handler, config *server.Config) http.Handler {
+		handler = server.DefaultBuildHandlerChain(handler, config)
+		if c.Outside != nil {
+			handler = c.Outside(handler)
+		}
+		return handler
+	}
+	generic, err := config.Complete(nil).New("test", server.NewEmptyDelegate())
+	if err != nil {
+		return nil, err
+	}
+	generic.Handler.NonGoRestfulMux.HandlePrefix("/api/", c.Handler)
+
+	ctx, shutdown := context.WithCancel(context.Background())
+	r := &Running{Server: s, Done: make(chan struct{}), shutdown: shutdown}
+	prepared := generic.PrepareRun()
+	go func() {
+		defer close(r.Done)
+		r.Err = prepared.RunWithContext(ctx)
+	}()
+	return r, nil
+}
+
+// Stop begins the graceful shutdown, as SIGTERM does. Done tells of its end.
+func (r *Running) Stop() { r.shutdown() }
