@@ -29,6 +29,10 @@ type Case struct {
 	// or empty if it does not.
 	Fatal string `json:",omitempty"`
 
+	// Plain is set if the row is one of numbers, of which the race detector
+	// would make others.
+	Plain bool `json:",omitempty"`
+
 	// run provokes the defect. It returns an error only if it could not.
 	run func(context.Context) (Result, error)
 }

@@ -50,7 +50,11 @@ type half struct {
 }
 
 // testCase is what `repro list` prints of a case.
-type testCase struct{ ID, Title, Fatal string }
+type testCase struct {
+	ID, Title, Fatal string
+	// Plain cases are measured without the race detector.
+	Plain bool
+}
 
 // Run builds both halves for tag (empty means the newest pinned one), runs the cases with the given
 // IDs (none means all), and calls report with each row as it is complete. The error says which rows
@@ -74,10 +78,13 @@ func Run(ctx context.Context, co *checkout.Checkout, tag string, ids []string, r
 		// What kills upstream does so sooner without the race detector, which
 		// slows it down; what it only corrupts, the detector shows. The fork
 		// stands both.
-		if row.Upstream, err = run(ctx, programs[half{build.Upstream, c.Fatal == ""}], c); err != nil {
+		if row.Upstream, err = run(ctx, programs[half{build.Upstream, c.Fatal == "" && !c.Plain}], c); err != nil {
 			return err
 		}
 		for _, race := range []bool{false, true} {
+			if race && c.Plain {
+				break
+			}
 			if row.Fork, err = run(ctx, programs[half{build.Fork, race}], c); err != nil {
 				return err
 			}
