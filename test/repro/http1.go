@@ -19,9 +19,12 @@ type conn1 struct {
 	r *bufio.Reader
 }
 
+// listener is whom clients connect to: a chain.Server, or another process's.
+type listener interface{ Addr() string }
+
 // dial1 connects. With a window of more than 0, the kernel takes in no more
 // than about so many bytes for a client that does not read.
-func dial1(ctx context.Context, s *chain.Server, window int) (*conn1, error) {
+func dial1(ctx context.Context, s listener, window int) (*conn1, error) {
 	tcp, err := new(net.Dialer).DialContext(ctx, "tcp", s.Addr())
 	if err != nil {
 		return nil, err

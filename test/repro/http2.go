@@ -28,12 +28,13 @@ type conn2 struct {
 	next    uint32
 	pings   uint64
 	streams uint32 // the limit that the server has announced
+	deaf    bool   // read no more
 	encoded bytes.Buffer
 	encoder *hpack.Encoder
 }
 
 // dial2 connects, and waits for the server's settings.
-func dial2(ctx context.Context, s *chain.Server) (*conn2, error) {
+func dial2(ctx context.Context, s listener) (*conn2, error) {
 	config := chain.ClientTLS()
 	config.NextProtos = []string{http2.NextProtoTLS}
 	conn, err := (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", s.Addr())
@@ -69,7 +70,7 @@ func (c *conn2) read(settings chan struct{}) {
 	defer close(c.done)
 	for {
 		frame, err := c.framer.ReadFrame()
-		if err != nil {
+		if err != nil || c.isDeaf() {
 			return
 		}
 		switch f := frame.(type) {
@@ -154,6 +155,30 @@ func (c *conn2) ping() error {
 			return fmt.Errorf("the server did not answer a ping in 10 s")
 		}
 	}
+}
+
+// stopReading leaves in the socket what the server sends from now on, which may
+// be as much as that takes in.
+func (c *conn2) stopReading() error {
+	const window = 1 << 30
+	c.mu.Lock()
+	c.deaf = true
+	// The server acknowledges these, and so wakes the reader.
+	err := c.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: window})
+	if err == nil {
+		err = c.framer.WriteWindowUpdate(0, window)
+	}
+	c.mu.Unlock()
+	if err == nil && !within(10*time.Second, c.done) {
+		err = fmt.Errorf("the server did not acknowledge the client's settings in 10 s")
+	}
+	return err
+}
+
+func (c *conn2) isDeaf() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.deaf
 }
 
 // limit is how many streams the server allows at a time.

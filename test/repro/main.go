@@ -4,6 +4,7 @@
 //
 //	repro list      prints the cases, a JSON object a line
 //	repro run ID    runs one case and prints its Result
+//	repro stall AT  is the clients of STALLED, which starts it
 //
 // A case may well end the process: that is what some defects do.
 package main
@@ -88,6 +89,8 @@ func run(args []string) error {
 			return fmt.Errorf("%s: %w", args[1], err)
 		}
 		return out.Encode(result)
+	case len(args) == 2 && args[0] == "stall":
+		return stall(os.Stdin, os.Stdout, address(args[1]))
 	}
 	return fmt.Errorf("want `list` or `run ID`, got %q", args)
 }
