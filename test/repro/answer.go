@@ -22,6 +22,7 @@ type answer struct {
 	trailer http.Header
 	length  int64
 	body    []byte
+	last    bool // the connection ends with it
 	err     error
 }
 
@@ -38,7 +39,7 @@ func ask(client *http.Client, req *http.Request) answer {
 func read(res *http.Response) answer {
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
-	return answer{status: res.StatusCode, header: res.Header, trailer: res.Trailer, length: res.ContentLength, body: body, err: err}
+	return answer{status: res.StatusCode, header: res.Header, trailer: res.Trailer, length: res.ContentLength, body: body, last: res.Close, err: err}
 }
 
 // String says in a word or two what was got.
@@ -69,21 +70,26 @@ func end(err error) string {
 // status504 says what is missing from a 504 that clients can make use of, or
 // returns "": a metav1.Status, with its reason, its content type and length.
 func (a answer) status504() string {
+	return a.wholeStatus(http.StatusGatewayTimeout, metav1.StatusReasonTimeout)
+}
+
+// wholeStatus says what is missing from such a Status, or returns "".
+func (a answer) wholeStatus(code int, reason metav1.StatusReason) string {
 	var status metav1.Status
 	mediaType, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
 	switch {
-	case a.err != nil || a.status != http.StatusGatewayTimeout:
-		return fmt.Sprintf("%v in place of a 504", a)
+	case a.err != nil || a.status != code:
+		return fmt.Sprintf("%v in place of a %d", a, code)
 	case mediaType != "application/json":
-		return fmt.Sprintf("a 504 that is %s", mediaType)
+		return fmt.Sprintf("a %d that is %s", code, mediaType)
 	case a.length != int64(len(a.body)):
-		return "a 504 without a Content-Length"
+		return fmt.Sprintf("a %d without a Content-Length", code)
 	case json.Unmarshal(a.body, &status) != nil:
-		return "a 504 that is not JSON"
+		return fmt.Sprintf("a %d that is not JSON", code)
 	case status.Kind != "Status" || status.APIVersion != "v1":
-		return "a 504 with no kind"
-	case status.Reason != metav1.StatusReasonTimeout:
-		return fmt.Sprintf("a 504 with the reason %q", status.Reason)
+		return fmt.Sprintf("a %d with no kind", code)
+	case status.Reason != reason:
+		return fmt.Sprintf("a %d with the reason %q", code, status.Reason)
 	}
 	return ""
 }
