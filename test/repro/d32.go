@@ -96,7 +96,7 @@ func stopAfterAnswer(ctx context.Context, path string, goesOn time.Duration) (st
 		return stopped{}, err
 	}
 	client := s.Client("HTTP/1.1")
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+path+"?timeout=200ms", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+path+"?timeout=1s", nil)
 	if err != nil {
 		return stopped{}, err
 	}
