@@ -2,11 +2,13 @@ package chain
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
 	restful "github.com/emicklei/go-restful/v3"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metainternalversion "k8s.io/apimachinery/pkg/apis/meta/internalversion"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -62,8 +64,9 @@ func API(storage *Pods) (http.Handler, error) {
 // Pods is a storage of pods that keeps nothing: what it does instead is the
 // test's to say. A function that is nil succeeds at once.
 type Pods struct {
-	// OnCreate and OnUpdate are called where an object would be stored.
-	OnCreate, OnUpdate func(context.Context) error
+	// OnCreate and OnUpdate are called where an object would be stored, and
+	// OnList where objects would be read.
+	OnCreate, OnUpdate, OnList func(context.Context) error
 }
 
 var (
@@ -71,6 +74,7 @@ var (
 	_ rest.SingularNameProvider = &Pods{}
 	_ rest.Creater              = &Pods{}
 	_ rest.Patcher              = &Pods{}
+	_ rest.Lister               = &Pods{}
 )
 
 // New implements rest.Storage.
@@ -88,6 +92,24 @@ func (p *Pods) GetSingularName() string { return "pod" }
 // Get implements rest.Getter: whatever is asked for exists.
 func (p *Pods) Get(_ context.Context, name string, _ *metav1.GetOptions) (runtime.Object, error) {
 	return pod(name), nil
+}
+
+// NewList implements rest.Lister.
+func (p *Pods) NewList() runtime.Object { return &example.PodList{} }
+
+// List implements rest.Lister: there is nothing.
+func (p *Pods) List(ctx context.Context, _ *metainternalversion.ListOptions) (runtime.Object, error) {
+	if p.OnList != nil {
+		if err := p.OnList(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return &example.PodList{}, nil
+}
+
+// ConvertToTable implements rest.TableConvertor: nobody asks for tables.
+func (p *Pods) ConvertToTable(context.Context, runtime.Object, runtime.Object) (*metav1.Table, error) {
+	return nil, errors.New("pods are not shown as tables")
 }
 
 // Create implements rest.Creater.

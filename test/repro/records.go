@@ -1,15 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"flag"
 	"fmt"
 	"net/http"
-	"regexp"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	auditinternal "k8s.io/apiserver/pkg/apis/audit"
@@ -17,7 +12,6 @@ import (
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/apiserver/pkg/server"
-	"k8s.io/klog/v2"
 
 	"fork.internal/apiserver/test/chain"
 )
@@ -63,13 +57,10 @@ var waysOutOfTheChain = []wayOut{
 // waysOut sends a request on each way out, over both protocols, and compares
 // what the client saw with the request's records, joined by its audit ID.
 func waysOut(ctx context.Context) (Result, error) {
-	var log lockedBuffer
-	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
-	klog.InitFlags(flags)
-	if err := flags.Set("v", "3"); err != nil {
+	log, err := captureLog()
+	if err != nil {
 		return Result{}, err
 	}
-	klog.SetOutput(&log)
 
 	done := make(chan struct{})
 	serving := make(chan struct{}, 100)
@@ -112,7 +103,7 @@ func waysOut(ctx context.Context) (Result, error) {
 			// The records may come a moment after the answer.
 			var problem string
 			eventually(2*time.Second, func() bool {
-				problem = way.compare(a, lastEvent(s.Audit, id), logLines(log.String(), id))
+				problem = way.compare(a, lastEvent(s.Audit, id), logLines(log, id))
 				return problem == ""
 			})
 			if problem != "" {
@@ -209,45 +200,4 @@ func (way wayOut) compare(a answer, event *auditinternal.Event, lines []string) 
 		return "the audit log says nothing of the answer that broke off"
 	}
 	return ""
-}
-
-func lastEvent(log *chain.AuditLog, id string) *auditinternal.Event {
-	events := log.Events()
-	for _, e := range slices.Backward(events) {
-		if string(e.AuditID) == id {
-			return e
-		}
-	}
-	return nil
-}
-
-var respInLog = regexp.MustCompile(`"HTTP" .* resp=(\d+)`)
-
-// logLines returns the status in each line that the HTTP log has of a request.
-func logLines(log, id string) []string {
-	var found []string
-	for line := range strings.Lines(log) {
-		if m := respInLog.FindStringSubmatch(line); m != nil && strings.Contains(line, fmt.Sprintf("audit-ID=%q", id)) {
-			found = append(found, m[1])
-		}
-	}
-	return found
-}
-
-// lockedBuffer is a buffer for any number of goroutines.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	auditinternal "k8s.io/apiserver/pkg/apis/audit"
+	"k8s.io/klog/v2"
+
+	"fork.internal/apiserver/test/chain"
+)
+
+// captureLog has what the server logs from now on, the lines of the HTTP log
+// included, kept.
+func captureLog() (*lockedBuffer, error) {
+	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
+	klog.InitFlags(flags)
+	if err := flags.Set("v", "3"); err != nil {
+		return nil, err
+	}
+	log := &lockedBuffer{}
+	klog.SetOutput(log)
+	return log, nil
+}
+
+// lines returns what was logged that contains all of parts.
+func (b *lockedBuffer) lines(parts ...string) []string {
+	var found []string
+	for line := range strings.Lines(b.String()) {
+		if !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(line, part) }) {
+			found = append(found, strings.TrimSpace(line))
+		}
+	}
+	return found
+}
+
+var respInLog = regexp.MustCompile(`"HTTP" .* resp=(\d+)`)
+
+// logLines returns the status in each line that the HTTP log has of a request.
+func logLines(log *lockedBuffer, id string) []string {
+	var found []string
+	for _, line := range log.lines(fmt.Sprintf("audit-ID=%q", id)) {
+		if m := respInLog.FindStringSubmatch(line); m != nil {
+			found = append(found, m[1])
+		}
+	}
+	return found
+}
+
+// finalEvents returns the events that say how a request ended: there should be
+// one of them.
+func finalEvents(log *chain.AuditLog, id string) []*auditinternal.Event {
+	return slices.DeleteFunc(log.Events(), func(e *auditinternal.Event) bool {
+		return string(e.AuditID) != id || e.Stage != auditinternal.StageResponseComplete && e.Stage != auditinternal.StagePanic
+	})
+}
+
+func lastEvent(log *chain.AuditLog, id string) *auditinternal.Event {
+	events := log.Events()
+	for _, e := range slices.Backward(events) {
+		if string(e.AuditID) == id {
+			return e
+		}
+	}
+	return nil
+}
+
+// lockedBuffer is a buffer for any number of goroutines.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
