@@ -36,6 +36,8 @@ func API(storage *Pods) (http.Handler, error) {
 	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
 	scheme.AddUnversionedTypes(schema.GroupVersion{Version: "v1"}, &metav1.Status{})
 	exampleinstall.Install(scheme)
+	scheme.AddKnownTypes(example.SchemeGroupVersion, &example.PodList{})
+	scheme.AddKnownTypes(examplev1.SchemeGroupVersion, &examplev1.PodList{})
 
 	container := restful.NewContainer()
 	container.Router(restful.CurlyRouter{})

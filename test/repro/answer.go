@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -61,6 +63,8 @@ func end(err error) string {
 		return "a stream reset"
 	case strings.Contains(s, "EOF"):
 		return "EOF"
+	case errors.Is(err, context.Canceled):
+		return "no more, having gone"
 	case strings.Contains(s, "connection reset"), strings.Contains(s, "broken pipe"):
 		return "a connection reset"
 	}

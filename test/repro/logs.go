@@ -15,6 +15,13 @@ import (
 	"fork.internal/apiserver/test/chain"
 )
 
+// What the fork logs of handlers that go on after their request has ended:
+// while they do, and when they return.
+const (
+	isOverdue    = `"Request handler is overdue"`
+	returnedLate = `"Overdue request handler returned"`
+)
+
 // captureLog has what the server logs from now on, the lines of the HTTP log
 // included, kept.
 func captureLog() (*lockedBuffer, error) {
@@ -39,14 +46,31 @@ func (b *lockedBuffer) lines(parts ...string) []string {
 	return found
 }
 
-var respInLog = regexp.MustCompile(`"HTTP" .* resp=(\d+)`)
+var respInLog = regexp.MustCompile(`"HTTP" .*? (resp=(\d+)(?: ended="[^"]*" bytes=\d+)?)`)
 
 // logLines returns the status in each line that the HTTP log has of a request.
 func logLines(log *lockedBuffer, id string) []string {
 	var found []string
+	for _, m := range httpMatches(log, id) {
+		found = append(found, m[2])
+	}
+	return found
+}
+
+// httpLines returns what these lines say of the response.
+func httpLines(log *lockedBuffer, id string) []string {
+	var found []string
+	for _, m := range httpMatches(log, id) {
+		found = append(found, m[1])
+	}
+	return found
+}
+
+func httpMatches(log *lockedBuffer, id string) [][]string {
+	var found [][]string
 	for _, line := range log.lines(fmt.Sprintf("audit-ID=%q", id)) {
 		if m := respInLog.FindStringSubmatch(line); m != nil {
-			found = append(found, m[1])
+			found = append(found, m)
 		}
 	}
 	return found

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	auditinternal "k8s.io/apiserver/pkg/apis/audit"
+
+	"fork.internal/apiserver/test/chain"
+)
+
+// patience is how long the records of a request may take to be complete once
+// all is over: mostly no time at all, but the machine may be busy.
+const patience = 5 * time.Second
+
+// witness serves a chain and keeps what it says of its requests.
+type witness struct {
+	*chain.Server
+	log *lockedBuffer
+
+	wg   sync.WaitGroup
+	sent []*exchange
+}
+
+// exchange is a request and what the client got.
+type exchange struct {
+	answer
+	id, proto string
+}
+
+// watchServer starts a server that is watched. Only one can be at a time: the
+// log and the metrics are the process's.
+func watchServer(c chain.Config) (*witness, error) {
+	log, err := captureLog()
+	if err != nil {
+		return nil, err
+	}
+	countMetrics()
+	s, err := chain.Start(c)
+	if err != nil {
+		return nil, err
+	}
+	return &witness{Server: s, log: log}, nil
+}
+
+// send sends n requests of a kind over each protocol, all at a time. It does
+// not wait for their answers.
+func (w *witness) send(ctx context.Context, n int, newRequest func(int) (*http.Request, error)) error {
+	for _, proto := range protocols {
+		for i := range n {
+			req, err := newRequest(i)
+			if err != nil {
+				return err
+			}
+			e := &exchange{id: fmt.Sprintf("request-%d", len(w.sent)), proto: proto}
+			req.Header.Set(auditinternal.HeaderAuditID, e.id)
+			w.sent = append(w.sent, e)
+			w.wg.Go(func() {
+				// A client of its own: on a connection that was used before,
+				// net/http sends a request again whose answer has not begun.
+				client := w.Client(proto)
+				defer client.CloseIdleConnections()
+				e.answer = ask(client, req.WithContext(ctx))
+			})
+		}
+	}
+	return nil
+}
+
+// over waits until the clients have their answers, and until each request has
+// its line in the HTTP log, which it has at once whatever its handler does.
+// The handlers that were left behind can be told by then.
+func (w *witness) over() error {
+	w.wg.Wait()
+	for _, e := range w.sent {
+		if !eventually(10*time.Second, func() bool { return len(logLines(w.log, e.id)) > 0 }) {
+			return fmt.Errorf("%s, which got %v over %s, has no line in the HTTP log", e.id, e.answer, e.proto)
+		}
+	}
+	return nil
+}
+
+// verdict compares what was said of each request, and the metrics, with what
+// should have been.
+func (w *witness) verdict(want account, differ func(*exchange) string) (Result, error) {
+	var clients, records tally
+	var got account
+	var failed error
+	agree := eventually(patience, func() bool {
+		clients, records = tally{}, tally{}
+		for _, e := range w.sent {
+			clients[e.String()]++
+			if problem := differ(e); problem != "" {
+				records[problem]++
+			} else {
+				records["as they should be"]++
+			}
+		}
+		got, failed = readAccount()
+		return failed == nil && records["as they should be"] == len(w.sent) && got.equal(want)
+	})
+	if failed != nil {
+		return Result{}, failed
+	}
+	seen := fmt.Sprintf("clients got %v; records are %v; %v", clients, records, got)
+	if !got.equal(want) {
+		seen += fmt.Sprintf(" (and not %v)", want)
+	}
+	return Result{Defect: !agree, Seen: seen}, nil
+}
