@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/apiserver/pkg/audit"
+
+	"fork.internal/apiserver/test/chain"
+)
+
+func init() {
+	register(Case{
+		ID:    "D26",
+		Title: "a create that commits after its 504: no record says so, and annotations that come late are lost",
+		run:   lateCommits,
+	})
+}
+
+// lateCommits has creates be stored when their clients have a 504.
+func lateCommits(ctx context.Context) (Result, error) {
+	const (
+		each             = 4
+		outcome, unknown = "apiserver.k8s.io/outcome", "unknown"
+		key, value       = "repro.example/stored", "after-the-answer"
+	)
+	release := make(chan struct{})
+	var handlers, storing chain.Calls
+	api, err := chain.API(&chain.Pods{OnCreate: func(ctx context.Context) error {
+		defer storing.Begin()()
+		<-release
+		audit.AddAuditAnnotation(ctx, key, value)
+		return nil
+	}})
+	if err != nil {
+		return Result{}, err
+	}
+	w, err := watchServer(chain.Config{Handler: handlers.Handler(api)})
+	if err != nil {
+		return Result{}, err
+	}
+	defer w.Stop()
+
+	if err := w.send(ctx, each, post(w.URL+chain.PodsPath+"?timeout=1s", podNumber)); err != nil {
+		return Result{}, err
+	}
+	err = w.over()
+	close(release)
+	if err != nil {
+		return Result{}, err
+	}
+	idle := func(c chain.Count) bool { return c.Running == 0 }
+	handlers.Wait(10*time.Second, idle)
+	storing.Wait(10*time.Second, idle)
+	n := len(w.sent)
+	if stored := storing.Count().Total; stored != n {
+		return Result{}, fmt.Errorf("%d of %d creates got as far as the storage in a second: the machine is too slow", stored, n)
+	}
+
+	// What is said in the event, and what in the late record.
+	var told, recorded, annotated int
+	defect := !eventually(patience, func() bool {
+		told, recorded, annotated = 0, 0, 0
+		for _, e := range w.sent {
+			for _, event := range finalEvents(w.Audit, e.id) {
+				if event.Annotations[outcome] == unknown {
+					told++
+				}
+			}
+			for _, line := range w.log.lines(returnedLate, fmt.Sprintf("auditID=%q", e.id), "result=201") {
+				recorded++
+				if strings.Contains(line, key) && strings.Contains(line, value) {
+					annotated++
+				}
+			}
+		}
+		return told == n && recorded == n && annotated == n
+	})
+	clients := tally{}
+	for _, e := range w.sent {
+		clients[e.String()]++
+	}
+	return Result{
+		Defect: defect,
+		Seen: fmt.Sprintf("%d creates were stored after their clients had got %v; %d audit events say that the outcome is unknown, %d records say that it was a 201, %d with the annotation that came late",
+			n, clients, told, recorded, annotated),
+	}, nil
+}
