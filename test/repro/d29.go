@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/codes"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"k8s.io/apiserver/pkg/server"
+
+	"fork.internal/apiserver/test/chain"
+)
+
+func init() {
+	register(Case{
+		ID:    "D29",
+		Title: "the tracing span of a 504 says 200, and ends when the handler does",
+		run:   spans,
+	})
+}
+
+// spans traces requests that time out and then succeed or fail, are cut, or are
+// left by their clients.
+func spans(ctx context.Context) (Result, error) {
+	const each = 2
+	recorder := tracetest.NewSpanRecorder()
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))
+	defer provider.Shutdown(context.WithoutCancel(ctx))
+
+	release := make(chan struct{})
+	var handlers, ready chain.Calls
+	handler := func(w http.ResponseWriter, r *http.Request) {
+		defer ready.Begin()()
+		if strings.Contains(r.URL.Path, "/cut/") {
+			fmt.Fprint(w, "part")
+			w.(http.Flusher).Flush()
+		}
+		<-release
+		if strings.Contains(r.URL.Path, "/fails/") {
+			http.Error(w, "failed", http.StatusInternalServerError)
+			return
+		}
+		fmt.Fprint(w, "done")
+	}
+	w, err := watchServer(chain.Config{
+		Handler: handlers.Handler(instrumented(handler)),
+		Modify:  func(c *server.Config) { c.TracerProvider = provider },
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	defer w.Stop()
+
+	leaving, leave := context.WithCancel(ctx)
+	defer leave()
+	kinds := []struct {
+		namespace, timeout string
+		ctx                context.Context
+		want               span
+	}{
+		{"succeeds", "?timeout=1s", ctx, span{504, codes.Error, "timed out"}},
+		{"fails", "?timeout=1s", ctx, span{504, codes.Error, "timed out"}},
+		{"cut", "?timeout=1s", ctx, span{200, codes.Error, "aborted"}},
+		{"left", "", leaving, span{0, codes.Error, "client gone"}},
+	}
+	want := map[string]span{}
+	for _, kind := range kinds {
+		from := len(w.sent)
+		url := strings.Replace(w.URL+chain.PodsPath, "/default/", "/"+kind.namespace+"/", 1)
+		if err := w.send(kind.ctx, each, get(url+kind.timeout)); err != nil {
+			return Result{}, err
+		}
+		for _, e := range w.sent[from:] {
+			want[e.id] = kind.want
+		}
+	}
+	n := len(w.sent)
+	if !ready.Wait(20*time.Second, func(c chain.Count) bool { return c.Total == n }) {
+		return Result{}, fmt.Errorf("%d of %d requests reached their handler: the machine is too slow", ready.Count().Total, n)
+	}
+	leave()
+	err = w.over()
+	inTime := 0
+	if err == nil {
+		eventually(patience, func() bool {
+			inTime = serverSpans(recorder, want).total()
+			return inTime == n
+		})
+	}
+	close(release)
+	if err != nil {
+		return Result{}, err
+	}
+	// Those that wait for their handler come now.
+	handlers.Wait(10*time.Second, func(c chain.Count) bool { return c.Running == 0 })
+	eventually(patience, func() bool { return serverSpans(recorder, want).total() >= n })
+	seen := serverSpans(recorder, want)
+	return Result{
+		Defect: inTime != n || seen[rightSpan] != n || seen.total() != n,
+		Seen:   fmt.Sprintf("%d of %d spans had ended when their requests had; they say %v", inTime, n, seen),
+	}, nil
+}
+
+// span is what the server's span says of a request.
+type span struct {
+	code   int
+	status codes.Code
+	text   string
+}
+
+func (s span) String() string {
+	return strings.TrimSpace(fmt.Sprintf("%d %v %s", s.code, s.status, s.text))
+}
+
+const rightSpan = "what was sent"
+
+// serverSpans counts what the spans say that have ended, of requests.
+func serverSpans(recorder *tracetest.SpanRecorder, want map[string]span) tally {
+	seen := tally{}
+	for _, ended := range recorder.Ended() {
+		var got span
+		id := ""
+		for _, a := range ended.Attributes() {
+			switch a.Key {
+			case "audit-id":
+				id = a.Value.AsString()
+			case "http.response.status_code":
+				got.code = int(a.Value.AsInt64())
+			}
+		}
+		expected, ok := want[id]
+		if !ok {
+			continue // of a filter, or of a client
+		}
+		got.status, got.text = ended.Status().Code, ended.Status().Description
+		if got == expected {
+			seen[rightSpan]++
+		} else {
+			seen[fmt.Sprintf("%v (and not %v)", got, expected)]++
+		}
+	}
+	return seen
+}
