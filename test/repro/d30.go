@@ -3,9 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
-	"math/rand"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"fork.internal/apiserver/test/chain"
@@ -23,11 +23,16 @@ func init() {
 // and clients leave meanwhile, and counts the requests of which the two logs do
 // not say the same, or not what the client saw.
 func disagreements(ctx context.Context) (Result, error) {
-	const each, timeout = 100, 500 * time.Millisecond
+	const each, leavers, timeout = 100, 25, 500 * time.Millisecond
 	var handlers chain.Calls
+	var leave sync.Map // has a client go, by the number of its request
 	handler := func(w http.ResponseWriter, r *http.Request) {
 		n, _ := strconv.Atoi(r.URL.Query().Get("n"))
 		deadline, _ := r.Context().Deadline()
+		if f, ok := leave.Load(n); ok {
+			// The server's clock, or the client might go before it has come.
+			time.AfterFunc(time.Until(deadline)-time.Duration(n%leavers)*time.Millisecond, f.(context.CancelFunc))
+		}
 		select {
 		case <-time.After(time.Until(deadline) + time.Duration(n%9-4)*time.Millisecond):
 		case <-r.Context().Done():
@@ -51,13 +56,18 @@ func disagreements(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	stay := len(w.sent)
-	random := rand.New(rand.NewSource(1))
-	for i := range each / 4 {
-		leaving, leave := context.WithTimeout(ctx, timeout-time.Duration(random.Intn(200))*time.Millisecond)
-		defer leave()
-		if err := w.send(leaving, 1, func(int) (*http.Request, error) { return request(i) }); err != nil {
-			return Result{}, err
+	number := each
+	if err := w.send(ctx, leavers, func(int) (*http.Request, error) {
+		leaving, cancel := context.WithCancel(ctx)
+		number++
+		leave.Store(number, cancel)
+		req, err := request(number)
+		if err != nil {
+			return nil, err
 		}
+		return req.WithContext(leaving), nil
+	}); err != nil {
+		return Result{}, err
 	}
 	if err := w.over(); err != nil {
 		return Result{}, err

@@ -46,8 +46,8 @@ func watchServer(c chain.Config) (*witness, error) {
 	return &witness{Server: s, log: log}, nil
 }
 
-// send sends n requests of a kind over each protocol, all at a time. It does
-// not wait for their answers.
+// send sends n requests of a kind over each protocol, all at a time, with ctx
+// if they have none of their own. It does not wait for their answers.
 func (w *witness) send(ctx context.Context, n int, newRequest func(int) (*http.Request, error)) error {
 	for _, proto := range protocols {
 		for i := range n {
@@ -57,13 +57,16 @@ func (w *witness) send(ctx context.Context, n int, newRequest func(int) (*http.R
 			}
 			e := &exchange{id: fmt.Sprintf("request-%d", len(w.sent)), proto: proto}
 			req.Header.Set(auditinternal.HeaderAuditID, e.id)
+			if req.Context() == context.Background() {
+				req = req.WithContext(ctx)
+			}
 			w.sent = append(w.sent, e)
 			w.wg.Go(func() {
 				// A client of its own: on a connection that was used before,
 				// net/http sends a request again whose answer has not begun.
 				client := w.Client(proto)
 				defer client.CloseIdleConnections()
-				e.answer = ask(client, req.WithContext(ctx))
+				e.answer = ask(client, req)
 			})
 		}
 	}
