@@ -35,7 +35,7 @@ func neverReturning(ctx context.Context) (Result, error) {
 	}
 	defer w.Stop()
 
-	if err := w.send(ctx, each, get(w.URL+chain.PodsPath+"?timeout=300ms")); err != nil {
+	if err := w.send(ctx, each, get(w.URL+chain.PodsPath+"?timeout=1s")); err != nil {
 		return Result{}, err
 	}
 	err = w.over()
