@@ -30,12 +30,14 @@ func Pod(name string) string {
 }
 
 // API returns apiserver's own REST handlers (decoding, admission, the
-// finisher, negotiation) for pods that are kept by storage, at PodsPath.
-func API(storage *Pods) (http.Handler, error) {
+// finisher, negotiation) for pods that are kept by storage, at PodsPath: for as
+// many verbs as it implements. The functions may change what is installed.
+func API(storage rest.Storage, modify ...func(*endpoints.APIGroupVersion)) (http.Handler, error) {
 	scheme := runtime.NewScheme()
 	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
 	scheme.AddUnversionedTypes(schema.GroupVersion{Version: "v1"}, &metav1.Status{})
 	exampleinstall.Install(scheme)
+	// For a storage that lists.
 	scheme.AddKnownTypes(example.SchemeGroupVersion, &example.PodList{})
 	scheme.AddKnownTypes(examplev1.SchemeGroupVersion, &examplev1.PodList{})
 
@@ -56,6 +58,9 @@ func API(storage *Pods) (http.Handler, error) {
 		Namer:                      meta.NewAccessor(),
 		TypeConverter:              managedfields.NewDeducedTypeConverter(),
 		EquivalentResourceRegistry: runtime.NewEquivalentResourceRegistry(),
+	}
+	for _, f := range modify {
+		f(&version)
 	}
 	if _, _, err := version.InstallREST(container); err != nil {
 		return nil, fmt.Errorf("installing the API: %w", err)

@@ -1,0 +1,239 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"runtime"
+	"sort"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/apiserver/pkg/endpoints/metrics"
+	"k8s.io/apiserver/pkg/server"
+	"k8s.io/klog/v2"
+
+	"fork.internal/apiserver/test/chain"
+)
+
+func init() {
+	register(Case{
+		ID:    "DIFF",
+		Title: "of random requests, audit log, HTTP log and metrics say something that the client did not see (N= requests, SEED=)",
+		run:   differential,
+	})
+}
+
+// diffConcurrency is how many requests are under way at a time.
+const diffConcurrency = 16
+
+// differential sends random requests through the whole chain, whose clients,
+// handlers, admission, storage and authentication behave as badly as they can,
+// and compares what each client saw with what was recorded of its request.
+func differential(ctx context.Context) (Result, error) {
+	seed, n, err := diffParameters()
+	if err != nil {
+		return Result{}, err
+	}
+	seen := newRecords()
+	if err := captureLog(seen); err != nil {
+		return Result{}, err
+	}
+	metrics.Register()
+
+	all := &cast{exchanges: make(map[string]*exchange, n)}
+	order := make([]*exchange, n)
+	for i := range order {
+		x := &exchange{plan: newPlan(seed, i), serving: make(chan struct{}), over: make(chan struct{})}
+		order[i], all.exchanges[x.id] = x, x
+	}
+	handler, err := all.newHandler()
+	if err != nil {
+		return Result{}, err
+	}
+	s, err := chain.Start(chain.Config{
+		Handler:        handler,
+		RequestTimeout: diffTimeout,
+		Authenticate:   all.authenticate,
+		Outside:        all.outside,
+		Modify: func(c *server.Config) {
+			c.AuditBackend, c.AuditPolicyRuleEvaluator = seen, all
+			c.Authorization.Authorizer = authorizer.AuthorizerFunc(all.authorize)
+			// Now and then there are too many.
+			c.MaxRequestsInFlight, c.MaxMutatingRequestsInFlight = maxStuck+8, maxStuck/2+8
+		},
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	defer s.Stop()
+	defer all.release()
+
+	if err := sendAll(ctx, s, order); err != nil {
+		return Result{}, err
+	}
+	all.release()
+	if err := settleRecords(all, order, seen); err != nil {
+		return Result{}, err
+	}
+	return compareAll(seed, order, seen)
+}
+
+// diffParameters are what the environment says: `make repro ID=DIFF N=20000 SEED=7`.
+func diffParameters() (seed uint64, n int, err error) {
+	seed, n = 1, 2000
+	if s := os.Getenv("SEED"); s != "" {
+		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
+			return 0, 0, fmt.Errorf("SEED: %w", err)
+		}
+	}
+	if s := os.Getenv("N"); s != "" {
+		if n, err = strconv.Atoi(s); err != nil {
+			return 0, 0, fmt.Errorf("N: %w", err)
+		}
+	}
+	return seed, n, nil
+}
+
+// captureLog has klog write to r what the HTTP log takes.
+func captureLog(r *records) error {
+	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
+	klog.InitFlags(flags)
+	if err := flags.Set("v", "3"); err != nil {
+		return err
+	}
+	klog.SetOutput(r)
+	return nil
+}
+
+// sendAll sends the requests, and has their views filled in.
+func sendAll(ctx context.Context, s *chain.Server, order []*exchange) error {
+	clients := &diffClients{server: s, http2: newHTTP2(nil)}
+	defer clients.http1.close()
+	defer clients.http2.CloseIdleConnections()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	next := make(chan *exchange)
+	var wg sync.WaitGroup
+	for range diffConcurrency {
+		wg.Go(func() {
+			for x := range next {
+				var err error
+				if x.view, err = clients.visit(ctx, x); err != nil {
+					cancel(fmt.Errorf("%v: %w", x.plan, err))
+				}
+			}
+		})
+	}
+	for _, x := range order {
+		if ctx.Err() != nil {
+			break
+		}
+		next <- x
+	}
+	close(next)
+	wg.Wait()
+	return context.Cause(ctx)
+}
+
+// settleRecords waits until nothing more is to come from the server, or long
+// enough: upstream has no record of some requests.
+func settleRecords(all *cast, order []*exchange, seen *records) error {
+	idle := func(c chain.Count) bool { return c.Running == 0 }
+	if !all.running.Wait(30*time.Second, idle) || !all.handlers.Wait(30*time.Second, idle) {
+		return fmt.Errorf("%d requests and %d handlers are still running", all.running.Count().Running, all.handlers.Count().Running)
+	}
+	// No event tells that handlers which were left behind have unwound.
+	if !eventually(30*time.Second, func() bool { return !inFilters() }) {
+		return fmt.Errorf("some requests are still in the chain")
+	}
+	eventually(2*time.Second, func() bool {
+		for _, x := range order {
+			if x.arrived.Load() > 0 && !seen.get(x.id).complete() {
+				return false
+			}
+		}
+		return true
+	})
+	return nil
+}
+
+// inFilters reports whether a goroutine is in the chain, or on its behalf.
+func inFilters() bool {
+	stacks := make([]byte, 4<<20)
+	text := string(stacks[:runtime.Stack(stacks, true)])
+	for _, pkg := range []string{"endpoints/filters.", "endpoints/deadline.", "server/filters.", "endpoints/handlers/finisher."} {
+		if strings.Contains(text, "\nk8s.io/apiserver/pkg/"+pkg) {
+			return true
+		}
+	}
+	return false
+}
+
+// compareAll counts what breaks the rules.
+func compareAll(seed uint64, order []*exchange, seen *records) (Result, error) {
+	found := map[string][]string{}
+	want := newCounts()
+	views := tally{}
+	for _, x := range order {
+		if n := x.arrived.Load(); n > 1 {
+			return Result{}, fmt.Errorf("%v was sent %d times", x.plan, n)
+		}
+		rec := seen.get(x.id)
+		for _, b := range breaches(x, rec) {
+			found[b.rule] = append(found[b.rule], fmt.Sprintf("%s: the client got %v; audit: %v; log: %v; %v", b.how, x.view, rec.events, rec.lines, x.plan))
+		}
+		want.count(x, rec)
+		views[x.view.kind()]++
+	}
+	got, err := gatherCounts()
+	if err != nil {
+		return Result{}, err
+	}
+	for rule, examples := range got.differences(want) {
+		found[rule] = examples
+	}
+	total := 0
+	for _, examples := range found {
+		total += len(examples)
+	}
+	result := Result{Defect: total > 0, Seen: fmt.Sprintf("%d requests (seed %d; %v): %d disagreements", len(order), seed, views, total)}
+	if total > 0 {
+		result.Seen += table(found)
+	}
+	return result, nil
+}
+
+// kind is the view in a word or two.
+func (v view) kind() string {
+	switch {
+	case v.whole && v.status == http.StatusGatewayTimeout:
+		return "504"
+	case v.whole:
+		return fmt.Sprintf("%dxx", v.status/100)
+	case v.left > 0:
+		return "left"
+	case v.status != 0:
+		return "cut"
+	}
+	return "nothing"
+}
+
+// table is a line a rule: how often it was broken, and an example.
+func table(found map[string][]string) string {
+	rules := make([]string, 0, len(found))
+	for rule := range found {
+		rules = append(rules, rule)
+	}
+	sort.Slice(rules, func(i, j int) bool { return len(found[rules[i]]) > len(found[rules[j]]) })
+	var b strings.Builder
+	for _, rule := range rules {
+		fmt.Fprintf(&b, "\n    %-14s %5d  %s", rule, len(found[rule]), found[rule][0])
+	}
+	return b.String()
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// pool keeps HTTP/1.1 connections that can be used again. net/http's own would
+// send some requests twice, with the same audit ID.
+type pool struct {
+	mu   sync.Mutex
+	idle []*conn1
+}
+
+func (p *pool) get() *conn1 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.idle)
+	if n == 0 {
+		return nil
+	}
+	conn := p.idle[n-1]
+	p.idle = p.idle[:n-1]
+	return conn
+}
+
+func (p *pool) put(conn *conn1) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.idle = append(p.idle, conn)
+}
+
+func (p *pool) close() {
+	for conn := p.get(); conn != nil; conn = p.get() {
+		conn.drop()
+	}
+}
+
+// visit1 is visit over HTTP/1.1.
+func (c *diffClients) visit1(ctx context.Context, x *exchange) (view, error) {
+	if conn := c.http1.get(); conn != nil && x.client != neverReads {
+		seen := c.visitOn(conn, x)
+		if seen.status != 0 || seen.left > 0 || x.arrived.Load() > 0 {
+			return seen, nil
+		}
+		// The server had closed the connection, as it may between requests.
+	} else if conn != nil {
+		conn.drop()
+	}
+	window := 0
+	if x.client == neverReads {
+		window = 4 << 10
+	}
+	conn, err := dial1(ctx, c.server, window)
+	if err != nil {
+		return view{}, err
+	}
+	return c.visitOn(conn, x), nil
+}
+
+func (c *diffClients) visitOn(conn *conn1, x *exchange) view {
+	v := newVisit(x)
+	v.watch(func() {
+		if tcp, ok := conn.NetConn().(*net.TCPConn); ok && x.reset {
+			_ = tcp.SetLinger(0)
+		}
+		conn.drop()
+	})
+	sent := make(chan bool, 1)
+	go func() { sent <- v.send(conn) }()
+	if x.client == neverReads {
+		select {
+		case <-x.over:
+		case <-time.After(x.deadline() + diffPatience):
+		}
+	}
+	reuse := false
+	seen := func() view {
+		for {
+			res, err := http.ReadResponse(conn.r, &http.Request{Method: x.method})
+			if err != nil {
+				return view{err: err}
+			}
+			if res.StatusCode < 200 {
+				continue
+			}
+			seen := v.read(res)
+			reuse = seen.whole && !res.Close
+			return seen
+		}
+	}()
+	seen = v.end(seen)
+	if x.client == stopsSending || !reuse || x.leaves() {
+		conn.drop()
+		<-sent
+		return seen
+	}
+	if <-sent {
+		c.http1.put(conn)
+	} else {
+		conn.drop()
+	}
+	return seen
+}
+
+// send sends the request as the client does, and reports whether it has sent
+// all of it.
+func (v *visit) send(conn net.Conn) bool {
+	var head strings.Builder
+	fmt.Fprintf(&head, "%s %s HTTP/1.1\r\nHost: test\r\n", v.method, v.path)
+	body := v.content()
+	h := v.header()
+	if v.body > 0 {
+		h.Set("Content-Length", fmt.Sprint(len(body)))
+	}
+	_ = h.Write(&head)
+	head.WriteString("\r\n")
+	wire := head.String() + body
+	end := len(wire)
+	switch v.client {
+	case leavesSending:
+		end = head.Len() + v.offset
+		if v.offset == 0 {
+			end = head.Len() / 2
+		}
+	case stopsSending:
+		end = head.Len() + v.offset
+	case sendsSlowly:
+		for range 4 {
+			n := min(len(wire), end/4)
+			if _, err := conn.Write([]byte(wire[:n])); err != nil {
+				return false
+			}
+			wire, end = wire[n:], end-n
+			time.Sleep(v.after / 4)
+		}
+		end = len(wire)
+	}
+	if _, err := conn.Write([]byte(wire[:end])); err != nil {
+		return false
+	}
+	if v.client == leavesSending {
+		v.leave()
+		return false
+	}
+	return v.client != stopsSending
+}

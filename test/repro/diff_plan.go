@@ -1,0 +1,279 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"time"
+
+	examplev1 "k8s.io/apiserver/pkg/apis/example/v1"
+)
+
+// plan is all that is chosen at random of one request: what is asked, what the
+// server does about it, and how the client behaves meanwhile.
+type plan struct {
+	id          string // its audit ID
+	proto       string
+	method      string
+	path        string // with the query
+	contentType string
+	body        int // bytes of it, about
+	gzip        bool
+
+	// timeout is the ?timeout= in its query, or 0.
+	timeout time.Duration
+
+	at     place
+	act    act
+	takes  time.Duration // for the acts that take time
+	answer int           // bytes of the answer, about
+	flush  bool          // send what was written before going on
+
+	client client
+	reset  bool          // a client that goes does so with a reset, not a FIN
+	after  time.Duration // when a client goes, or how slowly it reads or sends
+	offset int           // after how many bytes it does
+}
+
+// place is where in the chain a plan's act is played.
+type place int
+
+const (
+	inAuthentication place = iota
+	inAuthorization
+	inAdmission
+	inStorage
+	inHandler
+)
+
+// act is what is done there.
+type act int
+
+const (
+	succeed      act = iota
+	fail             // with an error or a refusal
+	honour           // wait for the context to end, and report that
+	tooLate          // wait for the context to end, and succeed a moment later
+	slow             // take some time, or as long as the context allows
+	ignore           // take some time, whatever the context says
+	stick            // wait until the test is over, more or less, and succeed
+	stickAndFail     // likewise, and fail
+	panics           // at once
+	panicsLate       // when the context has ended
+
+	// In the handler only: it has written a part of its answer, or all, before.
+	part          // and then returns
+	partAndHonour // waits for the context to end
+	partAndStick
+	partAndPanic
+	allAndHonour
+	allAndStick
+)
+
+// client is how the client behaves.
+type client int
+
+const (
+	fast client = iota
+	readsSlowly
+	sendsSlowly
+	neverReads     // before the server has done with its request
+	stopsSending   // in its body, and reads
+	leavesSending  // in mid-request
+	leavesWaiting  // for the answer
+	leavesReading  // in mid-answer
+	leavesReaching // as soon as the server has the request in hand
+)
+
+// bogusTimeout is the ?timeout= that is a bad request.
+const bogusTimeout = "timeout=bogus"
+
+// newPlan makes the ith plan of a seed.
+func newPlan(seed uint64, i int) *plan {
+	r := rand.New(rand.NewPCG(seed, uint64(i)))
+	p := &plan{
+		id:    fmt.Sprintf("diff-%d-%d", seed, i),
+		proto: protocols[r.IntN(len(protocols))],
+		gzip:  r.IntN(2) == 0,
+		flush: r.IntN(2) == 0,
+		reset: r.IntN(2) == 0,
+		after: time.Duration(r.IntN(80)) * time.Millisecond,
+		takes: time.Duration(1+r.IntN(60)) * time.Millisecond,
+	}
+	p.answer = size(r)
+	p.chooseTarget(r, i)
+	p.chooseAct(r)
+	p.chooseTimeout(r)
+	p.chooseClient(r)
+	return p
+}
+
+// size is a number of bytes from a few to a MB; every power is as likely.
+func size(r *rand.Rand) int { return 1 + r.IntN(1<<(4+r.IntN(17))) }
+
+// chooseTarget chooses the verb and the object. The audit level is that of its
+// namespace.
+func (p *plan) chooseTarget(r *rand.Rand, i int) {
+	level := []string{metadataOnly, withBodies}[r.IntN(2)]
+	if r.IntN(4) == 0 {
+		p.method, p.path, p.at = http.MethodGet, scriptedPath+level, inHandler
+		if r.IntN(2) == 0 {
+			p.method, p.body, p.contentType = http.MethodPost, size(r), "text/plain"
+		}
+		return
+	}
+	pods := strings.Replace(podsPath, "/default/", "/"+level+"/", 1)
+	one := fmt.Sprintf("%s/pod-%d", pods, i)
+	switch r.IntN(7) {
+	case 0:
+		p.method, p.path = http.MethodGet, one
+	case 1:
+		p.method, p.path = http.MethodGet, pods
+	case 2:
+		p.method, p.path, p.body, p.contentType = http.MethodPost, pods, size(r), "application/json"
+	case 3:
+		p.method, p.path, p.body, p.contentType = http.MethodPut, one, size(r), "application/json"
+	case 4:
+		p.method, p.path, p.body, p.contentType = http.MethodPatch, one, size(r), "application/merge-patch+json"
+	case 5:
+		p.method, p.path = http.MethodDelete, one
+	case 6:
+		p.method, p.path = http.MethodDelete, pods
+	}
+	p.at = inStorage
+	if p.method != http.MethodGet && r.IntN(3) == 0 {
+		p.at = inAdmission
+	}
+}
+
+// chooseAct chooses what the server does, and where if that is not yet settled.
+func (p *plan) chooseAct(r *rand.Rand) {
+	switch r.IntN(20) {
+	case 0:
+		p.at = inAuthentication
+	case 1:
+		p.at, p.act = inAuthorization, fail
+		return
+	}
+	acts := []act{succeed, succeed, succeed, fail, honour, tooLate, slow, slow, ignore, ignore, stick, stickAndFail, panics, panicsLate}
+	if p.at == inHandler {
+		acts = append(acts, part, partAndHonour, partAndStick, partAndPanic, allAndHonour, allAndStick)
+	}
+	p.act = acts[r.IntN(len(acts))]
+}
+
+// chooseTimeout gives most of the requests that would take long a deadline of
+// their own that is short, for the sake of the test's duration.
+func (p *plan) chooseTimeout(r *rand.Rand) {
+	query := ""
+	short := 12
+	if p.waits() {
+		short = 2
+	}
+	switch {
+	case r.IntN(40) == 0:
+		query = bogusTimeout
+	case r.IntN(25) == 0:
+		p.timeout = time.Nanosecond
+	case r.IntN(short) < short-1 && p.waits(), r.IntN(short) == 0:
+		p.timeout = time.Duration(3+r.IntN(100)) * time.Millisecond
+	case r.IntN(10) == 0:
+		p.timeout = time.Hour // more than the server allows
+	}
+	if p.timeout > 0 {
+		query = "timeout=" + p.timeout.String()
+	}
+	if query != "" {
+		p.path += "?" + query
+	}
+}
+
+// waits reports whether it is for the deadline to end the request.
+func (p *plan) waits() bool {
+	switch p.act {
+	case honour, tooLate, stick, stickAndFail, panicsLate, partAndHonour, partAndStick, allAndHonour, allAndStick:
+		return true
+	}
+	return false
+}
+
+func (p *plan) chooseClient(r *rand.Rand) {
+	kinds := []client{
+		fast, fast, fast, fast, fast, fast, fast, fast, readsSlowly, readsSlowly,
+		leavesSending, leavesWaiting, leavesWaiting, leavesReading, leavesReaching, neverReads,
+	}
+	if p.body > 0 {
+		kinds = append(kinds, sendsSlowly, stopsSending)
+	}
+	p.client = kinds[r.IntN(len(kinds))]
+	switch p.client {
+	case leavesSending, stopsSending:
+		p.offset = r.IntN(p.body + 1)
+	case leavesReading:
+		p.offset = r.IntN(p.answer + 1)
+	}
+}
+
+// deadline is how much time the server gives the request.
+func (p *plan) deadline() time.Duration {
+	if p.timeout > 0 && p.timeout < diffTimeout {
+		return p.timeout
+	}
+	return diffTimeout
+}
+
+// leaves reports whether the client goes on purpose.
+func (p *plan) leaves() bool {
+	switch p.client {
+	case leavesSending, leavesWaiting, leavesReading, leavesReaching:
+		return true
+	}
+	return false
+}
+
+// namespace is that of the object, after the level at which it is audited.
+func (p *plan) namespace() string {
+	if strings.Contains(p.path, "/"+withBodies) {
+		return withBodies
+	}
+	return metadataOnly
+}
+
+// content is the request's body.
+func (p *plan) content() string {
+	padding := noise[:p.body]
+	switch {
+	case p.body == 0:
+		return ""
+	case p.contentType == "text/plain":
+		return padding
+	}
+	_, name, _ := strings.Cut(strings.SplitN(p.path, "?", 2)[0], "/pods")
+	if name = strings.Trim(name, "/"); name == "" {
+		name = p.id
+	}
+	return fmt.Sprintf(`{"apiVersion":%q,"kind":"Pod","metadata":{"name":%q,"annotations":{"padding":%q}}}`,
+		examplev1.SchemeGroupVersion, name, padding)
+}
+
+// String says in a line what is to happen.
+func (p *plan) String() string {
+	return fmt.Sprintf("%s %s %s (%d bytes, gzip %t, audit ID %s): %s %s (answer %d, takes %v, flush %t); the client %s (after %v, %d bytes, reset %t)",
+		p.proto, p.method, p.path, p.body, p.gzip, p.id, p.at, p.act, p.answer, p.takes, p.flush, p.client, p.after, p.offset, p.reset)
+}
+
+func (p place) String() string {
+	return [...]string{"authentication", "authorization", "admission", "storage", "the handler"}[p]
+}
+
+func (a act) String() string {
+	return [...]string{"succeeds", "fails", "honours its context", "succeeds too late", "is slow", "is slow and ignores its context",
+		"is stuck", "is stuck and fails", "panics", "panics too late", "writes a part", "writes a part and honours its context",
+		"writes a part and is stuck", "writes a part and panics", "writes all and honours its context", "writes all and is stuck"}[a]
+}
+
+func (c client) String() string {
+	return [...]string{"is fast", "reads slowly", "sends slowly", "does not read", "stops sending", "leaves while it sends",
+		"leaves while it waits", "leaves while it reads", "leaves when it is served"}[c]
+}
