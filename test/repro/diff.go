@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math"
 	"net/http"
 	"os"
 	"runtime"
@@ -30,13 +31,13 @@ func init() {
 }
 
 // diffConcurrency is how many requests are under way at a time.
-const diffConcurrency = 16
+const diffConcurrency = 24
 
 // differential sends random requests through the whole chain, whose clients,
 // handlers, admission, storage and authentication behave as badly as they can,
 // and compares what each client saw with what was recorded of its request.
 func differential(ctx context.Context) (Result, error) {
-	seed, n, err := diffParameters()
+	plans, err := diffPlans()
 	if err != nil {
 		return Result{}, err
 	}
@@ -46,10 +47,10 @@ func differential(ctx context.Context) (Result, error) {
 	}
 	metrics.Register()
 
-	all := &cast{exchanges: make(map[string]*exchange, n)}
-	order := make([]*exchange, n)
-	for i := range order {
-		x := &exchange{plan: newPlan(seed, i), serving: make(chan struct{}), over: make(chan struct{})}
+	all := &cast{exchanges: make(map[string]*exchange, len(plans))}
+	order := make([]*exchange, len(plans))
+	for i, p := range plans {
+		x := &exchange{plan: p, serving: make(chan struct{}), over: make(chan struct{})}
 		order[i], all.exchanges[x.id] = x, x
 	}
 	handler, err := all.newHandler()
@@ -81,23 +82,34 @@ func differential(ctx context.Context) (Result, error) {
 	if err := settleRecords(all, order, seen); err != nil {
 		return Result{}, err
 	}
-	return compareAll(seed, order, seen)
+	return compareAll(order, seen)
 }
 
-// diffParameters are what the environment says: `make repro ID=DIFF N=20000 SEED=7`.
-func diffParameters() (seed uint64, n int, err error) {
-	seed, n = 1, 2000
-	if s := os.Getenv("SEED"); s != "" {
-		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
-			return 0, 0, fmt.Errorf("SEED: %w", err)
+// diffPlans are the plans that the environment asks for, as in
+// `make repro ID=DIFF N=20000 SEED=7`: so many of that seed. With ONLY=379 as
+// well it is the 379th, so many times.
+func diffPlans() ([]*plan, error) {
+	settings := map[string]uint64{"SEED": 1, "N": 2000, "ONLY": math.MaxUint64}
+	for name := range settings {
+		if s := os.Getenv(name); s != "" {
+			value, err := strconv.ParseUint(s, 10, 32)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			settings[name] = value
 		}
 	}
-	if s := os.Getenv("N"); s != "" {
-		if n, err = strconv.Atoi(s); err != nil {
-			return 0, 0, fmt.Errorf("N: %w", err)
+	seed, only := settings["SEED"], settings["ONLY"]
+	plans := make([]*plan, settings["N"])
+	for i := range plans {
+		if only != math.MaxUint64 {
+			plans[i] = newPlan(seed, int(only))
+			plans[i].id = fmt.Sprintf("%s-%d", plans[i].id, i)
+		} else {
+			plans[i] = newPlan(seed, i)
 		}
 	}
-	return seed, n, nil
+	return plans, nil
 }
 
 // captureLog has klog write to r what the HTTP log takes.
@@ -176,7 +188,7 @@ func inFilters() bool {
 }
 
 // compareAll counts what breaks the rules.
-func compareAll(seed uint64, order []*exchange, seen *records) (Result, error) {
+func compareAll(order []*exchange, seen *records) (Result, error) {
 	found := map[string][]string{}
 	want := newCounts()
 	views := tally{}
@@ -202,7 +214,7 @@ func compareAll(seed uint64, order []*exchange, seen *records) (Result, error) {
 	for _, examples := range found {
 		total += len(examples)
 	}
-	result := Result{Defect: total > 0, Seen: fmt.Sprintf("%d requests (seed %d; %v): %d disagreements", len(order), seed, views, total)}
+	result := Result{Defect: total > 0, Seen: fmt.Sprintf("%d requests (%s; %v): %d disagreements", len(order), order[0].id, views, total)}
 	if total > 0 {
 		result.Seen += table(found)
 	}

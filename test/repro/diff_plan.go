@@ -104,8 +104,8 @@ func newPlan(seed uint64, i int) *plan {
 	p.answer = size(r)
 	p.chooseTarget(r, i)
 	p.chooseAct(r)
-	p.chooseTimeout(r)
 	p.chooseClient(r)
+	p.chooseTimeout(r)
 	return p
 }
 
@@ -166,17 +166,16 @@ func (p *plan) chooseAct(r *rand.Rand) {
 // chooseTimeout gives most of the requests that would take long a deadline of
 // their own that is short, for the sake of the test's duration.
 func (p *plan) chooseTimeout(r *rand.Rand) {
-	query := ""
-	short := 12
+	query, short := "", 15 // of 100
 	if p.waits() {
-		short = 2
+		short = 85
 	}
 	switch {
 	case r.IntN(40) == 0:
 		query = bogusTimeout
 	case r.IntN(25) == 0:
 		p.timeout = time.Nanosecond
-	case r.IntN(short) < short-1 && p.waits(), r.IntN(short) == 0:
+	case r.IntN(100) < short:
 		p.timeout = time.Duration(3+r.IntN(100)) * time.Millisecond
 	case r.IntN(10) == 0:
 		p.timeout = time.Hour // more than the server allows
@@ -191,6 +190,9 @@ func (p *plan) chooseTimeout(r *rand.Rand) {
 
 // waits reports whether it is for the deadline to end the request.
 func (p *plan) waits() bool {
+	if p.client == neverReads || p.client == stopsSending {
+		return true
+	}
 	switch p.act {
 	case honour, tooLate, stick, stickAndFail, panicsLate, partAndHonour, partAndStick, allAndHonour, allAndStick:
 		return true
