@@ -21,7 +21,7 @@ type Running struct {
 }
 
 // Run runs a GenericAPIServer with that chain, which serves the handler below
-// /api/, until Stop is called. Its shutdown timeout is its request timeout.
+// /api/, /apis/ and /scripted/, until Stop is called. Its shutdown timeout is its request timeout.
 func Run(c Config) (*Running, error) {
 	s := newServer()
 	config, err := s.configure(c)
@@ -44,7 +44,9 @@ func Run(c Config) (*Running, error) {
 	if err != nil {
 		return nil, err
 	}
-	generic.Handler.NonGoRestfulMux.HandlePrefix("/api/", c.Handler)
+	for _, prefix := range []string{"/api/", "/apis/", "/scripted/"} {
+		generic.Handler.NonGoRestfulMux.HandlePrefix(prefix, c.Handler)
+	}
 
 	ctx, shutdown := context.WithCancel(context.Background())
 	r := &Running{Server: s, Done: make(chan struct{}), shutdown: shutdown}

@@ -30,10 +30,13 @@ func gatherCounts() (counts, error) {
 	}
 	for _, family := range families {
 		for _, metric := range family.GetMetric() {
-			code := 0
+			code, pending := 0, false
 			for _, label := range metric.GetLabel() {
-				if label.GetName() == "code" {
+				switch label.GetName() {
+				case "code":
 					code, _ = strconv.Atoi(label.GetValue())
+				case "status":
+					pending = label.GetValue() == "pending"
 				}
 			}
 			n := int(metric.GetCounter().GetValue())
@@ -45,7 +48,9 @@ func gatherCounts() (counts, error) {
 			case "apiserver_request_aborts_total":
 				c.aborts += n
 			case "apiserver_request_post_timeout_total":
-				c.postTimeout += n
+				if !pending { // They are counted once more when they return.
+					c.postTimeout += n
+				}
 			}
 		}
 	}
@@ -90,23 +95,32 @@ func (c *counts) count(x *exchange, rec record) {
 	}
 }
 
-// differences compares what the metrics say with what they should. Their
-// numbers are of requests that are counted wrongly.
-func (c counts) differences(want counts) map[string][]string {
-	found := map[string][]string{}
+// differences compares what the metrics say with what they should, by metric:
+// how many requests are counted wrongly, and where.
+func (c counts) differences(want counts) map[string]*breaks {
+	found := map[string]*breaks{}
 	differ := func(rule string, got, want int, what string) {
-		for range max(got, want) - min(got, want) {
-			found[rule] = append(found[rule], fmt.Sprintf("%s is %d, not %d", what, got, want))
+		if got == want {
+			return
 		}
+		b := found[rule]
+		if b == nil {
+			b = &breaks{}
+			found[rule] = b
+		} else {
+			b.example += ", "
+		}
+		b.n += max(got, want) - min(got, want)
+		b.example += fmt.Sprintf("%s %d in place of %d", what, got, want)
 	}
 	for _, code := range codes(c.requests, want.requests) {
-		differ("request_total", c.requests[code], want.requests[code], fmt.Sprintf("code=%d", code))
+		differ("request_total", c.requests[code], want.requests[code], fmt.Sprintf("code=%d:", code))
 	}
 	for _, code := range codes(c.terminations, want.terminations) {
-		differ("terminations", c.terminations[code], want.terminations[code], fmt.Sprintf("code=%d", code))
+		differ("terminations", c.terminations[code], want.terminations[code], fmt.Sprintf("code=%d:", code))
 	}
-	differ("aborts", c.aborts, want.aborts, "the total")
-	differ("post_timeout", c.postTimeout, want.postTimeout, "the total")
+	differ("aborts", c.aborts, want.aborts, "in total")
+	differ("post_timeout", c.postTimeout, want.postTimeout, "in total")
 	return found
 }
 

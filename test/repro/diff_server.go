@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/admission"
 	auditinternal "k8s.io/apiserver/pkg/apis/audit"
@@ -21,8 +22,7 @@ import (
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/apiserver/pkg/endpoints"
 	"k8s.io/apiserver/pkg/endpoints/metrics"
-
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apiserver/pkg/server"
 
 	"fork.internal/apiserver/test/chain"
 )
@@ -78,6 +78,34 @@ type cast struct {
 	mu    sync.Mutex
 	stuck []chan struct{} // by age
 	end   bool
+}
+
+// newCast returns the exchanges of plans, and the cast of them.
+func newCast(plans []*plan) (*cast, []*exchange) {
+	c := &cast{exchanges: make(map[string]*exchange, len(plans))}
+	order := make([]*exchange, len(plans))
+	for i, p := range plans {
+		x := &exchange{plan: p, serving: make(chan struct{}), over: make(chan struct{})}
+		order[i], c.exchanges[x.id] = x, x
+	}
+	return c, order
+}
+
+// config is that of a server on which the cast plays, which tells sink.
+func (c *cast) config(sink audit.Backend) (chain.Config, error) {
+	handler, err := c.newHandler()
+	return chain.Config{
+		Handler:        handler,
+		RequestTimeout: diffTimeout,
+		Authenticate:   c.authenticate,
+		Outside:        c.outside,
+		Modify: func(config *server.Config) {
+			config.AuditBackend, config.AuditPolicyRuleEvaluator = sink, c
+			config.Authorization.Authorizer = authorizer.AuthorizerFunc(c.authorize)
+			// Now and then there are too many.
+			config.MaxRequestsInFlight, config.MaxMutatingRequestsInFlight = maxStuck+8, maxStuck/2+8
+		},
+	}, err
 }
 
 // find returns the exchange of a request on its way through the chain.
