@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"time"
 
 	"k8s.io/apiserver/plugin/pkg/audit/buffered"
@@ -29,6 +30,9 @@ func drainUnderLoad(ctx context.Context) (Result, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit+time.Duration(len(plans))*diffEach)
 	defer cancel()
 	seen := newRecords()
+	if err := captureLog(seen); err != nil {
+		return Result{}, err
+	}
 	all, order := newCast(plans)
 	// As kube-apiserver's webhook has it: events that come in once it is shut
 	// down are lost, and the process would end.
@@ -87,6 +91,7 @@ func drainUnderLoad(ctx context.Context) (Result, error) {
 type drained struct {
 	exchanges []*exchange
 	lost      []*exchange // without a final event
+	refused   int         // with a 503, because the server shuts down: before they are audited
 }
 
 // snapshot tells of each request that was begun whether its event is there.
@@ -96,7 +101,12 @@ func snapshot(order []*exchange, seen *records) (d drained) {
 			continue
 		}
 		d.exchanges = append(d.exchanges, x)
-		if len(seen.get(x.id).final()) == 0 {
+		rec := seen.get(x.id)
+		switch {
+		case len(rec.final()) > 0:
+		case len(rec.lines) > 0 && rec.lines[0].resp == http.StatusServiceUnavailable:
+			d.refused++
+		default:
 			d.lost = append(d.lost, x)
 		}
 	}
@@ -105,15 +115,10 @@ func snapshot(order []*exchange, seen *records) (d drained) {
 
 // judge says what is lost.
 func (d drained) judge(took time.Duration, running int) Result {
-	answered, refused := 0, 0
+	answered := 0
 	var example *exchange
 	for _, x := range d.lost {
-		switch {
-		case x.view.status == 503:
-			// Turned away because the server shuts down, before it is audited.
-			refused++
-			continue
-		case x.view.whole:
+		if x.view.whole {
 			answered++
 		}
 		if example == nil || x.view.whole && !example.view.whole {
@@ -123,11 +128,10 @@ func (d drained) judge(took time.Duration, running int) Result {
 	result := Result{
 		Defect: example != nil,
 		Seen: fmt.Sprintf("of %d requests begun (%s) %d have no final audit event, %d of which were answered; the shutdown took %.1f s, and %d handlers were still running (%d were refused with a 503)",
-			len(d.exchanges), d.exchanges[0].id, len(d.lost)-refused, answered, took.Seconds(), running, refused),
+			len(d.exchanges), d.exchanges[0].id, len(d.lost), answered, took.Seconds(), running, d.refused),
 	}
 	if example != nil {
 		result.Seen += fmt.Sprintf("\n    for one: the client got %v; %v", example.view, example.plan)
 	}
 	return result
 }
-
