@@ -50,8 +50,8 @@ func differential(ctx context.Context) (Result, error) {
 	// A long run may take longer than other cases.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit+time.Duration(len(plans))*diffEach)
 	defer cancel()
-	seen := newRecords()
-	if err := captureLog(seen); err != nil {
+	seen := newLedger()
+	if err := captureRecords(seen); err != nil {
 		return Result{}, err
 	}
 	metrics.Register()
@@ -105,8 +105,8 @@ func diffPlans() ([]*plan, error) {
 	return plans, nil
 }
 
-// captureLog has klog write to r what the HTTP log takes.
-func captureLog(r *records) error {
+// captureRecords has klog write to r what the HTTP log takes.
+func captureRecords(r *ledger) error {
 	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
 	klog.InitFlags(flags)
 	if err := flags.Set("v", "3"); err != nil {
@@ -118,13 +118,13 @@ func captureLog(r *records) error {
 
 // sendAll sends the requests, and has their views filled in. It ends early if
 // failed returns an error for one of a client that cannot connect.
-func sendAll(ctx context.Context, s *chain.Server, order []*exchange, failed func(error) error) error {
+func sendAll(ctx context.Context, s *chain.Server, order []*randomRequest, failed func(error) error) error {
 	clients := &diffClients{server: s, http2: newHTTP2(nil)}
 	defer clients.http1.close()
 	defer clients.http2.CloseIdleConnections()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	next := make(chan *exchange)
+	next := make(chan *randomRequest)
 	var wg sync.WaitGroup
 	for range diffConcurrency {
 		wg.Go(func() {
@@ -152,7 +152,7 @@ func sendAll(ctx context.Context, s *chain.Server, order []*exchange, failed fun
 
 // settleRecords waits until nothing more is to come from the server, or long
 // enough: upstream has no record of some requests.
-func settleRecords(all *cast, order []*exchange, seen *records) error {
+func settleRecords(all *cast, order []*randomRequest, seen *ledger) error {
 	idle := func(c chain.Count) bool { return c.Running == 0 }
 	if !all.running.Wait(30*time.Second, idle) || !all.handlers.Wait(30*time.Second, idle) {
 		return fmt.Errorf("%d requests and %d handlers are still running", all.running.Count().Running, all.handlers.Count().Running)
@@ -185,7 +185,7 @@ func inFilters() bool {
 }
 
 // compareAll counts what breaks the rules.
-func compareAll(order []*exchange, seen *records) (Result, error) {
+func compareAll(order []*randomRequest, seen *ledger) (Result, error) {
 	found := map[string]*breaks{}
 	want := newCounts()
 	views := tally{}

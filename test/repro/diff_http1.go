@@ -42,7 +42,7 @@ func (p *pool) close() {
 }
 
 // visit1 is visit over HTTP/1.1.
-func (c *diffClients) visit1(ctx context.Context, x *exchange) (view, error) {
+func (c *diffClients) visit1(ctx context.Context, x *randomRequest) (view, error) {
 	if conn := c.http1.get(); conn != nil && x.client != neverReads {
 		seen := c.visitOn(conn, x)
 		if seen.status != 0 || seen.left > 0 || x.arrived.Load() > 0 {
@@ -63,7 +63,7 @@ func (c *diffClients) visit1(ctx context.Context, x *exchange) (view, error) {
 	return c.visitOn(conn, x), nil
 }
 
-func (c *diffClients) visitOn(conn *conn1, x *exchange) view {
+func (c *diffClients) visitOn(conn *conn1, x *randomRequest) view {
 	v := newVisit(x)
 	v.watch(func() {
 		if tcp, ok := conn.NetConn().(*net.TCPConn); ok && x.reset {

@@ -37,7 +37,7 @@ func newHTTP2(dialed func(net.Conn)) *http.Client {
 
 // visit2 is visit over HTTP/2. A connection on which a request was refused for
 // want of authentication takes no more of them: they are sent again.
-func (c *diffClients) visit2(ctx context.Context, x *exchange) (seen view, err error) {
+func (c *diffClients) visit2(ctx context.Context, x *randomRequest) (seen view, err error) {
 	for range 10 {
 		seen, err = c.visitOnce2(ctx, x)
 		if err != nil || seen.status != 0 || seen.left > 0 || x.arrived.Load() > 0 {
@@ -47,7 +47,7 @@ func (c *diffClients) visit2(ctx context.Context, x *exchange) (seen view, err e
 	return seen, err
 }
 
-func (c *diffClients) visitOnce2(ctx context.Context, x *exchange) (view, error) {
+func (c *diffClients) visitOnce2(ctx context.Context, x *randomRequest) (view, error) {
 	client := c.http2
 	var mu sync.Mutex
 	var own net.Conn

@@ -58,7 +58,7 @@ func gatherCounts() (counts, error) {
 }
 
 // count adds what the metrics should say of a request.
-func (c *counts) count(x *exchange, rec record) {
+func (c *counts) count(x *randomRequest, rec ledgerEntry) {
 	final := rec.final()
 	if x.arrived.Load() == 0 || len(final) == 0 || len(rec.lines) == 0 {
 		return
@@ -113,10 +113,10 @@ func (c counts) differences(want counts) map[string]*breaks {
 		b.n += max(got, want) - min(got, want)
 		b.example += fmt.Sprintf("%s %d in place of %d", what, got, want)
 	}
-	for _, code := range codes(c.requests, want.requests) {
+	for _, code := range codeCounts(c.requests, want.requests) {
 		differ("request_total", c.requests[code], want.requests[code], fmt.Sprintf("code=%d:", code))
 	}
-	for _, code := range codes(c.terminations, want.terminations) {
+	for _, code := range codeCounts(c.terminations, want.terminations) {
 		differ("terminations", c.terminations[code], want.terminations[code], fmt.Sprintf("code=%d:", code))
 	}
 	differ("aborts", c.aborts, want.aborts, "in total")
@@ -124,7 +124,7 @@ func (c counts) differences(want counts) map[string]*breaks {
 	return found
 }
 
-func codes(maps ...map[int]int) (all []int) {
+func codeCounts(maps ...map[int]int) (all []int) {
 	seen := map[int]bool{}
 	for _, m := range maps {
 		for code := range m {

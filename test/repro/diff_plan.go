@@ -63,7 +63,7 @@ const (
 	panicsLate       // when the context has ended
 
 	// In the handler only: it has written a part of its answer, or all, before.
-	part          // and then returns
+	partAndReturn // and then returns
 	partAndHonour // waits for the context to end
 	partAndStick
 	partAndPanic
@@ -158,7 +158,7 @@ func (p *plan) chooseAct(r *rand.Rand) {
 	}
 	acts := []act{succeed, succeed, succeed, fail, honour, tooLate, slow, slow, ignore, ignore, stick, stickAndFail, panics, panicsLate}
 	if p.at == inHandler {
-		acts = append(acts, part, partAndHonour, partAndStick, partAndPanic, allAndHonour, allAndStick)
+		acts = append(acts, partAndReturn, partAndHonour, partAndStick, partAndPanic, allAndHonour, allAndStick)
 	}
 	p.act = acts[r.IntN(len(acts))]
 }

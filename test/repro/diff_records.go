@@ -47,14 +47,14 @@ func (l line) String() string {
 	return fmt.Sprintf("resp=%d ended=%q bytes=%d", l.resp, l.ended, l.bytes)
 }
 
-// record is what the server has recorded of a request.
-type record struct {
+// ledgerEntry is what the server has recorded of a request.
+type ledgerEntry struct {
 	events []event
 	lines  []line
 }
 
 // final returns the events that should be one.
-func (r record) final() (events []event) {
+func (r ledgerEntry) final() (events []event) {
 	for _, e := range r.events {
 		if e.final() {
 			events = append(events, e)
@@ -64,56 +64,56 @@ func (r record) final() (events []event) {
 }
 
 // complete reports whether nothing is missing.
-func (r record) complete() bool { return len(r.final()) > 0 && len(r.lines) > 0 }
+func (r ledgerEntry) complete() bool { return len(r.final()) > 0 && len(r.lines) > 0 }
 
-// records is an audit backend and what klog writes to. It keeps what matters
+// ledger is an audit backend and what klog writes to. It keeps what matters
 // of what it is told, by audit ID.
-type records struct {
+type ledger struct {
 	mu sync.Mutex
-	of map[string]*record
+	of map[string]*ledgerEntry
 }
 
-func newRecords() *records { return &records{of: map[string]*record{}} }
+func newLedger() *ledger { return &ledger{of: map[string]*ledgerEntry{}} }
 
 // get returns what is recorded of a request so far.
-func (r *records) get(id string) record {
+func (r *ledger) get(id string) ledgerEntry {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if rec := r.of[id]; rec != nil {
-		return record{append([]event(nil), rec.events...), append([]line(nil), rec.lines...)}
+		return ledgerEntry{append([]event(nil), rec.events...), append([]line(nil), rec.lines...)}
 	}
-	return record{}
+	return ledgerEntry{}
 }
 
-func (r *records) add(id string, change func(*record)) {
+func (r *ledger) add(id string, change func(*ledgerEntry)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.of[id] == nil {
-		r.of[id] = &record{}
+		r.of[id] = &ledgerEntry{}
 	}
 	change(r.of[id])
 }
 
 // ProcessEvents implements audit.Sink.
-func (r *records) ProcessEvents(events ...*auditinternal.Event) bool {
+func (r *ledger) ProcessEvents(events ...*auditinternal.Event) bool {
 	for _, e := range events {
 		kept := event{stage: e.Stage, object: e.ResponseObject != nil}
 		if s := e.ResponseStatus; s != nil {
 			kept.code, kept.status, kept.reason, kept.message = int(s.Code), s.Status, string(s.Reason), s.Message
 		}
-		r.add(string(e.AuditID), func(rec *record) { rec.events = append(rec.events, kept) })
+		r.add(string(e.AuditID), func(rec *ledgerEntry) { rec.events = append(rec.events, kept) })
 	}
 	return true
 }
 
 // Run implements audit.Backend.
-func (r *records) Run(<-chan struct{}) error { return nil }
+func (r *ledger) Run(<-chan struct{}) error { return nil }
 
 // Shutdown implements audit.Backend.
-func (r *records) Shutdown() {}
+func (r *ledger) Shutdown() {}
 
 // String implements audit.Backend.
-func (r *records) String() string { return "records" }
+func (r *ledger) String() string { return "records" }
 
 var (
 	httpLine  = []byte(`"HTTP" verb=`)
@@ -124,7 +124,7 @@ var (
 )
 
 // Write takes an entry of klog's.
-func (r *records) Write(entry []byte) (int, error) {
+func (r *ledger) Write(entry []byte) (int, error) {
 	if !bytes.Contains(entry, httpLine) {
 		return len(entry), nil
 	}
@@ -139,6 +139,6 @@ func (r *records) Write(entry []byte) (int, error) {
 	l := line{ended: field(lineEnded)}
 	l.resp, _ = strconv.Atoi(field(lineResp))
 	l.bytes, _ = strconv.ParseInt(field(lineBytes), 10, 64)
-	r.add(field(lineID), func(rec *record) { rec.lines = append(rec.lines, l) })
+	r.add(field(lineID), func(rec *ledgerEntry) { rec.lines = append(rec.lines, l) })
 	return len(entry), nil
 }

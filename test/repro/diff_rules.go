@@ -15,7 +15,7 @@ type breach struct{ rule, how string }
 
 // breaches compares what a client saw with what was recorded of its request.
 // These are the rules:
-func breaches(x *exchange, rec record) (found []breach) {
+func breaches(x *randomRequest, rec ledgerEntry) (found []breach) {
 	broken := func(rule, format string, args ...any) {
 		found = append(found, breach{rule, fmt.Sprintf(format, args...)})
 	}
@@ -139,6 +139,6 @@ func breaches(x *exchange, rec record) (found []breach) {
 
 // noticed reports whether the server sees its client go: over HTTP/1.1 it does
 // not before it has read the request's body.
-func (x *exchange) noticed() bool {
+func (x *randomRequest) noticed() bool {
 	return x.proto == "HTTP/2.0" || x.body == 0
 }

@@ -54,9 +54,9 @@ var noise = func() string {
 	return string(text)
 }()
 
-// exchange is a request: what is planned, what the server notices of it and
+// randomRequest is a request: what is planned, what the server notices of it and
 // what the client sees.
-type exchange struct {
+type randomRequest struct {
 	*plan
 
 	arrived atomic.Int32  // how often net/http has called the chain for it
@@ -71,9 +71,9 @@ type exchange struct {
 
 // cast is all exchanges, and plays their acts on the server.
 type cast struct {
-	exchanges map[string]*exchange // by audit ID; never written to while requests are sent
-	running   chain.Calls          // chains that net/http has called
-	handlers  chain.Calls          // behind them
+	exchanges map[string]*randomRequest // by audit ID; never written to while requests are sent
+	running   chain.Calls               // chains that net/http has called
+	handlers  chain.Calls               // behind them
 
 	mu    sync.Mutex
 	stuck []chan struct{} // by age
@@ -81,11 +81,11 @@ type cast struct {
 }
 
 // newCast returns the exchanges of plans, and the cast of them.
-func newCast(plans []*plan) (*cast, []*exchange) {
-	c := &cast{exchanges: make(map[string]*exchange, len(plans))}
-	order := make([]*exchange, len(plans))
+func newCast(plans []*plan) (*cast, []*randomRequest) {
+	c := &cast{exchanges: make(map[string]*randomRequest, len(plans))}
+	order := make([]*randomRequest, len(plans))
 	for i, p := range plans {
-		x := &exchange{plan: p, serving: make(chan struct{}), over: make(chan struct{})}
+		x := &randomRequest{plan: p, serving: make(chan struct{}), over: make(chan struct{})}
 		order[i], c.exchanges[x.id] = x, x
 	}
 	return c, order
@@ -109,7 +109,7 @@ func (c *cast) config(sink audit.Backend) (chain.Config, error) {
 }
 
 // find returns the exchange of a request on its way through the chain.
-func (c *cast) find(ctx context.Context) *exchange {
+func (c *cast) find(ctx context.Context) *randomRequest {
 	return c.exchanges[string(audit.GetAuditIDTruncated(ctx))]
 }
 
@@ -224,7 +224,7 @@ func (c *cast) play(ctx context.Context, at place) error {
 }
 
 // failure is an error of one of the kinds that there are.
-func (x *exchange) failure() error {
+func (x *randomRequest) failure() error {
 	switch x.answer % 3 {
 	case 0:
 		return errors.New("as planned")
@@ -298,7 +298,7 @@ func (c *cast) scripted(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	switch x.act {
-	case part, partAndHonour, partAndStick, partAndPanic:
+	case partAndReturn, partAndHonour, partAndStick, partAndPanic:
 		write((x.answer + 1) / 2)
 	case allAndHonour, allAndStick:
 		w.Header().Set("Content-Length", strconv.Itoa(x.answer))

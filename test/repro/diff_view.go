@@ -58,7 +58,7 @@ func (v view) String() string {
 
 // visit is one client's one request: it is sent, watched, and perhaps left.
 type visit struct {
-	*exchange
+	*randomRequest
 	begin time.Time
 	done  chan struct{} // closed when the client has seen all there is
 
@@ -68,8 +68,8 @@ type visit struct {
 	over bool
 }
 
-func newVisit(x *exchange) *visit {
-	return &visit{exchange: x, begin: time.Now(), done: make(chan struct{})}
+func newVisit(x *randomRequest) *visit {
+	return &visit{randomRequest: x, begin: time.Now(), done: make(chan struct{})}
 }
 
 // leave has the client go, unless it has seen all there is.
@@ -97,7 +97,7 @@ func (v *visit) watch(hang func()) {
 		case leavesReaching:
 			select {
 			case <-v.serving:
-			case <-v.exchange.over:
+			case <-v.randomRequest.over:
 			case <-v.done:
 			}
 			stay = v.after / 20
@@ -136,7 +136,7 @@ func (v *visit) read(res *http.Response) view {
 	case neverReads:
 		// The answer goes out when the server has done with the request.
 		select {
-		case <-v.exchange.over:
+		case <-v.randomRequest.over:
 		case <-time.After(v.deadline() + diffPatience - time.Since(v.begin)):
 		}
 	}
@@ -192,7 +192,7 @@ type diffClients struct {
 }
 
 // visit sends a request and sees what comes of it.
-func (c *diffClients) visit(ctx context.Context, x *exchange) (view, error) {
+func (c *diffClients) visit(ctx context.Context, x *randomRequest) (view, error) {
 	if x.proto == "HTTP/2.0" {
 		return c.visit2(ctx, x)
 	}

@@ -29,8 +29,8 @@ func drainUnderLoad(ctx context.Context) (Result, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit+time.Duration(len(plans))*diffEach)
 	defer cancel()
-	seen := newRecords()
-	if err := captureLog(seen); err != nil {
+	seen := newLedger()
+	if err := captureRecords(seen); err != nil {
 		return Result{}, err
 	}
 	all, order := newCast(plans)
@@ -89,13 +89,13 @@ func drainUnderLoad(ctx context.Context) (Result, error) {
 
 // drained is what a server has left that has ended.
 type drained struct {
-	exchanges []*exchange
-	lost      []*exchange // without a final event
-	refused   int         // with a 503, because the server shuts down: before they are audited
+	exchanges []*randomRequest
+	lost      []*randomRequest // without a final event
+	refused   int              // with a 503, because the server shuts down: before they are audited
 }
 
 // snapshot tells of each request that was begun whether its event is there.
-func snapshot(order []*exchange, seen *records) (d drained) {
+func snapshot(order []*randomRequest, seen *ledger) (d drained) {
 	for _, x := range order {
 		if x.arrived.Load() == 0 {
 			continue
@@ -116,7 +116,7 @@ func snapshot(order []*exchange, seen *records) (d drained) {
 // judge says what is lost.
 func (d drained) judge(took time.Duration, running int) Result {
 	answered := 0
-	var example *exchange
+	var example *randomRequest
 	for _, x := range d.lost {
 		if x.view.whole {
 			answered++
