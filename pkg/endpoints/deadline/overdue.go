@@ -148,10 +148,15 @@ func (c *Call) returnedLate(after time.Duration, o Outcome) {
 	}
 	// One that saw its deadline and gave up has nothing to tell.
 	achieved := o.Attempted != 0 && o.Attempted < http.StatusBadRequest
-	if c.Describe != nil && (achieved || o.Panicked != nil || after > overdueLogTime) {
-		klog.InfoS("Overdue request handler returned", append(c.Describe(), "ended", o.Kind, "overdue", after,
-			"result", o.Result(), "panic", o.Panicked)...)
+	if c.Describe == nil || !achieved && o.Panicked == nil && after <= overdueLogTime {
+		return
 	}
+	keysAndValues := append(c.Describe(), "ended", o.Kind, "overdue", after, "result", o.Result())
+	if o.Panicked != nil {
+		reason, stack, _ := strings.Cut(fmt.Sprint(o.Panicked), "\n")
+		keysAndValues = append(keysAndValues, "panic", reason, "stacktrace", stack)
+	}
+	klog.InfoS("Overdue request handler returned", keysAndValues...)
 }
 
 // overdueBy returns how long ago the request ended, and how.
