@@ -233,10 +233,8 @@ func (x *experiment) run() {
 	r.Header.Set("X-Next", "request") // It is net/http's again, and
 	x.header.Set("X-Next", "request") // so is this.
 	client.Stop()
-	if !x.taken {
-		x.kill()
-	}
-	gone() // As net/http does.
+	x.kill() // As net/http does, or the hijacker has done.
+	gone()
 	x.goroutines.Wait()
 	synctest.Wait()
 }
