@@ -28,7 +28,7 @@ import (
 // TestMain fails the package when a test leaves a goroutine behind.
 func TestMain(m *testing.M) {
 	code := m.Run()
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(20 * time.Second)
 	for left := goroutines(); code == 0 && left != ""; left = goroutines() {
 		if time.Now().After(deadline) {
 			fmt.Fprintf(os.Stderr, "goroutines left behind:\n%s\n", left)
