@@ -229,7 +229,11 @@ func (x *experiment) run() {
 	}()
 	x.took = x.now()
 	x.returned.Store(true)
-	x.closed = true
+	// Of a connection that was hijacked, a read may be left in the body. It is
+	// the hijacker's: net/http has done with it.
+	if !x.taken {
+		x.closed = true
+	}
 	r.Header.Set("X-Next", "request") // It is net/http's again, and
 	x.header.Set("X-Next", "request") // so is this.
 	client.Stop()
