@@ -23,7 +23,7 @@ func init() {
 // and clients leave meanwhile, and counts the requests of which the two logs do
 // not say the same, or not what the client saw.
 func disagreements(ctx context.Context) (Result, error) {
-	const each, leavers, timeout = 100, 25, 500 * time.Millisecond
+	const each, leavers, timeout = 60, 20, 500 * time.Millisecond
 	var handlers chain.Calls
 	var leave sync.Map // has a client go, by the number of its request
 	handler := func(w http.ResponseWriter, r *http.Request) {

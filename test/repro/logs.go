@@ -35,16 +35,19 @@ func captureLog() (*lockedBuffer, error) {
 	return log, nil
 }
 
-// lines returns what was logged that contains all of parts.
+// lines returns what was logged that contains all of parts. What klog spreads
+// over indented lines belongs to the line before.
 func (b *lockedBuffer) lines(parts ...string) []string {
 	var found []string
-	for line := range strings.Lines(b.String()) {
+	for _, line := range logged.FindAllString(b.String(), -1) {
 		if !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(line, part) }) {
 			found = append(found, strings.TrimSpace(line))
 		}
 	}
 	return found
 }
+
+var logged = regexp.MustCompile(`(?m)^[IWEF]\d{4} .*(?:\n[\t ].*)*`)
 
 var respInLog = regexp.MustCompile(`"HTTP" .*? (resp=(\d+)(?: ended="[^"]*" bytes=\d+)?)`)
 
