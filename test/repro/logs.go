@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"flag"
 	"fmt"
 	"regexp"
@@ -24,35 +23,35 @@ const (
 
 // captureLog has what the server logs from now on, the lines of the HTTP log
 // included, kept.
-func captureLog() (*lockedBuffer, error) {
+func captureLog() (*logRecords, error) {
 	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
 	klog.InitFlags(flags)
 	if err := flags.Set("v", "3"); err != nil {
 		return nil, err
 	}
-	log := &lockedBuffer{}
+	log := &logRecords{}
 	klog.SetOutput(log)
 	return log, nil
 }
 
-// lines returns what was logged that contains all of parts. What klog spreads
-// over indented lines belongs to the line before.
-func (b *lockedBuffer) lines(parts ...string) []string {
+// lines returns what was logged that contains all of parts.
+func (l *logRecords) lines(parts ...string) []string {
+	l.mu.Lock()
+	records := l.records
+	l.mu.Unlock()
 	var found []string
-	for _, line := range logged.FindAllString(b.String(), -1) {
-		if !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(line, part) }) {
-			found = append(found, strings.TrimSpace(line))
+	for _, record := range records {
+		if !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(record, part) }) {
+			found = append(found, record)
 		}
 	}
 	return found
 }
 
-var logged = regexp.MustCompile(`(?m)^[IWEF]\d{4} .*(?:\n[\t ].*)*`)
-
 var respInLog = regexp.MustCompile(`"HTTP" .*? (resp=(\d+)(?: ended="[^"]*" bytes=\d+)?)`)
 
 // logLines returns the status in each line that the HTTP log has of a request.
-func logLines(log *lockedBuffer, id string) []string {
+func logLines(log *logRecords, id string) []string {
 	var found []string
 	for _, m := range httpMatches(log, id) {
 		found = append(found, m[2])
@@ -61,7 +60,7 @@ func logLines(log *lockedBuffer, id string) []string {
 }
 
 // httpLines returns what these lines say of the response.
-func httpLines(log *lockedBuffer, id string) []string {
+func httpLines(log *logRecords, id string) []string {
 	var found []string
 	for _, m := range httpMatches(log, id) {
 		found = append(found, m[1])
@@ -69,7 +68,7 @@ func httpLines(log *lockedBuffer, id string) []string {
 	return found
 }
 
-func httpMatches(log *lockedBuffer, id string) [][]string {
+func httpMatches(log *logRecords, id string) [][]string {
 	var found [][]string
 	for _, line := range log.lines(fmt.Sprintf("audit-ID=%q", id)) {
 		if m := respInLog.FindStringSubmatch(line); m != nil {
@@ -97,20 +96,17 @@ func lastEvent(log *chain.AuditLog, id string) *auditinternal.Event {
 	return nil
 }
 
-// lockedBuffer is a buffer for any number of goroutines.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
+// logRecords keeps what klog writes: each record, which may have many lines,
+// in one call. It is safe for use by any number of goroutines.
+type logRecords struct {
+	mu      sync.Mutex
+	records []string
 }
 
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
+// Write implements io.Writer.
+func (l *logRecords) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.records = append(l.records, string(p))
+	return len(p), nil
 }

@@ -19,7 +19,7 @@ const patience = 5 * time.Second
 // witness serves a chain and keeps what it says of its requests.
 type witness struct {
 	*chain.Server
-	log *lockedBuffer
+	log *logRecords
 
 	wg      sync.WaitGroup
 	sent    []*exchange
