@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"fork.internal/apiserver/test/chain"
 )
 
@@ -87,6 +89,10 @@ func disagreements(ctx context.Context) (Result, error) {
 			}
 			if events := finalEvents(w.Audit, e.id); len(events) == 1 && events[0].ResponseStatus != nil {
 				audited = strconv.Itoa(int(events[0].ResponseStatus.Code))
+				// Of one that was cut, both have the status; the client need not.
+				if i < stay && e.err != nil && events[0].ResponseStatus.Status != metav1.StatusFailure {
+					audited += " and nothing of how it broke off"
+				}
 			}
 			// One that leaves may not see what was sent to it.
 			got := logged
