@@ -37,7 +37,7 @@ func breaches(x *randomRequest, rec ledgerEntry) (found []breach) {
 	switch {
 	case v.whole && v.wrong != "":
 		broken("answer", "%s", v.wrong)
-	case !v.whole && v.left == 0 && !panicked && !aborted:
+	case !v.whole && v.left == 0 && !panicked && !aborted && !x.lostInReset():
 		broken("answer", "it breaks off")
 	}
 
@@ -111,7 +111,7 @@ func breaches(x *randomRequest, rec ledgerEntry) (found []breach) {
 		broken("ended", "the client got all of it")
 	}
 	// One that was cut by the server is: the handler panicked, or was aborted.
-	if !v.whole && v.left == 0 && !panicked && l.ended != "aborted" {
+	if !v.whole && v.left == 0 && !panicked && l.ended != "aborted" && !x.lostInReset() {
 		broken("ended", "the client got not all of it")
 	}
 	// And of a client that stayed nobody says that it went.
@@ -135,6 +135,25 @@ func breaches(x *randomRequest, rec ledgerEntry) (found []breach) {
 		broken("object", "it was not sent")
 	}
 	return found
+}
+
+// lostInReset reports whether the answer may get lost though the server has
+// sent it: over HTTP/1.1 it does not read on for ever. Half a second after the
+// answer it closes the connection, which is a reset if the client has sent
+// more, and takes with it what that has not read (RFC 9112, section 9.6).
+func (x *randomRequest) lostInReset() bool {
+	const drained = 128 << 10 // is read in any case, with what connections hold
+	return x.proto == "HTTP/1.1" && x.body > drained
+}
+
+// inHand reports whether the handlers had the request, and it was not already over.
+func (x *randomRequest) inHand() bool {
+	select {
+	case <-x.serving:
+		return x.at >= inAdmission
+	default:
+		return false
+	}
 }
 
 // noticed reports whether the server sees its client go: over HTTP/1.1 it does
