@@ -2,17 +2,14 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	auditinternal "k8s.io/apiserver/pkg/apis/audit"
 	"k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/plugin/pkg/audit/buffered"
-	"k8s.io/klog/v2"
 
 	"fork.internal/apiserver/test/chain"
 )
@@ -32,7 +29,7 @@ const giveUp = 10 * time.Second
 // while after its request was answered, and another beside one that goes on
 // for ever.
 func shutdownBesideHandlers(ctx context.Context) (Result, error) {
-	log, err := keepLog("1")
+	log, err := captureLog()
 	if err != nil {
 		return Result{}, err
 	}
@@ -45,10 +42,8 @@ func shutdownBesideHandlers(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	line := "not logged"
-	for l := range strings.Lines(log.String()) {
-		if strings.Contains(l, "giving up on overdue request handlers") && strings.Contains(l, "/api/stuck") {
-			line = "logged"
-		}
+	if len(log.lines("giving up on overdue request handlers", "/api/stuck")) > 0 {
+		line = "logged"
 	}
 	return Result{
 		Defect: slow.running || !slow.audited || slow.late || !stuck.audited || stuck.late || line != "logged",
@@ -125,16 +120,4 @@ func stopAfterAnswer(ctx context.Context, path string, goesOn time.Duration) (st
 	isFinal := func(e *auditinternal.Event) bool { return e.Stage == auditinternal.StageResponseComplete }
 	seen.audited = eventually(time.Second, func() bool { return slices.ContainsFunc(kept.Events(), isFinal) })
 	return seen, s.Err
-}
-
-// keepLog has what the server logs kept from now on, at that level.
-func keepLog(level string) (*lockedBuffer, error) {
-	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
-	klog.InitFlags(flags)
-	if err := flags.Set("v", level); err != nil {
-		return nil, err
-	}
-	log := &lockedBuffer{}
-	klog.SetOutput(log)
-	return log, nil
 }
