@@ -267,6 +267,9 @@ func (b *Boundary) conclude(g *guard, c Call) {
 	}
 	g.mu.Lock()
 	e, s := g.exit, g.state
+	if g.broken && !g.returned {
+		e.panicked = errPanicking
+	}
 	g.mu.Unlock()
 	switch {
 	case s == done && e == exit{}:

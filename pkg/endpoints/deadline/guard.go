@@ -48,6 +48,9 @@ const (
 var (
 	// errReturned is what a call on the response gets after the handler has returned.
 	errReturned = errors.New("the handler of this request has returned: its response can no longer be used")
+	// errPanicking is what a handler panics with of which no more is known than
+	// that it does: it is unwinding, and a filter holds it up.
+	errPanicking = errors.New("the handler of this request is panicking; what with is logged when it has returned")
 	// errGone is what a call on the response gets after the client has gone. It
 	// is a context.Canceled, and an http.ErrHandlerTimeout for handlers that
 	// know of that one only.
@@ -109,6 +112,7 @@ type guard struct {
 	notified  chan bool   // what CloseNotify returned, if it was called
 	idle      sync.Cond   // of mu; signalled when a claim is given back, and at the seal
 	sealedAt  time.Time   // when the request ended, if the handler did not end it by returning
+	broken    bool        // sealed by a handler that does not return, but panics or exits
 	returned  bool        // the handler has returned
 	exit      exit        // how; set with returned
 	left      func()      // what to do when a handler that is overdue returns
@@ -212,6 +216,9 @@ func (g *guard) finish(e exit) (late bool) {
 	}
 	g.returned, g.exit = true, e
 	late, left := g.state != done && g.state != hijacked, g.left
+	if left != nil && e.panicked != nil {
+		late = true // Nobody else tells of this panic.
+	}
 	g.mu.Unlock()
 	g.notify()
 	if left != nil {
@@ -230,6 +237,7 @@ func (g *guard) complete(broken bool) {
 		return
 	case broken:
 		// Whatever was begun, net/http aborts it.
+		g.broken = true
 	case g.state == open:
 		replaceHeader(g.w.Header(), g.header)
 	default:

@@ -121,6 +121,9 @@ func (g *guard) outcome() Outcome {
 		Attempted: g.attempted,
 		Panicked:  g.exit.panicked,
 	}
+	if g.broken && !g.returned {
+		o.Panicked = errPanicking
+	}
 	switch g.state {
 	case timedOut:
 		o.Kind, o.Status = TimedOut, http.StatusGatewayTimeout

@@ -230,3 +230,40 @@ func TestSettleSaysWhatIsNotTheCallers(t *testing.T) {
 		}
 	})
 }
+
+// TestPanicThatIsHeldUp is about a handler that panics, and a filter that takes
+// its time to say so: what there is of the answer must not pass for all of it.
+func TestPanicThatIsHeldUp(t *testing.T) {
+	for _, http1 := range []bool{true, false} {
+		for _, begun := range []bool{true, false} {
+			t.Run(fmt.Sprintf("http1=%v,begun=%v", http1, begun), func(t *testing.T) {
+				log := captureLog(t)
+				synctest.Test(t, func(t *testing.T) {
+					var said []Outcome
+					tr := newTrial(t, http1, time.Second, func(w http.ResponseWriter, r *http.Request) {
+						Report(r.Context(), "outcome", func(o Outcome) { said = append(said, o) })
+						defer time.Sleep(time.Minute) // the sink
+						defer Settle(r.Context(), "sink", true)
+						if begun {
+							_, _ = w.Write([]byte("a part"))
+						}
+						panic("as designed")
+					})
+					tr.describe = func() []any { return nil }
+					tr.run()
+					if tr.panicked != errPanicking {
+						t.Errorf("net/http got the panic %v, want %v", tr.panicked, errPanicking)
+					}
+					<-tr.returned
+					synctest.Wait()
+					if len(said) != 1 || said[0].Panicked == nil {
+						t.Errorf("said %+v, want one that panicked", said)
+					}
+				})
+				if got := log.lines("as designed"); len(got) != 1 {
+					t.Errorf("logged %q, want the panic", got)
+				}
+			})
+		}
+	}
+}
