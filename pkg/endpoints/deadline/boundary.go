@@ -341,7 +341,7 @@ func (b *Boundary) stay(g *guard, c Call) {
 	if g.join(b.joinTime()) || o.begin() {
 		return
 	}
-	o.tell()
+	o.announce()
 	g.report()
 	g.stay()
 }
@@ -370,7 +370,7 @@ func (b *Boundary) leave(g *guard, c Call) {
 		return
 	}
 	go func() {
-		o.tell()
+		o.announce()
 		g.report()
 	}()
 }

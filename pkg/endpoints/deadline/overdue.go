@@ -117,6 +117,15 @@ func (o *overdue) end() {
 	o.free()
 }
 
+// announce tells of a handler at its request's end. One that has given its
+// answer is no news yet: it may be held up by an audit log that is slow for
+// all.
+func (o *overdue) announce() {
+	if o.g.result() != done {
+		o.tell()
+	}
+}
+
 // tell logs that the handler is still running, if it is.
 func (o *overdue) tell() {
 	o.mu.Lock()

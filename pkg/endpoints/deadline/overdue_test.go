@@ -267,3 +267,25 @@ func TestPanicThatIsHeldUp(t *testing.T) {
 		}
 	}
 }
+
+// TestSlowSinkIsNoNews is about handlers that have settled their answer, and
+// are held up by what records it.
+func TestSlowSinkIsNoNews(t *testing.T) {
+	for held, want := range map[time.Duration]int{time.Second: 0, 11 * time.Second: 1} {
+		log := captureLog(t)
+		synctest.Test(t, func(t *testing.T) {
+			tr := newTrial(t, true, 0, func(w http.ResponseWriter, r *http.Request) {
+				_, _ = w.Write([]byte("all"))
+				Settle(r.Context(), "sink", false)
+				time.Sleep(held)
+			})
+			tr.describe = func() []any { return nil }
+			tr.run().want(done)
+			<-tr.returned
+			synctest.Wait()
+		})
+		if got := log.lines("handler"); len(got) != want {
+			t.Errorf("held up for %v: logged %q, want %d lines", held, got, want)
+		}
+	}
+}

@@ -52,8 +52,37 @@ type testServer struct {
 	boundary Boundary
 	timedOut atomic.Int64
 	late     chan any // what a late handler panicked with, or nil
-	handlers sync.WaitGroup
+	handlers handlerCount
 	hold     chan struct{} // closed at the end of the test
+}
+
+// handlerCount is how many handlers are running. Unlike a sync.WaitGroup it may
+// be waited for while one that was left behind is yet to begin.
+type handlerCount struct {
+	mu   sync.Mutex
+	n    int
+	none chan struct{} // closed when there is none, if somebody waits
+}
+
+func (h *handlerCount) add(n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.n += n; h.n == 0 && h.none != nil {
+		close(h.none)
+		h.none = nil
+	}
+}
+
+func (h *handlerCount) wait() {
+	h.mu.Lock()
+	none := make(chan struct{})
+	if h.n == 0 {
+		close(none)
+	} else {
+		h.none = none
+	}
+	h.mu.Unlock()
+	<-none
 }
 
 type holdKey struct{}
@@ -77,8 +106,8 @@ func newTestServer(t *testing.T, proto string, c serverConfig) *testServer {
 		defer cancel()
 		s.boundary.Serve(w, r.WithContext(ctx), Call{
 			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				s.handlers.Add(1)
-				defer s.handlers.Done()
+				s.handlers.add(1)
+				defer s.handlers.add(-1)
 				c.handler(w, r)
 			}),
 			Answer:   timeoutStatus,
@@ -120,7 +149,7 @@ func newTestServer(t *testing.T, proto string, c serverConfig) *testServer {
 		close(s.hold)
 		s.CloseClientConnections()
 		s.Close()
-		s.handlers.Wait()
+		s.handlers.wait()
 	})
 	return s
 }
