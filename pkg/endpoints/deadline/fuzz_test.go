@@ -75,6 +75,7 @@ func seeds() (seeds [][]byte) {
 		{op(opSpawn, 0), op(opStatus, 4), op(opStatus, 5), op(opReturn, 0), op(opSleep, 4), op(opHijack, 0)},
 		{op(opBind, 2), op(opBind, 4), op(opSleep, 4), op(opStatus, 3)},
 		{op(opBind, 2), op(opSleep, 2), op(opRelease, 0), op(opStatus, 3)},
+		{op(opBind, 2), op(opSleep, 2), op(opRelease, 0), op(opSleep, 3)},
 		{op(opWrite, 3), op(opReport, 1), op(opReport, 0), op(opSleep, 15)},
 		{op(opHijack, 0), op(opSleep, 15), op(opWrite, 1), op(opEnd, 0)},
 		{op(opSleep, 4), op(opEnd, 1)}, {op(opStatus, 0), op(opEnd, 2)},

@@ -19,6 +19,7 @@ package deadline
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,21 +31,33 @@ import (
 // client and its handler do, unless the serve goroutine is to stay.
 const released = commitTime + 2*stuckTime + answerTime + stuckTime + DefaultJoinTime
 
-// timeoutAt is when the first of the deadlines passed that was not released.
-func (x *experiment) timeoutAt() time.Duration {
-	at := x.deadlineAt
+// timeouts are when the first deadline may have passed that was not released:
+// that of a bound which was released at that moment may have, or not.
+func (x *experiment) timeouts() (last time.Duration, all []time.Duration) {
+	last = x.deadlineAt
 	for _, b := range x.bounds {
-		if b.released >= b.at {
-			at = min(at, b.at)
+		if b.released > b.at {
+			last = min(last, b.at)
 		}
 	}
-	return at
+	all = []time.Duration{last}
+	for _, b := range x.bounds {
+		if b.released == b.at && b.at < last {
+			all = append(all, b.at)
+		}
+	}
+	return last, all
 }
 
 // allows says which outcomes are right: the model of the guard. What happens at
 // one moment may have happened in any order.
 func (x *experiment) allows(k Kind) bool {
-	timeout, client := x.timeoutAt(), x.clientAt
+	_, timeouts := x.timeouts()
+	return slices.ContainsFunc(timeouts, func(timeout time.Duration) bool { return x.allowsAt(timeout, k) })
+}
+
+func (x *experiment) allowsAt(timeout time.Duration, k Kind) bool {
+	client := x.clientAt
 	committed := x.status != 0 && x.timedOut == 0
 	// The handler has returned, and so has a Write that it had left behind.
 	outlasts := func(d time.Duration) bool { return x.ended >= d || x.stalls }
@@ -105,7 +118,8 @@ func (x *experiment) check() {
 		x.t.Errorf("handler broke: %v; Serve: %v", x.broken, x.panicked)
 	}
 	stays := o.Kind == ClientGone || o.Kind == Hijacked || x.boundary.MaxOverdue != 0
-	if end := min(x.ended, x.timeoutAt()); !stays && x.took > end+released && !(o.Kind == Answered && x.stalls) {
+	timeout, _ := x.timeouts()
+	if end := min(x.ended, timeout); !stays && x.took > end+released && !(o.Kind == Answered && x.stalls) {
 		x.t.Errorf("released %v after its end", x.took-end)
 	}
 	for _, err := range x.late {
