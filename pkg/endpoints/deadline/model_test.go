@@ -59,8 +59,9 @@ func (x *experiment) allows(k Kind) bool {
 func (x *experiment) allowsAt(timeout time.Duration, k Kind) bool {
 	client := x.clientAt
 	committed := x.status != 0 && x.timedOut == 0
-	// The handler has returned, and so has a Write that it had left behind.
-	outlasts := func(d time.Duration) bool { return x.ended >= d || x.stalls }
+	// Whether the handler had not returned by then, or a Write that it had left
+	// behind: that may take its time.
+	outlasts := func(d time.Duration) bool { return x.ended >= d || x.stalls || x.slow > 0 }
 	switch k {
 	case Hijacked:
 		return x.hijacked
