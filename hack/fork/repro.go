@@ -57,5 +57,8 @@ func printRow(co *checkout.Checkout, row repro.Row) {
 			what += ": " + half.Seen
 		}
 		fmt.Fprintf(co.Out, "  %-8s  %s (%.1f s)\n", half.name, what, half.Seconds)
+		if half.Race != "" && !row.OK() {
+			fmt.Fprint(co.Out, half.Race)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package repro
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,7 +20,7 @@ func TestJudge(t *testing.T) {
 		"no defect":           {`{"Defect":false,"Seen":"alive"}`, "", nil, Half{Seen: "alive"}},
 		"defect":              {`{"Defect":true,"Seen":"12 of 20"}`, "", nil, Half{Defect: true, Seen: "12 of 20"}},
 		"died of it":          {"", "noise\nfatal error: concurrent map writes\n\ngoroutine 1", exit, Half{Defect: true, Seen: "the process died: fatal error: concurrent map writes"}},
-		"raced":               {`{"Seen":"alive"}`, "==\nWARNING: DATA RACE\n", exit, Half{Defect: true, Seen: "1 data races"}},
+		"raced":               {`{"Seen":"alive"}`, "==================\nWARNING: DATA RACE\nRead at\n==================\nFound 1", exit, Half{Defect: true, Seen: "1 data races", Race: "Read at\n"}},
 		"died of another":     {"", "panic: x", exit, Half{Error: "exit status 2"}},
 		"could not run":       {"", "repro: no listener", exit, Half{Error: "exit status 2"}},
 		"said nothing":        {"", "", nil, Half{Error: `not a result: ""`}},
@@ -55,5 +56,26 @@ func TestListNamesTheCasesThereAre(t *testing.T) {
 	}
 	if _, err := list(t.Context(), program, []string{"D9"}); err == nil || !strings.Contains(err.Error(), "D1, D2") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestUpstreamHasSomeTriesToShowADefect(t *testing.T) {
+	for _, tt := range []struct {
+		shows int // in which run
+		want  bool
+		runs  string
+	}{{1, true, "1"}, {3, true, "3"}, {4, false, "3"}} {
+		dir := t.TempDir()
+		program, count := filepath.Join(dir, "repro"), filepath.Join(dir, "count")
+		script := fmt.Sprintf("#!/bin/sh\nn=$(($(cat %[1]s 2>/dev/null || echo 0)+1)); printf $n >%[1]s\n"+
+			"if [ $n -ge %[2]d ]; then echo '{\"Defect\":true}'; else echo '{}'; fi\n", count, tt.shows)
+		if err := os.WriteFile(program, []byte(script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		h, err := runUntilDefect(t.Context(), program, testCase{ID: "D1"})
+		runs, _ := os.ReadFile(count)
+		if err != nil || h.Defect != tt.want || string(runs) != tt.runs {
+			t.Errorf("shown in run %d: got %t after %s runs, %v", tt.shows, h.Defect, runs, err)
+		}
 	}
 }
