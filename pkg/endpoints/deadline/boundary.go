@@ -152,7 +152,8 @@ func (g *guard) run(c Call, r *http.Request) {
 			e = exit{panicked: withStack(p)}
 		}
 		if g.finish(e) {
-			c.returnedLate(g.overdueBy())
+			after, o := g.overdueBy()
+			contain("lateness", func() { c.returnedLate(after, o) })
 		}
 		g.report()
 	}()
@@ -292,7 +293,8 @@ func (b *Boundary) timedOut(g *guard, c Call) {
 		defer b.leave(g, c)
 	}
 	interrupted := g.reclaim()
-	if !left && !g.join(b.joinTime()) {
+	stays := !left && !g.join(b.joinTime())
+	if stays && g.giveUp() {
 		g.cut()
 		b.stay(g, c)
 		panic(http.ErrAbortHandler)
@@ -304,6 +306,18 @@ func (b *Boundary) timedOut(g *guard, c Call) {
 		c.TimedOut()
 	}
 	g.respond(interrupted)
+	if stays {
+		b.stay(g, c)
+	}
+}
+
+// giveUp has a request end without an answer whose handler cannot be left
+// behind, unless that has returned, or the answer was reported.
+func (g *guard) giveUp() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.cutOff = !g.returned && !g.spoken
+	return g.cutOff
 }
 
 // lost reports whether a hijack has taken the connection before the answer.

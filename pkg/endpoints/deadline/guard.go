@@ -51,6 +51,8 @@ var (
 	// errPanicking is what a handler panics with of which no more is known than
 	// that it does: it is unwinding, and a filter holds it up.
 	errPanicking = errors.New("the handler of this request is panicking; what with is logged when it has returned")
+	// errGoexit is how a handler has ended that called runtime.Goexit.
+	errGoexit = errors.New("the handler of this request called runtime.Goexit")
 	// errGone is what a call on the response gets after the client has gone. It
 	// is a context.Canceled, and an http.ErrHandlerTimeout for handlers that
 	// know of that one only.
@@ -109,6 +111,7 @@ type guard struct {
 	writing   bool        // the writer is claimed
 	reading   int         // reads of the body that are under way
 	taken     bool        // a hijack that came too late has the connection
+	cutOff    bool        // timed out, and cut without an answer
 	notified  chan bool   // what CloseNotify returned, if it was called
 	idle      sync.Cond   // of mu; signalled when a claim is given back, and at the seal
 	sealedAt  time.Time   // when the request ended, if the handler did not end it by returning
@@ -117,6 +120,7 @@ type guard struct {
 	exit      exit        // how; set with returned
 	left      func()      // what to do when a handler that is overdue returns
 	reports   []report    // what is to be said about the outcome
+	spoken    bool        // a report of the outcome has been said, or begun
 	saying    int         // reports that are being said
 	held      []func()    // what is released when all is over
 	holdTimer *time.Timer // after which it is released all the same

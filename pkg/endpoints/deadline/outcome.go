@@ -34,7 +34,8 @@ const (
 	// a 504 in the handler's place.
 	TimedOut Kind = "timed out"
 	// Aborted: a deadline passed with the response under way; the client saw a
-	// part of it, then a reset.
+	// part of it, then a reset. Or it passed with nothing committed, and there
+	// was no way left to answer: the Status is 0, and the client saw a reset.
 	Aborted Kind = "aborted"
 	// ClientGone: the client went first. It was sent nothing more.
 	ClientGone Kind = "client gone"
@@ -65,8 +66,8 @@ type Outcome struct {
 	// too late, or 0. What it stands for has been done, if it is a success.
 	Attempted int
 
-	// Panicked is the value of the handler's panic, with its stack, if it had
-	// panicked by then.
+	// Panicked is the value of the handler's panic, with its stack, or an error
+	// that says that it ended by runtime.Goexit, if it had by then.
 	Panicked any
 }
 
@@ -101,6 +102,10 @@ func (o Outcome) AuditStatus() *metav1.Status {
 	case TimedOut:
 		status.Message = o.Message
 	case Aborted:
+		if o.Status == 0 {
+			status.Message = "the deadline passed: cut without an answer"
+			break
+		}
 		status.Message = fmt.Sprintf("the deadline passed with the response under way: aborted after %d bytes of its body", o.Bytes)
 	case ClientGone:
 		status.Reason = "ClientGone"
@@ -121,11 +126,18 @@ func (g *guard) outcome() Outcome {
 		Attempted: g.attempted,
 		Panicked:  g.exit.panicked,
 	}
-	if g.broken && !g.returned {
+	switch {
+	case g.broken && !g.returned:
 		o.Panicked = errPanicking
+	case g.exit.goexit:
+		o.Panicked = errGoexit
 	}
 	switch g.state {
 	case timedOut:
+		if g.cutOff || g.taken {
+			o.Kind = Aborted
+			break
+		}
 		o.Kind, o.Status = TimedOut, http.StatusGatewayTimeout
 		o.Message = g.answer().Message
 	case gone:

@@ -132,7 +132,9 @@ func (o *overdue) tell() {
 	defer o.mu.Unlock()
 	if !o.ended && o.call.Describe != nil {
 		after, outcome := o.g.overdueBy()
-		klog.InfoS("Request handler is overdue", append(o.call.Describe(), "ended", outcome.Kind, "overdue", after)...)
+		contain("description", func() {
+			klog.InfoS("Request handler is overdue", append(o.call.Describe(), "ended", outcome.Kind, "overdue", after)...)
+		})
 	}
 }
 
@@ -144,7 +146,8 @@ func (o *overdue) again() {
 		return
 	}
 	if o.interval == overdueInterval && o.call.Late != nil {
-		o.call.Late(o.g.overdueBy())
+		after, outcome := o.g.overdueBy()
+		contain("lateness", func() { o.call.Late(after, outcome) })
 	}
 	o.interval = min(2*o.interval, overdueMaxInterval)
 	o.timer.Reset(o.interval)

@@ -88,7 +88,8 @@ func metric(t *testing.T, name string) float64 {
 
 // TestOverdueHandler follows a handler that outlasts its request by 65 s.
 func TestOverdueHandler(t *testing.T) {
-	for _, max := range []int64{1, -1} { // left behind; the serve goroutine stays
+	// Left behind, its client with a 504; or the serve goroutine stays, and its client has nothing.
+	for max, want := range map[int64]Outcome{1: {Kind: TimedOut, Status: http.StatusGatewayTimeout}, -1: {Kind: Aborted}} {
 		t.Run(fmt.Sprintf("MaxOverdue=%d", max), func(t *testing.T) {
 			log := captureLog(t)
 			returned := metric(t, "apiserver_overdue_request_duration_seconds")
@@ -129,6 +130,9 @@ func TestOverdueHandler(t *testing.T) {
 				}
 				if len(late) != 2 || !late[0].Running || late[1].Running || late[1].Attempted != http.StatusCreated {
 					t.Errorf("late: %+v, want one that is running, and one that came to 201", late)
+				}
+				if got := late[len(late)-1]; got.Kind != want.Kind || got.Status != want.Status || tr.status != want.Status {
+					t.Errorf("ended as %q with %d, and the client got %d; want %q, %d", got.Kind, got.Status, tr.status, want.Kind, want.Status)
 				}
 				if n := metric(t, "apiserver_overdue_requests"); n != 0 || len(RunningOverdue()) != 0 {
 					t.Errorf("apiserver_overdue_requests is %v, running: %q", n, RunningOverdue())
@@ -287,5 +291,31 @@ func TestSlowSinkIsNoNews(t *testing.T) {
 		if got := log.lines("handler"); len(got) != want {
 			t.Errorf("held up for %v: logged %q, want %d lines", held, got, want)
 		}
+	}
+}
+
+// TestReportsThatPanic checks that none takes the process with it, or the others.
+func TestReportsThatPanic(t *testing.T) {
+	log := captureLog(t)
+	synctest.Test(t, func(t *testing.T) {
+		release, said := make(chan struct{}), 0
+		tr := newTrial(t, true, time.Second, func(w http.ResponseWriter, r *http.Request) {
+			Report(r.Context(), "good", func(Outcome) { said++ })
+			Report(r.Context(), "bad", func(Outcome) { panic("a sink") })
+			<-release
+		})
+		tr.describe = func() []any { panic("a description") }
+		tr.lateOutcome = func(Outcome) { panic("a metric") }
+		tr.run().want(timedOut)
+		time.Sleep(time.Minute)
+		close(release)
+		<-tr.returned
+		synctest.Wait()
+		if said != 1 {
+			t.Errorf("said %d times", said)
+		}
+	})
+	if got := log.lines("was to be told"); len(got) < 3 {
+		t.Errorf("logged %q", got)
 	}
 }

@@ -19,8 +19,11 @@ package deadline
 import (
 	"context"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"time"
+
+	"k8s.io/klog/v2"
 )
 
 // holdTime is how long after its request has ended what a request holds stays
@@ -87,7 +90,8 @@ func (g *guard) find(key any) *report {
 
 // Report takes the report of that key over, or adds it, for a handler that
 // knows more than was known outside. If it has been said, that stands. It is
-// not ok outside a boundary: the caller then says it itself. The function may
+// not ok outside a boundary, and to add one after the handler has returned: the
+// caller then says it itself. The function may
 // be called by any goroutine, at a time when the handler is running: it must
 // not touch the handler's request, for which there is OuterRequest.
 func Report(ctx context.Context, key any, say func(Outcome)) (ok bool) {
@@ -98,6 +102,8 @@ func Report(ctx context.Context, key any, say func(Outcome)) (ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch r := g.find(key); {
+	case r == nil && g.returned:
+		return false
 	case r == nil:
 		g.reports = append(g.reports, report{key: key, say: say})
 	case !r.said:
@@ -187,13 +193,25 @@ func (g *guard) say(r *report) {
 	for g.writing {
 		g.idle.Wait()
 	}
+	g.spoken = true
 	say, o := r.say, g.outcome()
 	g.mu.Unlock()
 	defer func() {
 		g.mu.Lock()
 		g.saying--
 	}()
-	say(o)
+	contain("report", func() { say(o) })
+}
+
+// contain keeps a panic of what others have registered from ending the
+// process: it may be called on a goroutine where nobody recovers.
+func contain(what string, f func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			klog.ErrorS(nil, "What was to be told of a request panicked", "what", what, "panic", p, "stacktrace", string(debug.Stack()))
+		}
+	}()
+	f()
 }
 
 // Hold has release called once when the handler has returned and everything
