@@ -145,8 +145,8 @@ func (o *overdue) again() {
 	if o.ended {
 		return
 	}
-	if o.interval == overdueInterval && o.call.Late != nil {
-		after, outcome := o.g.overdueBy()
+	after, outcome := o.g.overdueBy()
+	if o.interval == overdueInterval && o.call.Late != nil && !outcome.ByHandler() {
 		contain("lateness", func() { o.call.Late(after, outcome) })
 	}
 	o.interval = min(2*o.interval, overdueMaxInterval)
@@ -198,9 +198,11 @@ func RunningOverdue() []string {
 	for _, r := range found {
 		var b strings.Builder
 		if r.call.Describe != nil {
-			for i, v := range r.call.Describe() {
-				fmt.Fprintf(&b, "%v%c", v, "= "[i%2])
-			}
+			contain("description", func() {
+				for i, v := range r.call.Describe() {
+					fmt.Fprintf(&b, "%v%c", v, "= "[i%2])
+				}
+			})
 		}
 		fmt.Fprintf(&b, "overdue=%s", r.after.Round(time.Millisecond))
 		list = append(list, b.String())

@@ -284,6 +284,7 @@ func TestSlowSinkIsNoNews(t *testing.T) {
 				time.Sleep(held)
 			})
 			tr.describe = func() []any { return nil }
+			tr.lateOutcome = func(o Outcome) { t.Errorf("an answer is said to be late: %+v", o) }
 			tr.run().want(done)
 			<-tr.returned
 			synctest.Wait()
