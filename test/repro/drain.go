@@ -91,7 +91,7 @@ func drainUnderLoad(ctx context.Context) (Result, error) {
 type drained struct {
 	exchanges []*randomRequest
 	lost      []*randomRequest // without a final event
-	refused   int              // with a 503, because the server shuts down: before they are audited
+	refused   int              // with a 503, because the server shuts down, which upstream does not audit
 }
 
 // snapshot tells of each request that was begun whether its event is there.

@@ -39,6 +39,7 @@ var waysOutOfTheChain = []wayOut{
 	{name: "an answer", path: "/api/ok", client: 200, code: 200, log: 200},
 	{name: "no write at all", path: "/api/nothing", client: 200, code: 200, log: 0},
 	{name: "an invalid timeout", path: "/api/ok?timeout=bogus", client: 400, code: 400, log: 400},
+	{name: "a preflight", method: http.MethodOptions, path: "/api/ok", header: http.Header{"Origin": {"https://allowed.example"}}, client: 204, code: 204, log: 204},
 	{name: "no authentication", path: "/api/ok", header: http.Header{"X-Who": {"nobody"}}, client: 401, code: 401, log: 401},
 	{name: "no authorization", path: "/api/forbidden", client: 403, code: 403, log: 403},
 	{name: "no right to impersonate", path: "/api/ok", header: http.Header{"Impersonate-User": {"somebody"}}, client: 403, code: 403, log: 403},
@@ -66,6 +67,7 @@ func waysOut(ctx context.Context) (Result, error) {
 	serving := make(chan struct{}, 100)
 	s, err := chain.Start(chain.Config{Handler: exits(done, serving), Authenticate: authenticate(done), Modify: func(c *server.Config) {
 		c.MaxMutatingRequestsInFlight = 1
+		c.CorsAllowedOriginList = []string{`^https://allowed\.example$`}
 		c.Authorization.Authorizer = authorizer.AuthorizerFunc(func(_ context.Context, a authorizer.Attributes) (authorizer.Decision, string, error) {
 			if a.GetPath() == "/api/forbidden" || strings.HasPrefix(a.GetVerb(), "impersonate") {
 				return authorizer.DecisionDeny, "because", nil
