@@ -103,7 +103,7 @@ func (g *guard) answerFirst() {
 	if drainable {
 		_ = g.rc.EnableFullDuplex()
 	}
-	if unread && !g.body.outer.ProtoAtLeast(1, 1) {
+	if unread && !g.outer.ProtoAtLeast(1, 1) {
 		// To keep-alive in an answer over HTTP/1.0 net/http holds on, whatever
 		// it is told by closeAfterReply. By itself it keeps alive as well.
 		g.w.Header().Del("Connection")

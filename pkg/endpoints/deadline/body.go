@@ -35,7 +35,6 @@ type body struct {
 
 	// Immutable. Nobody but a reader that the guard counts touches them.
 	real     io.ReadCloser
-	outer    *http.Request // receives the trailer
 	inner    *http.Request // the handler's, to be given the trailer
 	declared int64         // Content-Length, or -1
 
@@ -101,15 +100,15 @@ func (b *body) exit(n int, eof bool) {
 // body. Requests derived from it share the map, where it was announced.
 func (b *body) copyTrailer() {
 	if b.inner.Trailer == nil {
-		b.inner.Trailer = b.outer.Trailer.Clone()
+		b.inner.Trailer = b.g.outer.Trailer.Clone()
 		return
 	}
-	copyHeader(b.inner.Trailer, b.outer.Trailer)
+	copyHeader(b.inner.Trailer, b.g.outer.Trailer)
 }
 
 // expectsContinue reports whether the client waits to be asked for the body
 // (RFC 9110, section 10.1.1). It must not be asked by way of draining it.
-func (b *body) expectsContinue() bool { return b.outer.Header.Get("Expect") != "" }
+func (b *body) expectsContinue() bool { return b.g.outer.Header.Get("Expect") != "" }
 
 // drainable reports whether net/http would try to read what is left before it
 // answers, and so might wait for the client. The caller holds g.mu.

@@ -131,7 +131,7 @@ func (g *guard) passed() bool {
 func (g *guard) request(r *http.Request) *http.Request {
 	inner := r.Clone(context.WithValue(r.Context(), guardKey{}, g))
 	if r.Body != nil && r.Body != http.NoBody {
-		g.body = &body{g: g, real: r.Body, outer: r, inner: inner, declared: r.ContentLength}
+		g.body = &body{g: g, real: r.Body, inner: inner, declared: r.ContentLength}
 		inner.Body = g.body
 	}
 	return inner

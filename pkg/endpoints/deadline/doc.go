@@ -29,5 +29,10 @@ limitations under the License.
 // read or write that is in flight, if there is one, by setting the read or
 // write deadline of that connection or stream to the past.
 //
+// What is to be said about a request, in logs and metrics, is registered as a
+// report and said once, with the Outcome that the guard knows. A handler that
+// runs on after its request has ended is overdue: counted, logged while it
+// stays, and capped in number.
+//
 // A boundary serves any net/http server, over HTTP/1.x and HTTP/2.
 package deadline

@@ -82,7 +82,7 @@ type guard struct {
 	rc    *http.ResponseController // of w
 	ctx   context.Context          // ends at the deadline, or when the client goes
 	http1 bool                     // one connection per request at a time
-	outer *http.Request            // the request as it came; the handler has a copy
+	outer *http.Request            // the request as it came, which receives the trailer; the handler has a copy
 	body  *body                    // nil when the request has none
 
 	// header is the handler's: a copy of what outer filters had set, which
