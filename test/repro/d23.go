@@ -58,12 +58,9 @@ func vanishedClients(ctx context.Context) (Result, error) {
 		return Result{}, fmt.Errorf("%d of %d requests reached their handler in 20 s", ready.Count().Total, n)
 	}
 	leave()
-	err = w.over()
-	close(release)
-	if err != nil {
+	if err := w.outlast(release, &handlers); err != nil {
 		return Result{}, err
 	}
-	handlers.Wait(10*time.Second, func(c chain.Count) bool { return c.Running == 0 })
 
 	return w.verdict(account{requests: tally{"0": n / 2, "200": n / 2}, aborts: n, late: tally{"any": n}}, func(e *exchange) string {
 		want := records{reason: "ClientGone", message: "0 bytes", ended: "client gone"}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -39,12 +38,9 @@ func cutResponses(ctx context.Context) (Result, error) {
 	if err := w.send(ctx, each, get(w.URL+chain.PodsPath+"?timeout=1s")); err != nil {
 		return Result{}, err
 	}
-	err = w.over()
-	close(release)
-	if err != nil {
+	if err := w.outlast(release, &handlers); err != nil {
 		return Result{}, err
 	}
-	handlers.Wait(10*time.Second, func(c chain.Count) bool { return c.Running == 0 })
 	n := len(w.sent)
 	for _, e := range w.sent {
 		if e.status != http.StatusOK {

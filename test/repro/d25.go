@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	"fork.internal/apiserver/test/chain"
 )
@@ -36,12 +35,9 @@ func latePanics(ctx context.Context) (Result, error) {
 	if err := w.send(ctx, each, get(w.URL+chain.PodsPath+"?timeout=300ms")); err != nil {
 		return Result{}, err
 	}
-	err = w.over()
-	close(release)
-	if err != nil {
+	if err := w.outlast(release, &handlers); err != nil {
 		return Result{}, err
 	}
-	handlers.Wait(10*time.Second, func(c chain.Count) bool { return c.Running == 0 })
 	n := len(w.sent)
 	return w.verdict(account{
 		requests:     tally{"504": n},

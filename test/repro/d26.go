@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"k8s.io/apiserver/pkg/audit"
 
@@ -46,14 +45,9 @@ func lateCommits(ctx context.Context) (Result, error) {
 	if err := w.send(ctx, each, post(w.URL+chain.PodsPath+"?timeout=1s", podNumber)); err != nil {
 		return Result{}, err
 	}
-	err = w.over()
-	close(release)
-	if err != nil {
+	if err := w.outlast(release, &handlers, &storing); err != nil {
 		return Result{}, err
 	}
-	idle := func(c chain.Count) bool { return c.Running == 0 }
-	handlers.Wait(10*time.Second, idle)
-	storing.Wait(10*time.Second, idle)
 	n := len(w.sent)
 	if stored := storing.Count().Total; stored != n {
 		return Result{}, fmt.Errorf("%d of %d creates got as far as the storage in a second: the machine is too slow", stored, n)

@@ -47,14 +47,9 @@ func boundsOfHandlers(ctx context.Context) (Result, error) {
 	if err := w.send(ctx, each, post(w.URL+chain.PodsPath, podNumber)); err != nil {
 		return Result{}, err
 	}
-	err = w.over()
-	close(release)
-	if err != nil {
+	if err := w.outlast(release, &handlers, &storing); err != nil {
 		return Result{}, err
 	}
-	idle := func(c chain.Count) bool { return c.Running == 0 }
-	handlers.Wait(10*time.Second, idle)
-	storing.Wait(10*time.Second, idle)
 	n := len(w.sent)
 	result, err := w.verdict(account{
 		requests:     tally{"504": n},

@@ -112,6 +112,20 @@ func (w *witness) over() error {
 	return nil
 }
 
+// outlast waits until the requests are over, and only then lets the handlers
+// go, which wait for release, and waits for them.
+func (w *witness) outlast(release chan<- struct{}, handlers ...*chain.Calls) error {
+	err := w.over()
+	close(release)
+	if err != nil {
+		return err
+	}
+	for _, h := range handlers {
+		h.Wait(10*time.Second, func(c chain.Count) bool { return c.Running == 0 })
+	}
+	return nil
+}
+
 // verdict compares what was said of each request, and the metrics, with what
 // should have been.
 func (w *witness) verdict(want account, differ func(*exchange) string) (Result, error) {
