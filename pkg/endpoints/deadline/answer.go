@@ -48,6 +48,14 @@ const (
 // anything was committed.
 type answer func() *metav1.Status
 
+// answerWith returns that answer, or the request's own.
+func (g *guard) answerWith(a answer) *metav1.Status {
+	if a == nil {
+		return g.b.Answer(g.outer)
+	}
+	return a()
+}
+
 // respond writes a complete answer with the outer filters' headers. The guard
 // is sealed and the writer reclaimed. closing is whether the connection has
 // come to its end.
@@ -55,7 +63,7 @@ func (g *guard) respond(closing bool) {
 	g.mu.Lock()
 	answer := g.answer
 	g.mu.Unlock()
-	status := *answer()
+	status := *g.answerWith(answer)
 	status.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}
 	body, err := json.Marshal(&status)
 	if err != nil {
@@ -75,7 +83,7 @@ func (g *guard) respond(closing bool) {
 	defer g.limitWrites(answerTime)()
 	g.w.WriteHeader(http.StatusGatewayTimeout)
 	_, _ = g.w.Write(body)
-	_ = g.rc.Flush()
+	_ = g.rc().Flush()
 	if closing {
 		g.setDeadlines(in(lingerTime), nil)
 	}
@@ -101,7 +109,7 @@ func (g *guard) answerFirst() {
 	}
 	unread, drainable := g.unread()
 	if drainable {
-		_ = g.rc.EnableFullDuplex()
+		_ = g.rc().EnableFullDuplex()
 	}
 	if unread && !g.outer.ProtoAtLeast(1, 1) {
 		// To keep-alive in an answer over HTTP/1.0 net/http holds on, whatever

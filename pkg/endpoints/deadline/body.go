@@ -20,6 +20,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 )
 
@@ -103,7 +104,9 @@ func (b *body) copyTrailer() {
 		b.inner.Trailer = b.g.outer.Trailer.Clone()
 		return
 	}
-	copyHeader(b.inner.Trailer, b.g.outer.Trailer)
+	for k, v := range b.g.outer.Trailer {
+		b.inner.Trailer[k] = slices.Clone(v)
+	}
 }
 
 // expectsContinue reports whether the client waits to be asked for the body

@@ -19,7 +19,6 @@ package deadline
 import (
 	"context"
 	"errors"
-	"net/http"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -30,6 +29,21 @@ type guardKey struct{}
 func guardFrom(ctx context.Context) *guard {
 	g, _ := ctx.Value(guardKey{}).(*guard)
 	return g
+}
+
+// guardContext is a guard as the context of its handler's request: the one
+// that the request came with, in which the guard is found.
+type guardContext guard
+
+func (c *guardContext) Deadline() (time.Time, bool) { return c.ctx.Deadline() }
+func (c *guardContext) Done() <-chan struct{}       { return c.ctx.Done() }
+func (c *guardContext) Err() error                  { return c.ctx.Err() }
+
+func (c *guardContext) Value(key any) any {
+	if key == (guardKey{}) {
+		return (*guard)(c)
+	}
+	return c.ctx.Value(key)
 }
 
 // Bind makes the deadline of ctx, which a handler derived from its request's
@@ -53,9 +67,7 @@ func Bind(ctx context.Context, answer func() *metav1.Status) (release func(), ok
 		case !ok || bound.After(own):
 			return func() {}, true
 		case bound.Equal(own):
-			g.mu.Lock()
-			answer = g.answer
-			g.mu.Unlock()
+			answer = nil
 		}
 	}
 	b := &bound{g: g, ctx: ctx, answer: answer}
@@ -71,7 +83,7 @@ type bound struct {
 	// Immutable.
 	g      *guard
 	ctx    context.Context
-	answer answer
+	answer answer // nil for the request's own
 	stop   func() bool
 	// Guarded by g.mu.
 	next *bound
@@ -124,15 +136,4 @@ func (g *guard) passed() bool {
 		g.bound, g.answer = true, first.answer
 	}
 	return g.bound
-}
-
-// request returns the handler's own copy of r: its headers, URL, trailer and
-// body are touched by nobody else.
-func (g *guard) request(r *http.Request) *http.Request {
-	inner := r.Clone(context.WithValue(r.Context(), guardKey{}, g))
-	if r.Body != nil && r.Body != http.NoBody {
-		g.body = &body{g: g, real: r.Body, inner: inner, declared: r.ContentLength}
-		inner.Body = g.body
-	}
-	return inner
 }

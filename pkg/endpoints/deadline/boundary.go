@@ -39,9 +39,39 @@ const (
 	commitTime = 20 * time.Millisecond
 )
 
-// Boundary runs handlers under the deadlines of their requests. The zero value
-// is ready for use, by any number of goroutines. It must not be copied.
+// Boundary runs handlers under the deadlines of their requests. Its exported
+// fields are set before its first use and not changed after that; it is then
+// ready for use by any number of goroutines. It must not be copied.
+//
+// Its functions are given the request as it came to the boundary, which no
+// handler touches and which must not be modified.
 type Boundary struct {
+	// Answer makes the answer for a deadline that passes before anything is
+	// committed, of which kind and API version are set. It is called by the
+	// serve goroutine, and for reports by others. It must not be nil.
+	Answer func(r *http.Request) *metav1.Status
+
+	// TimedOut, if not nil, is called by the serve goroutine just before it
+	// gives that answer: whoever has the answer finds the request counted.
+	TimedOut func(r *http.Request)
+
+	// Late, if not nil, is called by the handler goroutine when a handler
+	// returns after its request was ended by the deadline or by its client,
+	// with how long after; and once before that, by another goroutine, for a
+	// handler that is still running after 10 s.
+	Late func(r *http.Request, after time.Duration, o Outcome)
+
+	// Describe, if not nil, names a request in the log lines about a handler
+	// that is overdue, in keys and values. It is called by any goroutine,
+	// while the handler runs.
+	Describe func(r *http.Request) (keysAndValues []any)
+
+	// Reporters make the reports of requests whose handler takes none over, so
+	// that a request is reported on that never reaches the filter whose
+	// business that is. They stand in the order in which filters would, the
+	// outermost first, and are called in the opposite one.
+	Reporters []Reporter
+
 	// JoinTime is how long the serve goroutine waits, after it has answered or
 	// aborted a request, for the handler to return, so that a handler that
 	// honours its context has finished before the request has. The end of an
@@ -57,61 +87,35 @@ type Boundary struct {
 	overdue atomic.Int64
 }
 
-// Call is one request's use of a Boundary.
-type Call struct {
-	// Handler is run on the handler goroutine.
-	Handler http.Handler
-
-	// Answer makes the answer for a deadline that passes before anything is
-	// committed, of which kind and API version are set. It is called by the
-	// serve goroutine, and for reports by others. It must not be nil.
-	Answer func() *metav1.Status
-
-	// TimedOut, if not nil, is called by the serve goroutine just before it
-	// gives that answer: whoever has the answer finds the request counted.
-	TimedOut func()
-
-	// Late, if not nil, is called by the handler goroutine when the handler
-	// returns after its request was ended by the deadline or by its client,
-	// with how long after; and once before that, by another goroutine, for a
-	// handler that is still running after 10 s.
-	Late func(after time.Duration, o Outcome)
-
-	// Describe, if not nil, names the request in the log lines about a handler
-	// that is overdue, in keys and values. It is called by any goroutine,
-	// while the handler runs.
-	Describe func() (keysAndValues []any)
-}
-
-// Serve runs the call's handler until it returns, the deadline of the
-// request's context or a bound of the handler's passes, or the client goes:
-// that is, the context is cancelled in any other way. It panics as the handler
-// does, with the handler's stack in the text, and with http.ErrAbortHandler
-// where the response can only be aborted. Inside another boundary it does no
-// more than call the handler.
-func (b *Boundary) Serve(w http.ResponseWriter, r *http.Request, c Call) {
+// Serve runs the handler until it returns, the deadline of the request's
+// context or a bound of the handler's passes, or the client goes: that is, the
+// context is cancelled in any other way. It panics as the handler does, with
+// the handler's stack in the text, and with http.ErrAbortHandler where the
+// response can only be aborted. Inside another boundary it does no more than
+// call the handler.
+func (b *Boundary) Serve(w http.ResponseWriter, r *http.Request, handler http.Handler) {
 	if guardFrom(r.Context()) != nil {
-		c.Handler.ServeHTTP(w, r)
+		handler.ServeHTTP(w, r)
 		return
 	}
-	g := newGuard(w, r, c.Answer)
-	inner := g.request(r)
+	g := newGuard(b, handler, w, r)
+	var s state
 	if g.arrive() {
-		start(func() { g.run(c, inner) })
-		b.wait(g)
-		g.quiesce()
+		go g.run()
+		s = b.wait(g)
 	} else {
+		s = g.result()
 		defer g.report()
 	}
-	switch g.result() {
+	switch s {
 	case timedOut:
-		b.timedOut(g, c)
+		b.timedOut(g)
 	case gone:
-		b.clientGone(g, c)
+		b.clientGone(g)
 	case aborted:
-		b.abort(g, c)
+		b.abort(g)
 	default:
-		b.conclude(g, c)
+		b.conclude(g)
 	}
 }
 
@@ -121,9 +125,6 @@ func (g *guard) quiesce() {
 	g.control.Lock()
 	g.control.Unlock() //nolint:staticcheck // SA2001: nothing to do inside
 }
-
-// start runs f on a handler goroutine. It is the one place that chooses which.
-func start(f func()) { go f() }
 
 // arrive reports whether the handler is to be started. A request whose
 // deadline has passed, or whose client has gone, starts nothing.
@@ -145,7 +146,7 @@ func (g *guard) arrive() bool {
 }
 
 // run is the handler goroutine.
-func (g *guard) run(c Call, r *http.Request) {
+func (g *guard) run() {
 	e := exit{goexit: true}
 	defer func() {
 		if p := recover(); p != nil {
@@ -153,7 +154,7 @@ func (g *guard) run(c Call, r *http.Request) {
 		}
 		if g.finish(e) {
 			after, o := g.overdueBy()
-			contain("lateness", func() { c.returnedLate(after, o) })
+			contain("lateness", func() { g.returnedLate(after, o) })
 		}
 		g.report()
 	}()
@@ -161,7 +162,7 @@ func (g *guard) run(c Call, r *http.Request) {
 	if _, ok := g.w.(http.Hijacker); ok {
 		w = hijackable{g}
 	}
-	c.Handler.ServeHTTP(w, r)
+	g.handler.ServeHTTP(w, &g.inner)
 	e = exit{}
 }
 
@@ -176,8 +177,9 @@ func withStack(p any) any {
 }
 
 // wait returns when the request has ended: the guard is sealed, and unless the
-// deadline or the client did that, the handler has returned.
-func (b *Boundary) wait(g *guard) {
+// deadline or the client did that, the handler has returned. It returns the
+// state that the request ended in.
+func (b *Boundary) wait(g *guard) state {
 	over, patient := g.ctx.Done(), true
 	for {
 		select {
@@ -192,7 +194,13 @@ func (b *Boundary) wait(g *guard) {
 			ended, _ = g.decide(patient)
 		}
 		if ended {
-			return
+			g.mu.Lock()
+			s, control := g.state, g.controlled
+			g.mu.Unlock()
+			if control {
+				g.quiesce()
+			}
+			return s
 		}
 	}
 }
@@ -227,6 +235,9 @@ func (g *guard) result() state {
 
 // join waits for the handler to return, for at most that long.
 func (g *guard) join(d time.Duration) (returned bool) {
+	if g.hasReturned() {
+		return true
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	for {
@@ -256,14 +267,14 @@ func (g *guard) hasReturned() bool {
 
 // conclude hands a response over to net/http whose handler has returned, or
 // raises its panic.
-func (b *Boundary) conclude(g *guard, c Call) {
+func (b *Boundary) conclude(g *guard) {
 	// A handler that has settled before it has returned has no more to do than
 	// to say so. Its answer does not wait for that.
 	if !g.join(b.joinTime()) {
 		if b.reserve() {
-			b.leave(g, c)
+			b.leave(g)
 		} else {
-			b.stay(g, c)
+			b.stay(g)
 		}
 	}
 	g.mu.Lock()
@@ -287,27 +298,27 @@ func (b *Boundary) conclude(g *guard, c Call) {
 }
 
 // timedOut answers a request of which nothing was committed at the deadline.
-func (b *Boundary) timedOut(g *guard, c Call) {
+func (b *Boundary) timedOut(g *guard) {
 	left := b.reserve()
 	if left {
-		defer b.leave(g, c)
+		defer b.leave(g)
 	}
 	interrupted := g.reclaim()
 	stays := !left && !g.join(b.joinTime())
 	if stays && g.giveUp() {
 		g.cut()
-		b.stay(g, c)
+		b.stay(g)
 		panic(http.ErrAbortHandler)
 	}
 	if g.lost() {
 		panic(http.ErrAbortHandler)
 	}
-	if c.TimedOut != nil {
-		c.TimedOut()
+	if b.TimedOut != nil {
+		b.TimedOut(g.outer)
 	}
 	g.respond(interrupted)
 	if stays {
-		b.stay(g, c)
+		b.stay(g)
 	}
 }
 
@@ -329,29 +340,29 @@ func (g *guard) lost() bool {
 
 // clientGone stays with the handler of a client that has gone: there is nobody
 // to answer, and net/http counts it as long as it is not returned.
-func (b *Boundary) clientGone(g *guard, c Call) {
+func (b *Boundary) clientGone(g *guard) {
 	g.cut()
-	b.stay(g, c)
+	b.stay(g)
 	panic(http.ErrAbortHandler)
 }
 
 // abort ends a response that was under way.
-func (b *Boundary) abort(g *guard, c Call) {
+func (b *Boundary) abort(g *guard) {
 	g.cut()
 	g.mu.Lock()
 	gone := g.err == errGone
 	g.mu.Unlock()
 	if !gone && b.reserve() {
-		b.leave(g, c)
+		b.leave(g)
 	} else {
-		b.stay(g, c)
+		b.stay(g)
 	}
 	panic(http.ErrAbortHandler)
 }
 
 // stay waits for the handler to return. What is to be said is said meanwhile.
-func (b *Boundary) stay(g *guard, c Call) {
-	o := &overdue{g: g, call: c, free: func() {}}
+func (b *Boundary) stay(g *guard) {
+	o := &overdue{g: g, free: func() {}}
 	if g.join(b.joinTime()) || o.begin() {
 		return
 	}
@@ -374,8 +385,8 @@ func (b *Boundary) reserve() bool {
 }
 
 // leave joins the handler, or leaves it behind in the place that was reserved.
-func (b *Boundary) leave(g *guard, c Call) {
-	o := &overdue{g: g, call: c, free: func() { b.overdue.Add(-1) }}
+func (b *Boundary) leave(g *guard) {
+	o := &overdue{g: g, free: func() { b.overdue.Add(-1) }}
 	if g.join(b.joinTime()) {
 		o.free()
 		return

@@ -264,7 +264,6 @@ type trial struct {
 	conn     bool          // as with ConnContext
 	wrap     func(context.Context) (context.Context, context.CancelFunc)
 	handler  func(w http.ResponseWriter, r *http.Request)
-	describe func() []any
 
 	// What came of it.
 	guard    atomic.Pointer[guard] // nil if the handler was not started
@@ -278,11 +277,31 @@ type trial struct {
 }
 
 func newTrial(t *testing.T, http1 bool, timeout time.Duration, handler func(http.ResponseWriter, *http.Request)) *trial {
-	return &trial{fake: newFake(t, http1), boundary: &Boundary{}, timeout: timeout, handler: handler, late: make(chan any, 16), returned: make(chan struct{})}
+	return &trial{fake: newFake(t, http1), boundary: newBoundary(), timeout: timeout, handler: handler, late: make(chan any, 16), returned: make(chan struct{})}
+}
+
+type trialKey struct{}
+
+// newBoundary returns a boundary for trials: what it is told of a request, the
+// trial of that request is told.
+func newBoundary() *Boundary {
+	of := func(r *http.Request) *trial { return r.Context().Value(trialKey{}).(*trial) }
+	return &Boundary{
+		Answer:   timeoutStatus,
+		TimedOut: func(r *http.Request) { of(r).timedOut++ },
+		Late: func(r *http.Request, _ time.Duration, o Outcome) {
+			if tr := of(r); tr.lateOutcome != nil {
+				tr.lateOutcome(o)
+			} else {
+				tr.late <- o.Panicked
+			}
+		},
+	}
 }
 
 func (tr *trial) run() *trial {
 	ctx := context.WithValue(context.Background(), http.ServerContextKey, &http.Server{})
+	ctx = context.WithValue(ctx, trialKey{}, tr)
 	if tr.conn {
 		ctx = ConnContext(ctx, fakeConn{f: tr.fake})
 	}
@@ -305,24 +324,12 @@ func (tr *trial) run() *trial {
 	start := time.Now()
 	func() {
 		defer func() { tr.panicked = recover() }()
-		tr.boundary.Serve(tr.fake, r, Call{
-			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				defer close(tr.returned)
-				tr.guard.Store(guardFrom(r.Context()))
-				tr.t.Cleanup(func() { <-tr.returned }) // Time stands still for whom a test leaves behind.
-				tr.handler(w, r)
-			}),
-			Answer:   timeoutStatus,
-			TimedOut: func() { tr.timedOut++ },
-			Late: func(_ time.Duration, o Outcome) {
-				if tr.lateOutcome != nil {
-					tr.lateOutcome(o)
-					return
-				}
-				tr.late <- o.Panicked
-			},
-			Describe: tr.describe,
-		})
+		tr.boundary.Serve(tr.fake, r, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer close(tr.returned)
+			tr.guard.Store(guardFrom(r.Context()))
+			tr.t.Cleanup(func() { <-tr.returned }) // Time stands still for whom a test leaves behind.
+			tr.handler(w, r)
+		}))
 	}()
 	tr.took = time.Since(start)
 	tr.closed = true
@@ -332,7 +339,7 @@ func (tr *trial) run() *trial {
 	return tr
 }
 
-func timeoutStatus() *metav1.Status {
+func timeoutStatus(*http.Request) *metav1.Status {
 	return &metav1.Status{Status: metav1.StatusFailure, Reason: metav1.StatusReasonTimeout, Code: 504, Message: "the request's deadline"}
 }
 

@@ -201,9 +201,6 @@ func (x *experiment) run() {
 	if x.deaf || x.data != nil && len(x.data)%2 == 0 {
 		ctx = ConnContext(ctx, fakeConn{f: x.fake})
 	}
-	for _, key := range []string{"outer", "taken", "settled"} {
-		ctx = WithReport(ctx, key, x.say(key))
-	}
 	if x.deadlineAt != never {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, x.deadlineAt)
@@ -214,19 +211,20 @@ func (x *experiment) run() {
 	if x.http1 {
 		r.ProtoMajor, r.ProtoMinor = 1, 1
 	}
+	x.boundary.Answer = timeoutStatus
+	x.boundary.TimedOut = func(*http.Request) { x.timedOut++; x.owned = true }
+	for _, key := range []string{"outer", "taken", "settled"} {
+		x.boundary.Reporters = append(x.boundary.Reporters, Reporter{key, x.say(key)})
+	}
 	x.serving = goroutine()
 	main := x.decode(0)
 	x.goroutines.Add(1)
 	func() {
 		defer func() { x.panicked = recover() }()
-		x.boundary.Serve(strict{x.fake, x}, r, Call{
-			Answer:   timeoutStatus,
-			TimedOut: func() { x.timedOut++; x.owned = true },
-			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				defer x.goroutines.Done()
-				x.handle(w, r, main)
-			}),
-		})
+		x.boundary.Serve(strict{x.fake, x}, r, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer x.goroutines.Done()
+			x.handle(w, r, main)
+		}))
 	}()
 	x.took = x.now()
 	x.returned.Store(true)
@@ -244,8 +242,8 @@ func (x *experiment) run() {
 	synctest.Wait()
 }
 
-func (x *experiment) say(key string) func(Outcome) {
-	return func(o Outcome) {
+func (x *experiment) say(key string) func(*http.Request, Outcome) {
+	return func(_ *http.Request, o Outcome) {
 		x.mu.Lock()
 		defer x.mu.Unlock()
 		x.said[key] = append(x.said[key], o)
@@ -468,7 +466,7 @@ func (a *actor) report(arg byte) {
 	case !a.handler:
 	case arg&1 == 0:
 		if Settle(a.r.Context(), "settled", false) {
-			a.say("settled")(Outcome{})
+			a.say("settled")(nil, Outcome{})
 			a.mu.Lock()
 			defer a.mu.Unlock()
 			a.settled, a.ended = true, min(a.ended, a.now())

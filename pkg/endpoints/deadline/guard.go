@@ -20,6 +20,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
+	"slices"
 	"sync"
 	"time"
 )
@@ -78,12 +80,19 @@ func (*goneError) Unwrap() []error {
 // alone.
 type guard struct {
 	// Immutable.
-	w     http.ResponseWriter      // net/http's, or an outer filter's
-	rc    *http.ResponseController // of w
-	ctx   context.Context          // ends at the deadline, or when the client goes
-	http1 bool                     // one connection per request at a time
-	outer *http.Request            // the request as it came, which receives the trailer; the handler has a copy
-	body  *body                    // nil when the request has none
+	b       *Boundary
+	handler http.Handler
+	w       http.ResponseWriter // net/http's, or an outer filter's
+	ctx     context.Context     // ends at the deadline, or when the client goes
+	http1   bool                // one connection per request at a time
+	outer   *http.Request       // the request as it came, which receives the trailer
+	body    *body               // nil when the request has none
+
+	// inner is the handler's own copy of the request, and innerURL of its URL.
+	// They are allocated with the guard, as one; nobody but the handler touches
+	// them from when it starts.
+	inner    http.Request
+	innerURL url.URL
 
 	// header is the handler's: a copy of what outer filters had set, which
 	// replaces it at commit. Nobody but the handler touches it.
@@ -95,35 +104,38 @@ type guard struct {
 	control sync.Mutex
 
 	// events wakes the serve goroutine: it has one place, which a sender that
-	// finds it taken need not wait for. What happened stands below.
+	// finds it taken need not wait for. What happened stands below. It is the
+	// request's own: another's could take what wakes this one.
 	events chan struct{}
 
 	mu sync.Mutex
 	// Guarded by mu.
-	state     state
-	err       error       // what late calls get; set when sealed
-	bound     bool        // a bound has passed
-	bounds    *bound      // those that may yet pass, the last one first
-	answer    answer      // for the deadline that passes: the request's, or the bound's that has
-	status    int         // the committed status
-	attempted int         // the status that came too late to be committed
-	written   int64       // bytes of the response body that net/http took
-	writing   bool        // the writer is claimed
-	reading   int         // reads of the body that are under way
-	taken     bool        // a hijack that came too late has the connection
-	cutOff    bool        // timed out, and cut without an answer
-	notified  chan bool   // what CloseNotify returned, if it was called
-	idle      sync.Cond   // of mu; signalled when a claim is given back, and at the seal
-	sealedAt  time.Time   // when the request ended, if the handler did not end it by returning
-	broken    bool        // sealed by a handler that does not return, but panics or exits
-	returned  bool        // the handler has returned
-	exit      exit        // how; set with returned
-	left      func()      // what to do when a handler that is overdue returns
-	reports   []report    // what is to be said about the outcome
-	spoken    bool        // a report of the outcome has been said, or begun
-	saying    int         // reports that are being said
-	held      []func()    // what is released when all is over
-	holdTimer *time.Timer // after which it is released all the same
+	state      state
+	err        error       // what late calls get; set when sealed
+	bound      bool        // a bound has passed
+	bounds     *bound      // those that may yet pass, the last one first
+	answer     answer      // of the bound that has passed; nil for the request's own deadline
+	status     int         // the committed status
+	attempted  int         // the status that came too late to be committed
+	written    int64       // bytes of the response body that net/http took
+	writing    bool        // the writer is claimed
+	reading    int         // reads of the body that are under way
+	controlled bool        // the handler has set a deadline
+	taken      bool        // a hijack that came too late has the connection
+	cutOff     bool        // timed out, and cut without an answer
+	notified   chan bool   // what CloseNotify returned, if it was called
+	idle       sync.Cond   // of mu; signalled when a claim is given back, and at the seal
+	sealedAt   time.Time   // when the request ended, if the handler did not end it by returning
+	broken     bool        // sealed by a handler that does not return, but panics or exits
+	returned   bool        // the handler has returned
+	exit       exit        // how; set with returned
+	left       func()      // what to do when a handler that is overdue returns
+	reports    []report    // what is to be said about the outcome
+	few        [3]report   // their place, mostly
+	spoken     bool        // a report of the outcome has been said, or begun
+	saying     int         // reports that are being said
+	held       []func()    // what is released when all is over
+	holdTimer  *time.Timer // after which it is released all the same
 }
 
 // exit is how a handler ended: by returning, with a panic, or by runtime.Goexit.
@@ -132,22 +144,60 @@ type exit struct {
 	goexit   bool
 }
 
-// newGuard returns an open guard over w for a request with that answer.
-func newGuard(w http.ResponseWriter, r *http.Request, a answer) *guard {
+// newGuard returns an open guard over w, with the handler's own request.
+func newGuard(b *Boundary, handler http.Handler, w http.ResponseWriter, r *http.Request) *guard {
 	g := &guard{
-		w:      w,
-		rc:     http.NewResponseController(w),
-		ctx:    r.Context(),
-		http1:  r.ProtoMajor < 2,
-		outer:  r,
-		header: cloneHeader(w.Header()),
-		events: make(chan struct{}, 1),
-		answer: a,
+		b:       b,
+		handler: handler,
+		w:       w,
+		ctx:     r.Context(),
+		http1:   r.ProtoMajor < 2,
+		outer:   r,
+		events:  make(chan struct{}, 1),
 	}
 	g.idle.L = &g.mu
-	g.takeReports()
+	g.reports = g.few[:0]
+	for _, r := range b.Reporters {
+		g.reports = append(g.reports, report{key: r.Key, say: r.Say})
+	}
+	g.copyRequest()
 	return g
 }
+
+// copyRequest gives the handler a request of its own, and the header map that
+// it is to answer with: what is in them is touched by nobody else.
+func (g *guard) copyRequest() {
+	r, header := g.outer, g.w.Header()
+	values := make([]string, 0, len(r.Header)+len(header)+1)
+	ctx := (*guardContext)(g)
+	g.inner = *r.WithContext(ctx)
+	g.inner.Header, values = cloneHeader(r.Header, values)
+	g.header, _ = cloneHeader(header, values)
+	if r.URL != nil {
+		g.innerURL = *r.URL
+		if user := r.URL.User; user != nil {
+			g.innerURL.User = new(url.Userinfo)
+			*g.innerURL.User = *user
+		}
+		g.inner.URL = &g.innerURL
+	}
+	g.inner.TransferEncoding = slices.Clone(r.TransferEncoding)
+	if r.Trailer != nil {
+		g.inner.Trailer = r.Trailer.Clone()
+	}
+	if r.Form != nil || r.PostForm != nil || r.MultipartForm != nil || r.Pattern != "" {
+		// Somebody has parsed or routed it already: what else there is to copy
+		// net/http knows.
+		g.inner = *r.Clone(ctx)
+	}
+	if r.Body != nil && r.Body != http.NoBody {
+		g.body = &body{g: g, real: r.Body, inner: &g.inner, declared: r.ContentLength}
+		g.inner.Body = g.body
+	}
+}
+
+// rc gives access to the optional methods of the real writer.
+func (g *guard) rc() *http.ResponseController { return http.NewResponseController(g.w) }
 
 // notify wakes the serve goroutine.
 func (g *guard) notify() {

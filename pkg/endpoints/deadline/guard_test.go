@@ -30,6 +30,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // tick is a moment of a bubble's time, in which nothing takes any. deadline
@@ -451,14 +453,14 @@ func TestRequestIsolation(t *testing.T) {
 	r := httptest.NewRequest("POST", "/path?query", strings.NewReader("body"))
 	r.Header["X"] = []string{"outer"}
 	body := r.Body
-	var b Boundary
-	b.Serve(httptest.NewRecorder(), r, Call{Answer: timeoutStatus, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	b := Boundary{Answer: timeoutStatus}
+	b.Serve(httptest.NewRecorder(), r, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		r.Header["X"][0] = "inner"
 		r.Header.Set("Y", "inner")
 		r.URL.Path, r.URL.RawQuery = "/inner", ""
 		r.Body = http.NoBody
 		r.Form = nil
-	})})
+	}))
 	if len(r.Header) != 1 || r.Header.Get("X") != "outer" || r.URL.String() != "/path?query" || r.Body != body {
 		t.Errorf("got %v, %v, %v", r.Header, r.URL, r.Body)
 	}
@@ -477,8 +479,8 @@ func TestTrailersOfTheGuard(t *testing.T) {
 			r.Trailer = http.Header{"X-Sent": {"sent"}}
 			return 0, io.EOF
 		}))
-		var b Boundary
-		b.Serve(w, r, Call{Answer: timeoutStatus, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b := Boundary{Answer: timeoutStatus}
+		b.Serve(w, r, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			derived := r.WithContext(context.WithValue(r.Context(), "a", "b")) //nolint:staticcheck // SA1029
 			w.Header().Set("Trailer", "X-Announced, x-unset")
 			w.Header().Add("Trailer", "X-Second")
@@ -492,7 +494,7 @@ func TestTrailersOfTheGuard(t *testing.T) {
 			w.Header().Set(http.TrailerPrefix+"X-Prefixed", "prefixed")
 			w.Header().Set("X-Late", "late")
 			r.Trailer.Set("X-Sent", "scribbled")
-		})})
+		}))
 		if got := r.Trailer.Get("X-Sent"); got != "sent" {
 			t.Errorf("the handler has net/http's trailer: %s", got)
 		}
@@ -531,15 +533,13 @@ func TestOverOnArrivalStartsNothing(t *testing.T) {
 			inBubbles(t, func(t *testing.T, http1 bool) {
 				said := 0
 				tr := newTrial(t, http1, 0, func(http.ResponseWriter, *http.Request) { t.Error("the handler was started") })
-				tr.wrap = func(ctx context.Context) (context.Context, context.CancelFunc) {
-					ctx, cancel := tt.ctx(ctx)
-					return WithReport(ctx, "key", func(o Outcome) {
-						said++
-						if want := map[state]Kind{timedOut: TimedOut, gone: ClientGone}[tt.want]; o.Kind != want {
-							t.Errorf("reported as %q, want %q", o.Kind, want)
-						}
-					}), cancel
-				}
+				tr.wrap = tt.ctx
+				tr.boundary.Reporters = []Reporter{{"key", func(_ *http.Request, o Outcome) {
+					said++
+					if want := map[state]Kind{timedOut: TimedOut, gone: ClientGone}[tt.want]; o.Kind != want {
+						t.Errorf("reported as %q, want %q", o.Kind, want)
+					}
+				}}}
 				tr.run()
 				tr.want(tt.want)
 				if said != 1 || tr.boundary.Overdue() != 0 || len(tr.late) != 0 {
@@ -561,20 +561,20 @@ func TestNestedBoundary(t *testing.T) {
 		tr := newTrial(t, http1, deadline, func(w http.ResponseWriter, r *http.Request) {
 			ctx, cancel := context.WithTimeout(r.Context(), tick)
 			defer cancel()
-			(&Boundary{}).Serve(w, r.WithContext(ctx), Call{
-				Answer:   boundStatus,
-				TimedOut: func() { t.Error("the inner boundary has answered") },
-				Handler: http.HandlerFunc(func(inner http.ResponseWriter, r *http.Request) {
-					if inner != w {
-						t.Error("there is a second guard")
-					}
-					<-r.Context().Done()
-					if took := time.Since(start); took != tick {
-						t.Errorf("the inner context ended after %v", took)
-					}
-					time.Sleep(deadline)
-				}),
-			})
+			nested := &Boundary{
+				Answer:   func(*http.Request) *metav1.Status { return boundStatus() },
+				TimedOut: func(*http.Request) { t.Error("the inner boundary has answered") },
+			}
+			nested.Serve(w, r.WithContext(ctx), http.HandlerFunc(func(inner http.ResponseWriter, r *http.Request) {
+				if inner != w {
+					t.Error("there is a second guard")
+				}
+				<-r.Context().Done()
+				if took := time.Since(start); took != tick {
+					t.Errorf("the inner context ended after %v", took)
+				}
+				time.Sleep(deadline)
+			}))
 		})
 		tr.run()
 		tr.want(timedOut)
@@ -587,7 +587,8 @@ func TestNestedBoundary(t *testing.T) {
 func TestMaxOverdue(t *testing.T) {
 	inBubbles(t, func(t *testing.T, http1 bool) {
 		const stays = 5 * deadline
-		b := &Boundary{MaxOverdue: 1}
+		b := newBoundary()
+		b.MaxOverdue = 1
 		serve := func(commit bool) *trial {
 			tr := newTrial(t, http1, deadline, func(w http.ResponseWriter, r *http.Request) {
 				if commit {

@@ -17,29 +17,68 @@ limitations under the License.
 package deadline
 
 import (
+	"maps"
 	"net/http"
 	"net/textproto"
 	"slices"
 	"strings"
 )
 
-// cloneHeader returns a copy that shares nothing with h. It is never nil.
-func cloneHeader(h http.Header) http.Header {
+// cloneHeader returns a copy that shares nothing with h, with its values
+// appended to values. It is never nil.
+func cloneHeader(h http.Header, values []string) (http.Header, []string) {
 	if h == nil {
-		return http.Header{}
+		return http.Header{}, values
 	}
-	return h.Clone()
+	clone := maps.Clone(h)
+	for k, v := range clone {
+		if v != nil {
+			clone[k], values = appendValues(values, v)
+		}
+	}
+	return clone, values
+}
+
+// appendValues copies v to the end of values, where nothing can be appended to
+// it in place.
+func appendValues(values, v []string) (copied, all []string) {
+	from := len(values)
+	values = append(values, v...)
+	return values[from:len(values):len(values)], values
 }
 
 // replaceHeader makes dst what src is, additions and deletions alike. The two
-// share no value slice: whoever copied a header map holds those too.
+// share no value slice: whoever copied a header map holds those too. What is
+// the same in both is left as it is.
 func replaceHeader(dst, src http.Header) {
+	had, kept := len(dst), 0
+	var values []string
+	for k, v := range src {
+		old, ok := dst[k]
+		if ok {
+			kept++
+			if (old == nil) == (v == nil) && slices.Equal(old, v) {
+				continue
+			}
+		}
+		if v == nil {
+			// Present and empty: net/http omits what it would set by itself.
+			dst[k] = nil
+			continue
+		}
+		if values == nil {
+			values = make([]string, 0, len(src))
+		}
+		dst[k], values = appendValues(values, v)
+	}
+	if kept == had {
+		return
+	}
 	for k := range dst {
 		if _, ok := src[k]; !ok {
 			delete(dst, k)
 		}
 	}
-	copyHeader(dst, src)
 }
 
 // copyTrailers makes of dst what src is, in what a handler may set after the
@@ -60,24 +99,5 @@ func copyTrailers(dst, src http.Header) {
 		if strings.HasPrefix(k, http.TrailerPrefix) {
 			dst[k] = slices.Clone(v)
 		}
-	}
-}
-
-// copyHeader copies the keys of src, all values in one array.
-func copyHeader(dst, src http.Header) {
-	n := 0
-	for _, v := range src {
-		n += len(v)
-	}
-	values := make([]string, 0, n)
-	for k, v := range src {
-		if v == nil {
-			// Present and empty: net/http omits what it would set by itself.
-			dst[k] = nil
-			continue
-		}
-		from := len(values)
-		values = append(values, v...)
-		dst[k] = values[from:len(values):len(values)]
 	}
 }

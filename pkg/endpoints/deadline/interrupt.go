@@ -38,10 +38,10 @@ func (g *guard) setDeadlines(read, write *time.Time) {
 	g.control.Lock()
 	defer g.control.Unlock()
 	if read != nil {
-		_ = g.rc.SetReadDeadline(*read)
+		_ = g.rc().SetReadDeadline(*read)
 	}
 	if write != nil {
-		_ = g.rc.SetWriteDeadline(*write)
+		_ = g.rc().SetWriteDeadline(*write)
 	}
 }
 
@@ -160,7 +160,7 @@ func (g *guard) cut() {
 	g.setDeadlines(&longAgo, &longAgo)
 	g.settle(&longAgo, &longAgo)
 	if g.http1 {
-		if conn, _, err := g.rc.Hijack(); err == nil {
+		if conn, _, err := g.rc().Hijack(); err == nil {
 			reset(conn)
 		}
 	}

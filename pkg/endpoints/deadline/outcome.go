@@ -139,7 +139,7 @@ func (g *guard) outcome() Outcome {
 			break
 		}
 		o.Kind, o.Status = TimedOut, http.StatusGatewayTimeout
-		o.Message = g.answer().Message
+		o.Message = g.answerWith(g.answer).Message
 	case gone:
 		o.Kind = ClientGone
 	case aborted:

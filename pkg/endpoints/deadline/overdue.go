@@ -70,7 +70,6 @@ func RegisterMetrics() {
 type overdue struct {
 	// Immutable.
 	g    *guard
-	call Call
 	free func() // gives back its place among those left behind, if it has one
 
 	mu       sync.Mutex // held while it is told of, which so ends before it does
@@ -130,10 +129,10 @@ func (o *overdue) announce() {
 func (o *overdue) tell() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !o.ended && o.call.Describe != nil {
+	if !o.ended && o.g.b.Describe != nil {
 		after, outcome := o.g.overdueBy()
 		contain("description", func() {
-			klog.InfoS("Request handler is overdue", append(o.call.Describe(), "ended", outcome.Kind, "overdue", after)...)
+			klog.InfoS("Request handler is overdue", append(o.g.b.Describe(o.g.outer), "ended", outcome.Kind, "overdue", after)...)
 		})
 	}
 }
@@ -146,24 +145,24 @@ func (o *overdue) again() {
 		return
 	}
 	after, outcome := o.g.overdueBy()
-	if o.interval == overdueInterval && o.call.Late != nil && !outcome.ByHandler() {
-		contain("lateness", func() { o.call.Late(after, outcome) })
+	if o.interval == overdueInterval && o.g.b.Late != nil && !outcome.ByHandler() {
+		contain("lateness", func() { o.g.b.Late(o.g.outer, after, outcome) })
 	}
 	o.interval = min(2*o.interval, overdueMaxInterval)
 	o.timer.Reset(o.interval)
 }
 
 // returnedLate tells of a handler that has returned after its request had ended.
-func (c *Call) returnedLate(after time.Duration, o Outcome) {
-	if c.Late != nil {
-		c.Late(after, o)
+func (g *guard) returnedLate(after time.Duration, o Outcome) {
+	if g.b.Late != nil {
+		g.b.Late(g.outer, after, o)
 	}
 	// One that saw its deadline and gave up has nothing to tell.
 	achieved := o.Attempted != 0 && o.Attempted < http.StatusBadRequest
-	if c.Describe == nil || !achieved && o.Panicked == nil && after <= overdueLogTime {
+	if g.b.Describe == nil || !achieved && o.Panicked == nil && after <= overdueLogTime {
 		return
 	}
-	keysAndValues := append(c.Describe(), "ended", o.Kind, "overdue", after, "result", o.Result())
+	keysAndValues := append(g.b.Describe(g.outer), "ended", o.Kind, "overdue", after, "result", o.Result())
 	if o.Panicked != nil {
 		reason, stack, _ := strings.Cut(fmt.Sprint(o.Panicked), "\n")
 		keysAndValues = append(keysAndValues, "panic", reason, "stacktrace", stack)
@@ -184,22 +183,22 @@ func (g *guard) overdueBy() (time.Duration, Outcome) {
 func RunningOverdue() []string {
 	type running struct {
 		after time.Duration
-		call  Call
+		g     *guard
 	}
 	var found []running
 	all.mu.Lock()
 	for o := range all.handlers {
 		after, _ := o.g.overdueBy()
-		found = append(found, running{after, o.call})
+		found = append(found, running{after, o.g})
 	}
 	all.mu.Unlock()
 	slices.SortFunc(found, func(a, b running) int { return cmp.Compare(b.after, a.after) })
 	list := make([]string, 0, len(found))
 	for _, r := range found {
 		var b strings.Builder
-		if r.call.Describe != nil {
+		if r.g.b.Describe != nil {
 			contain("description", func() {
-				for i, v := range r.call.Describe() {
+				for i, v := range r.g.b.Describe(r.g.outer) {
 					fmt.Fprintf(&b, "%v%c", v, "= "[i%2])
 				}
 			})

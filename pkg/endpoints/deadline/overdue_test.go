@@ -101,7 +101,7 @@ func TestOverdueHandler(t *testing.T) {
 					w.WriteHeader(http.StatusCreated)
 				})
 				tr.boundary.MaxOverdue = max
-				tr.describe = func() []any { return []any{"verb", "POST", "URI", "/some/where"} }
+				tr.boundary.Describe = func(*http.Request) []any { return []any{"verb", "POST", "URI", "/some/where"} }
 				tr.lateOutcome = func(o Outcome) { late = append(late, o) }
 				ended := make(chan struct{})
 				go func() { defer close(ended); tr.run() }()
@@ -153,7 +153,7 @@ func TestHandlerThatGivesUpInTimeIsNoNews(t *testing.T) {
 			<-r.Context().Done()
 			w.WriteHeader(http.StatusGatewayTimeout)
 		})
-		tr.describe = func() []any { return nil }
+		tr.boundary.Describe = func(*http.Request) []any { return nil }
 		tr.run().want(timedOut)
 	})
 	if got := log.lines("handler"); len(got) != 0 {
@@ -194,9 +194,7 @@ func TestHold(t *testing.T) {
 					}
 					time.Sleep(c.handler)
 				})
-				tr.wrap = func(ctx context.Context) (context.Context, context.CancelFunc) {
-					return WithReport(ctx, "slow", func(Outcome) { time.Sleep(time.Until(start.Add(c.report))) }), func() {}
-				}
+				tr.boundary.Reporters = []Reporter{{"slow", func(*http.Request, Outcome) { time.Sleep(time.Until(start.Add(c.report))) }}}
 				tr.run()
 				<-done
 				time.Sleep(2 * time.Minute)
@@ -217,7 +215,7 @@ func TestSettleSaysWhatIsNotTheCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var said []Kind
 		tr := newTrial(t, true, time.Second, func(w http.ResponseWriter, r *http.Request) {
-			Report(r.Context(), "mine", func(o Outcome) { said = append(said, o.Kind) })
+			Report(r.Context(), "mine", func(_ *http.Request, o Outcome) { said = append(said, o.Kind) })
 			<-r.Context().Done()
 			time.Sleep(time.Microsecond)
 			if Settle(r.Context(), "mine", false) {
@@ -245,7 +243,7 @@ func TestPanicThatIsHeldUp(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					var said []Outcome
 					tr := newTrial(t, http1, time.Second, func(w http.ResponseWriter, r *http.Request) {
-						Report(r.Context(), "outcome", func(o Outcome) { said = append(said, o) })
+						Report(r.Context(), "outcome", func(_ *http.Request, o Outcome) { said = append(said, o) })
 						defer time.Sleep(time.Minute) // the sink
 						defer Settle(r.Context(), "sink", true)
 						if begun {
@@ -253,7 +251,7 @@ func TestPanicThatIsHeldUp(t *testing.T) {
 						}
 						panic("as designed")
 					})
-					tr.describe = func() []any { return nil }
+					tr.boundary.Describe = func(*http.Request) []any { return nil }
 					tr.run()
 					if tr.panicked != errPanicking {
 						t.Errorf("net/http got the panic %v, want %v", tr.panicked, errPanicking)
@@ -283,7 +281,7 @@ func TestSlowSinkIsNoNews(t *testing.T) {
 				Settle(r.Context(), "sink", false)
 				time.Sleep(held)
 			})
-			tr.describe = func() []any { return nil }
+			tr.boundary.Describe = func(*http.Request) []any { return nil }
 			tr.lateOutcome = func(o Outcome) { t.Errorf("an answer is said to be late: %+v", o) }
 			tr.run().want(done)
 			<-tr.returned
@@ -301,11 +299,11 @@ func TestReportsThatPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release, said := make(chan struct{}), 0
 		tr := newTrial(t, true, time.Second, func(w http.ResponseWriter, r *http.Request) {
-			Report(r.Context(), "good", func(Outcome) { said++ })
-			Report(r.Context(), "bad", func(Outcome) { panic("a sink") })
+			Report(r.Context(), "good", func(*http.Request, Outcome) { said++ })
+			Report(r.Context(), "bad", func(*http.Request, Outcome) { panic("a sink") })
 			<-release
 		})
-		tr.describe = func() []any { panic("a description") }
+		tr.boundary.Describe = func(*http.Request) []any { panic("a description") }
 		tr.lateOutcome = func(Outcome) { panic("a metric") }
 		tr.run().want(timedOut)
 		time.Sleep(time.Minute)

@@ -20,7 +20,6 @@ import (
 	"context"
 	"net/http"
 	"runtime/debug"
-	"slices"
 	"time"
 
 	"k8s.io/klog/v2"
@@ -37,45 +36,32 @@ type report struct {
 	// Immutable.
 	key any
 	// Guarded by the guard's mu, until said.
-	say  func(Outcome)
+	say  func(*http.Request, Outcome)
 	said bool
 }
 
-type reportsKey struct{}
+// Reporter makes the reports of one key, of all requests of a boundary.
+type Reporter struct {
+	// Key tells a report from others, and finds it for a handler that knows
+	// more. It is comparable.
+	Key any
 
-// pending is a list of reports that a boundary is yet to take.
-type pending struct {
-	key  any
-	say  func(Outcome)
-	next *pending
+	// Say reports on a request whose outcome is decided, if not nil. It is
+	// given the request as it came to the boundary, and may be called by any
+	// goroutine.
+	Say func(r *http.Request, o Outcome)
 }
 
-// WithReport has the boundary that the request is about to cross say the
-// report of that key, when the outcome of the request is decided, unless the
-// handler takes it over. So a request is reported on that never reaches the
-// filter whose business that is. The function may be called by any goroutine.
-func WithReport(ctx context.Context, key any, say func(Outcome)) context.Context {
-	next, _ := ctx.Value(reportsKey{}).(*pending)
-	return context.WithValue(ctx, reportsKey{}, &pending{key, say, next})
-}
-
-// HasReport tells whether a boundary will say, or has said, the report of that key.
+// HasReport tells whether the boundary around will say, or has said, the
+// report of that key.
 func HasReport(ctx context.Context, key any) bool {
-	for p, _ := ctx.Value(reportsKey{}).(*pending); p != nil; p = p.next {
-		if p.key == key {
-			return true
-		}
+	g := guardFrom(ctx)
+	if g == nil {
+		return false
 	}
-	return false
-}
-
-// takeReports makes the reports that were registered outside the guard's, the
-// outermost first.
-func (g *guard) takeReports() {
-	for p, _ := g.ctx.Value(reportsKey{}).(*pending); p != nil; p = p.next {
-		g.reports = append(g.reports, report{key: p.key, say: p.say})
-	}
-	slices.Reverse(g.reports)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.find(key) != nil
 }
 
 // find returns the report of that key, or nil. The caller holds mu.
@@ -89,36 +75,27 @@ func (g *guard) find(key any) *report {
 }
 
 // Report takes the report of that key over, or adds it, for a handler that
-// knows more than was known outside. If it has been said, that stands. It is
-// not ok outside a boundary, and to add one after the handler has returned: the
-// caller then says it itself. The function may
-// be called by any goroutine, at a time when the handler is running: it must
-// not touch the handler's request, for which there is OuterRequest.
-func Report(ctx context.Context, key any, say func(Outcome)) (ok bool) {
+// knows more than the boundary's Reporter. If it has been said, that stands.
+// It returns the request as it came to the boundary, which no handler touches,
+// as the one that it was given, and which must not be modified. It returns nil
+// outside a boundary, and when one would be added after the handler has
+// returned: the caller then says it itself. The function may be called by any
+// goroutine, at a time when the handler is running: it must not touch the
+// handler's request, and is given the other one.
+func Report(ctx context.Context, key any, say func(r *http.Request, o Outcome)) (outer *http.Request) {
 	g := guardFrom(ctx)
 	if g == nil {
-		return false
+		return nil
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch r := g.find(key); {
 	case r == nil && g.returned:
-		return false
+		return nil
 	case r == nil:
 		g.reports = append(g.reports, report{key: key, say: say})
 	case !r.said:
 		r.say = say
-	}
-	return true
-}
-
-// OuterRequest returns the request as it came to the boundary, for reports:
-// no handler touches it, as the one that it was given. It must not be
-// modified. It is nil outside a boundary.
-func OuterRequest(ctx context.Context) *http.Request {
-	g := guardFrom(ctx)
-	if g == nil {
-		return nil
 	}
 	return g.outer
 }
@@ -200,7 +177,9 @@ func (g *guard) say(r *report) {
 		g.mu.Lock()
 		g.saying--
 	}()
-	contain("report", func() { say(o) })
+	if say != nil {
+		contain("report", func() { say(g.outer, o) })
+	}
 }
 
 // contain keeps a panic of what others have registered from ending the

@@ -35,8 +35,10 @@ type record struct {
 	said map[string][]string
 }
 
-func (r *record) say(key, by string) func(Outcome) {
-	return func(o Outcome) { r.add(key, fmt.Sprintf("%s: %s %d %d", by, o.Kind, o.Status, o.Bytes)) }
+func (r *record) say(key, by string) func(*http.Request, Outcome) {
+	return func(_ *http.Request, o Outcome) {
+		r.add(key, fmt.Sprintf("%s: %s %d %d", by, o.Kind, o.Status, o.Bytes))
+	}
 }
 
 func (r *record) add(key, what string) {
@@ -80,7 +82,7 @@ func TestReportsAreSaidOnce(t *testing.T) {
 						t.Error("HasReport is wrong")
 					}
 					for _, key := range []string{"taken", "added"} {
-						if !Report(r.Context(), key, rec.say(key, "handler")) {
+						if Report(r.Context(), key, rec.say(key, "handler")) == nil {
 							t.Error("the report was not taken")
 						}
 					}
@@ -99,14 +101,13 @@ func TestReportsAreSaidOnce(t *testing.T) {
 				})
 				tr.boundary.MaxOverdue = tt.max
 				tr.wrap = func(ctx context.Context) (context.Context, context.CancelFunc) {
-					cancel := context.CancelFunc(func() {})
 					if tt.client != 0 {
-						ctx, cancel = clientGoesAfter(tt.client)(ctx)
+						return clientGoesAfter(tt.client)(ctx)
 					}
-					for _, key := range []string{"left", "taken", "settled"} {
-						ctx = WithReport(ctx, key, rec.say(key, "outer"))
-					}
-					return ctx, cancel
+					return ctx, func() {}
+				}
+				for _, key := range []string{"left", "taken", "settled"} {
+					tr.boundary.Reporters = append(tr.boundary.Reporters, Reporter{key, rec.say(key, "outer")})
 				}
 				tr.run()
 				<-tr.returned
@@ -139,9 +140,7 @@ func TestReportsDoNotWait(t *testing.T) {
 			said := make(chan time.Time, 1)
 			start := time.Now()
 			tr := newTrial(t, http1, deadline, handler)
-			tr.wrap = func(ctx context.Context) (context.Context, context.CancelFunc) {
-				return WithReport(ctx, "key", func(Outcome) { said <- time.Now(); time.Sleep(time.Minute) }), func() {}
-			}
+			tr.boundary.Reporters = []Reporter{{"key", func(*http.Request, Outcome) { said <- time.Now(); time.Sleep(time.Minute) }}}
 			tr.run()
 			if limit := deadline + 2*DefaultJoinTime; tr.took > limit {
 				t.Errorf("%s: answered after %v", name, tr.took)
@@ -186,9 +185,7 @@ func TestReportCountsAnInterruptedWrite(t *testing.T) {
 			time.Sleep(tick)
 		})
 		tr.deaf = true
-		tr.wrap = func(ctx context.Context) (context.Context, context.CancelFunc) {
-			return WithReport(ctx, "key", rec.say("key", "outer")), func() {}
-		}
+		tr.boundary.Reporters = []Reporter{{"key", rec.say("key", "outer")}}
 		tr.run()
 		tr.want(aborted)
 		synctest.Wait()

@@ -101,19 +101,17 @@ type serverConfig struct {
 func newTestServer(t *testing.T, proto string, c serverConfig) *testServer {
 	t.Helper()
 	s := &testServer{t: t, proto: proto, late: make(chan any, 1<<16), hold: make(chan struct{})}
+	s.boundary.Answer = timeoutStatus
+	s.boundary.TimedOut = func(*http.Request) { s.timedOut.Add(1) }
+	s.boundary.Late = func(_ *http.Request, _ time.Duration, o Outcome) { s.late <- o.Panicked }
 	var handler http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), holdKey{}, s.hold), c.timeout)
 		defer cancel()
-		s.boundary.Serve(w, r.WithContext(ctx), Call{
-			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				s.handlers.add(1)
-				defer s.handlers.add(-1)
-				c.handler(w, r)
-			}),
-			Answer:   timeoutStatus,
-			TimedOut: func() { s.timedOut.Add(1) },
-			Late:     func(_ time.Duration, o Outcome) { s.late <- o.Panicked },
-		})
+		s.boundary.Serve(w, r.WithContext(ctx), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s.handlers.add(1)
+			defer s.handlers.add(-1)
+			c.handler(w, r)
+		}))
 	})
 	if c.outer != nil {
 		handler = c.outer(handler)
@@ -647,16 +645,15 @@ func TestTrailers(t *testing.T) {
 
 func TestNestedBoundaryStepsAside(t *testing.T) {
 	eachProto(t, func(t *testing.T, proto string) {
-		var inner Boundary
+		inner := Boundary{
+			Answer:   timeoutStatus,
+			TimedOut: func(*http.Request) { t.Error("the inner boundary has answered") },
+		}
 		s := newTestServer(t, proto, serverConfig{timeout: 50 * time.Millisecond,
 			handler: func(w http.ResponseWriter, r *http.Request) {
 				ctx, cancel := context.WithTimeout(r.Context(), 50*time.Millisecond)
 				defer cancel()
-				inner.Serve(w, r.WithContext(ctx), Call{
-					Handler:  http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }),
-					Answer:   timeoutStatus,
-					TimedOut: func() { t.Error("the inner boundary has answered") },
-				})
+				inner.Serve(w, r.WithContext(ctx), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 			}})
 		c := s.client()
 		for range 10 {

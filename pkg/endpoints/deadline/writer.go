@@ -141,7 +141,7 @@ func (g *guard) writeInformational(status int) {
 		return
 	}
 	header := g.w.Header()
-	outer := cloneHeader(header)
+	outer, _ := cloneHeader(header, nil)
 	replaceHeader(header, g.header)
 	// Not for an informational response, and so a reason for HTTP/2 to leave it
 	// out of a copy: it may still be sending the header when this call returns,
@@ -179,7 +179,7 @@ func (g *guard) FlushError() error {
 	if first {
 		g.answerFirst()
 	}
-	return g.late(g.rc.Flush())
+	return g.late(g.rc().Flush())
 }
 
 // late returns what ended the request in place of the error of a call that was
@@ -203,7 +203,7 @@ func (g hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	defer g.release(0)
-	conn, rw, err := g.rc.Hijack()
+	conn, rw, err := g.rc().Hijack()
 	if err != nil {
 		return nil, nil, g.late(err)
 	}
@@ -236,13 +236,13 @@ func (g *guard) CloseNotify() <-chan bool {
 // SetReadDeadline is for http.ResponseController. A time after the request's
 // deadline, the zero one included, does not extend that.
 func (g *guard) SetReadDeadline(t time.Time) error {
-	return g.setUnsealed(func() error { return g.rc.SetReadDeadline(t) })
+	return g.setUnsealed(func() error { return g.rc().SetReadDeadline(t) })
 }
 
 // SetWriteDeadline is for http.ResponseController. A time after the request's
 // deadline, the zero one included, does not extend that.
 func (g *guard) SetWriteDeadline(t time.Time) error {
-	return g.setUnsealed(func() error { return g.rc.SetWriteDeadline(t) })
+	return g.setUnsealed(func() error { return g.rc().SetWriteDeadline(t) })
 }
 
 // EnableFullDuplex is for http.ResponseController.
@@ -251,7 +251,7 @@ func (g *guard) EnableFullDuplex() error {
 		return err
 	}
 	defer g.release(0)
-	return g.rc.EnableFullDuplex()
+	return g.rc().EnableFullDuplex()
 }
 
 // setUnsealed runs a call that sets something on the connection. The interrupt
@@ -261,6 +261,7 @@ func (g *guard) setUnsealed(set func() error) error {
 	defer g.control.Unlock()
 	g.mu.Lock()
 	sealed, err := g.sealed(), g.err
+	g.controlled = true
 	g.mu.Unlock()
 	if sealed {
 		return err
