@@ -85,6 +85,7 @@ type Boundary struct {
 	MaxOverdue int64
 
 	overdue atomic.Int64
+	kept    kept
 }
 
 // Serve runs the handler until it returns, the deadline of the request's
@@ -101,7 +102,7 @@ func (b *Boundary) Serve(w http.ResponseWriter, r *http.Request, handler http.Ha
 	g := newGuard(b, handler, w, r)
 	var s state
 	if g.arrive() {
-		go g.run()
+		b.kept.start(g)
 		s = b.wait(g)
 	} else {
 		s = g.result()

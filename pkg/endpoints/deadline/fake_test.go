@@ -277,8 +277,12 @@ type trial struct {
 }
 
 func newTrial(t *testing.T, http1 bool, timeout time.Duration, handler func(http.ResponseWriter, *http.Request)) *trial {
+	outlastKept(t)
 	return &trial{fake: newFake(t, http1), boundary: newBoundary(), timeout: timeout, handler: handler, late: make(chan any, 16), returned: make(chan struct{})}
 }
+
+// outlastKept has a bubble last until no handler goroutine is kept.
+func outlastKept(t *testing.T) { t.Cleanup(func() { time.Sleep(3 * idleTime) }) }
 
 type trialKey struct{}
 

@@ -157,6 +157,7 @@ type bounded struct {
 
 func newExperiment(t *testing.T, data []byte) *experiment {
 	x := &experiment{data: data, start: time.Now(), deadlineAt: never, clientAt: lastClient, ended: never, said: map[string][]Outcome{}}
+	outlastKept(t)
 	flags, client, times := x.next(), x.next(), x.next()
 	x.fake = newFake(t, flags&1 != 0)
 	x.endless, x.unsent = flags&2 != 0, int(flags&0x10)
