@@ -12,13 +12,9 @@ import (
 	"time"
 )
 
-const (
-	pollInterval = 100 * time.Millisecond
-
-	// attemptTimeout bounds one request of ours, so that a server which accepts and says nothing does not
-	// stop the polling.
-	attemptTimeout = 10 * time.Second
-)
+// attemptTimeout bounds one request of ours, so that a server which accepts and says nothing does not
+// stop the polling.
+const attemptTimeout = 10 * time.Second
 
 // Ready is nil when the API server says that it is ready. The error is what it says instead.
 func (c *Cluster) Ready(ctx context.Context) error {
@@ -118,8 +114,8 @@ func listening(port int) func(context.Context) error {
 
 // waitUntil repeats check until it is nil. It gives up when the process ends, with the end of its log, or
 // when ctx does, with what check said last.
-func waitUntil(ctx context.Context, p *process, check func(context.Context) error) error {
-	ticker := time.NewTicker(pollInterval)
+func (c *Cluster) waitUntil(ctx context.Context, p *process, check func(context.Context) error) error {
+	ticker := time.NewTicker(c.conf.PollInterval)
 	defer ticker.Stop()
 	var last error
 	for {

@@ -20,6 +20,7 @@ import (
 
 const (
 	defaultStartTimeout = 90 * time.Second
+	defaultPollInterval = 100 * time.Millisecond
 	defaultStopTimeout  = 10 * time.Second
 
 	// etcdStopTimeout is short: nothing that etcd holds outlives the run.
@@ -56,6 +57,9 @@ type Config struct {
 	// StartTimeout bounds Start; default 90 s.
 	StartTimeout time.Duration
 
+	// PollInterval is the pause between two looks at a process that is starting; default 100 ms.
+	PollInterval time.Duration
+
 	// StopTimeout is how long kube-apiserver has between SIGTERM and SIGKILL; default 10 s.
 	StopTimeout time.Duration
 }
@@ -71,6 +75,7 @@ type Cluster struct {
 	admin     *rest.Config
 	client    *http.Client // admin's
 	etcd, api *process
+	ready     time.Duration
 	lock      *dirLock
 
 	stopOnce sync.Once
@@ -131,6 +136,9 @@ func (conf Config) complete() (Config, error) {
 	if conf.StartTimeout <= 0 {
 		conf.StartTimeout = defaultStartTimeout
 	}
+	if conf.PollInterval <= 0 {
+		conf.PollInterval = defaultPollInterval
+	}
 	if conf.StopTimeout <= 0 {
 		conf.StopTimeout = defaultStopTimeout
 	}
@@ -167,18 +175,20 @@ func (c *Cluster) start(ctx context.Context) error {
 	if c.etcd, err = startProcess("etcd", c.conf.Etcd, c.path(etcdLog), c.etcdArgs(ports)); err != nil {
 		return err
 	}
-	if err := waitUntil(ctx, c.etcd, listening(ports.etcd)); err != nil {
+	if err := c.waitUntil(ctx, c.etcd, listening(ports.etcd)); err != nil {
 		return err
 	}
 
 	c.progressf("starting kube-apiserver (log: %s)", c.path(apiLog))
+	executed := time.Now()
 	if c.api, err = startProcess("kube-apiserver", c.conf.KubeAPIServer, c.path(apiLog), c.apiArgs(ports)); err != nil {
 		return err
 	}
-	if err := waitUntil(ctx, c.api, c.Ready); err != nil {
+	if err := c.waitUntil(ctx, c.api, c.Ready); err != nil {
 		return err
 	}
-	if err := waitUntil(ctx, c.api, c.createDefaultServiceAccount); err != nil {
+	c.ready = time.Since(executed)
+	if err := c.waitUntil(ctx, c.api, c.createDefaultServiceAccount); err != nil {
 		return err
 	}
 	c.progressf("ready after %.1f s at %s", time.Since(begun).Seconds(), c.url)
@@ -242,6 +252,10 @@ func (c *Cluster) TokenRESTConfig(token string) *rest.Config {
 	conf.BearerToken = token
 	return conf
 }
+
+// ReadyAfter is the time from the start of kube-apiserver's process until it said that it was ready; too
+// long by up to Config.PollInterval and what asking takes.
+func (c *Cluster) ReadyAfter() time.Duration { return c.ready }
 
 // Pids are the process IDs of etcd and kube-apiserver.
 func (c *Cluster) Pids() (etcd, kubeAPIServer int) { return c.etcd.pid, c.api.pid }

@@ -78,6 +78,9 @@ func TestStartStop(t *testing.T) {
 			t.Errorf("pid %d is in process group %d (%v), want one of its own", pid, pgid, err)
 		}
 	}
+	if ready := c.ReadyAfter(); ready <= 0 || ready > conf.StartTimeout {
+		t.Errorf("ReadyAfter = %v, want more than nothing and at most %v", ready, conf.StartTimeout)
+	}
 	if err := c.ExitError(); err != nil {
 		t.Errorf("ExitError of a running server = %v", err)
 	}
