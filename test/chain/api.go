@@ -74,6 +74,11 @@ type Pods struct {
 	// OnCreate and OnUpdate are called where an object would be stored, and
 	// OnList where objects would be read.
 	OnCreate, OnUpdate, OnList func(context.Context) error
+
+	// Read, if set, returns what is there under a name, and ReadAll all there
+	// is. Each result is the caller's own.
+	Read    func(name string) *example.Pod
+	ReadAll func() *example.PodList
 }
 
 var (
@@ -98,18 +103,21 @@ func (p *Pods) GetSingularName() string { return "pod" }
 
 // Get implements rest.Getter: whatever is asked for exists.
 func (p *Pods) Get(_ context.Context, name string, _ *metav1.GetOptions) (runtime.Object, error) {
-	return pod(name), nil
+	return p.pod(name), nil
 }
 
 // NewList implements rest.Lister.
 func (p *Pods) NewList() runtime.Object { return &example.PodList{} }
 
-// List implements rest.Lister: there is nothing.
+// List implements rest.Lister: without ReadAll, there is nothing.
 func (p *Pods) List(ctx context.Context, _ *metainternalversion.ListOptions) (runtime.Object, error) {
 	if p.OnList != nil {
 		if err := p.OnList(ctx); err != nil {
 			return nil, err
 		}
+	}
+	if p.ReadAll != nil {
+		return p.ReadAll(), nil
 	}
 	return &example.PodList{}, nil
 }
@@ -134,7 +142,7 @@ func (p *Pods) Create(ctx context.Context, obj runtime.Object, validate rest.Val
 
 // Update implements rest.Updater.
 func (p *Pods) Update(ctx context.Context, name string, info rest.UpdatedObjectInfo, _ rest.ValidateObjectFunc, validate rest.ValidateObjectUpdateFunc, _ bool, _ *metav1.UpdateOptions) (runtime.Object, bool, error) {
-	old := pod(name)
+	old := p.pod(name)
 	obj, err := info.UpdatedObject(ctx, old)
 	if err != nil {
 		return nil, false, err
@@ -150,6 +158,9 @@ func (p *Pods) Update(ctx context.Context, name string, info rest.UpdatedObjectI
 	return obj, false, nil
 }
 
-func pod(name string) *example.Pod {
+func (p *Pods) pod(name string) *example.Pod {
+	if p.Read != nil {
+		return p.Read(name)
+	}
 	return &example.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "default", ResourceVersion: "1", UID: "1"}}
 }
