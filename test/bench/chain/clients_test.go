@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"fork.internal/apiserver/test/chain"
 )
@@ -139,9 +138,4 @@ func (c *crowd) stall(order) (reply, error) {
 		}
 	}
 	return reply{}, nil
-}
-
-// deadlineIn returns a context for waiting a little longer than a timeout.
-func deadlineIn(timeout time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), timeout+5*time.Second)
 }

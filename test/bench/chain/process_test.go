@@ -28,7 +28,7 @@ type order struct {
 	// is both of its kinds by turns.
 	Verb string
 	// Timeout is what "timeouts" asks for: for each request or, if Together
-	// is set, from the order on, so that all time out at once.
+	// is set, for all from the order on, so that they time out at once.
 	Timeout  time.Duration
 	Together bool
 }
