@@ -30,8 +30,9 @@ import (
 const (
 	// answerTime bounds how long the answer to a request that has timed out
 	// may wait for a client that does not read. It is short enough to free
-	// the serve goroutine and long enough for a window update from afar.
-	answerTime = time.Second
+	// the serve goroutine, and long enough for a window update from afar and
+	// for a machine that has ten thousand to answer at once.
+	answerTime = 3 * time.Second
 
 	// lingerTime is how long a client that has not finished sending may go on
 	// after its answer: to close with unread data is a reset, which would take

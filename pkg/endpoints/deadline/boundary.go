@@ -37,6 +37,12 @@ const (
 	// its response may take to complete it: it would be a pity to reset a
 	// response that is all but written.
 	commitTime = 20 * time.Millisecond
+
+	// cappedJoinTime is how long a request that has timed out waits for its
+	// handler when no more may be left behind, before it is cut without an
+	// answer: when ten thousand time out at once, even those that honour their
+	// context take that long to be scheduled.
+	cappedJoinTime = time.Second
 )
 
 // Boundary runs handlers under the deadlines of their requests. Its exported
@@ -79,9 +85,10 @@ type Boundary struct {
 	JoinTime time.Duration
 
 	// MaxOverdue is how many handlers may be left behind, running after their
-	// request has ended. Above that, the serve goroutine aborts the request
-	// and stays with its handler, so that net/http's own limits count it.
-	// Zero means DefaultMaxOverdue.
+	// request has ended. Above that, the serve goroutine gives a handler one
+	// more second to return and be answered for, then aborts the request and
+	// stays with its handler, so that net/http's own limits count it. Zero
+	// means DefaultMaxOverdue.
 	MaxOverdue int64
 
 	overdue atomic.Int64
@@ -305,7 +312,7 @@ func (b *Boundary) timedOut(g *guard) {
 		defer b.leave(g)
 	}
 	interrupted := g.reclaim()
-	stays := !left && !g.join(b.joinTime())
+	stays := !left && !g.join(cappedJoinTime)
 	if stays && g.giveUp() {
 		g.cut()
 		b.stay(g)

@@ -29,7 +29,7 @@ import (
 
 // released is how long after its deadline a request is over with, whatever its
 // client and its handler do, unless the serve goroutine is to stay.
-const released = commitTime + 2*stuckTime + answerTime + stuckTime + DefaultJoinTime
+const released = commitTime + 2*stuckTime + cappedJoinTime + answerTime + stuckTime + DefaultJoinTime
 
 // timeouts are when the first deadline may have passed that was not released:
 // that of a bound which was released at that moment may have, or not.
@@ -70,7 +70,8 @@ func (x *experiment) allowsAt(timeout time.Duration, k Kind) bool {
 	case Aborted:
 		if !committed {
 			// A hijack has the connection, or the serve goroutine has to stay.
-			return (x.taken || x.boundary.MaxOverdue != 0) && timeout <= client && outlasts(timeout)
+			capped := x.boundary.MaxOverdue != 0 && outlasts(timeout+cappedJoinTime)
+			return (x.taken && outlasts(timeout) || capped) && timeout <= client
 		}
 		return !x.hijacked && timeout <= client && outlasts(timeout+commitTime)
 	case ClientGone:

@@ -106,7 +106,7 @@ func TestOverdueHandler(t *testing.T) {
 				ended := make(chan struct{})
 				go func() { defer close(ended); tr.run() }()
 
-				time.Sleep(2 * time.Second)
+				time.Sleep(3 * time.Second)
 				synctest.Wait()
 				if n := metric(t, "apiserver_overdue_requests"); n != 1 {
 					t.Errorf("apiserver_overdue_requests is %v, want 1", n)
@@ -114,7 +114,7 @@ func TestOverdueHandler(t *testing.T) {
 				if got := RunningOverdue(); len(got) != 1 || !strings.HasPrefix(got[0], "verb=POST URI=/some/where overdue=") {
 					t.Errorf("running: %q", got)
 				}
-				time.Sleep(64 * time.Second)
+				time.Sleep(63 * time.Second)
 				close(release)
 				<-tr.returned
 				<-ended
