@@ -147,6 +147,28 @@ func TestKubeAPIServer(t *testing.T) {
 	}
 }
 
+func TestBench(t *testing.T) {
+	t.Parallel()
+	co := newToy(t)
+	ctx := context.Background()
+	write(t, filepath.Join(co.Root, "go.mod"), "module "+checkout.Module+"\n\ngo 1.21\n\nrequire "+toyModule+" v0.1.0\n")
+	write(t, filepath.Join(co.Root, "test", "bench", "some", "some_test.go"),
+		"package some\n\nimport (\n\t\"fmt\"\n\t\"testing\"\n\n\t\"toy.test/apiserver/pkg/a\"\n)\n\nfunc TestMain(*testing.M) { fmt.Println(a.A) }\n")
+	write(t, filepath.Join(co.Root, "test", "bench", "none", "none.go"), "package none\n")
+	for variant, want := range map[Variant]string{Fork: "patched", Upstream: "pristine"} {
+		path, err := Bench(ctx, co, "", variant, "./test/bench/some")
+		check(t, err)
+		if got := output(t, path); got != want || path != filepath.Join(co.Output(), "bin", "v0.1.0", string(variant), "bench-some") {
+			t.Errorf("%s: got %q from %s, want %q", variant, got, path, want)
+		}
+	}
+	for pkg, want := range map[string]string{"./test/bench/none": "no file that ends in _test.go", "./test/bench/gone": "cannot build the benchmarks ./test/bench/gone for v0.1.0 (upstream)"} {
+		if _, err := Bench(ctx, co, "", Upstream, pkg); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v", pkg, err)
+		}
+	}
+}
+
 func TestKubeAPIServerErrors(t *testing.T) {
 	t.Parallel()
 	co := newToy(t)

@@ -63,7 +63,11 @@ func (p *progress) kept() string {
 func (p *progress) String() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return fmt.Sprintf("%d modules downloaded, %d packages compiled", p.modules, p.packages)
+	s := fmt.Sprintf("%d modules downloaded", p.modules)
+	if p.packages > 0 { // `go test -c` does not name them.
+		s += fmt.Sprintf(", %d packages compiled", p.packages)
+	}
+	return s
 }
 
 // watch returns a progress that is reported to w until stop is called.

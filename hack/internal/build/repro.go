@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -19,6 +20,23 @@ import (
 // against the tree that the fork makes of it, and returns the program's path. It takes the
 // checkout's lock.
 func Repro(ctx context.Context, co *checkout.Checkout, tag string, variant Variant, race bool) (path string, err error) {
+	name, title := "repro", "the reproductions"
+	if race {
+		name, title = name+"-race", title+" with the race detector"
+	}
+	return testProgram(ctx, co, tag, variant, title, name, "build", "-v", fmt.Sprintf("-race=%t", race), "./test/repro")
+}
+
+// Bench is Repro for the benchmarks of pkg, such as ./test/bench/filter: the program takes the flags of a
+// test binary.
+func Bench(ctx context.Context, co *checkout.Checkout, tag string, variant Variant, pkg string) (program string, err error) {
+	name := "bench-" + path.Base(pkg)
+	return testProgram(ctx, co, tag, variant, "the benchmarks "+pkg, name, "test", "-c", pkg)
+}
+
+// testProgram builds one of the checkout's own packages against one of the two, with `go args...`, the last of
+// which is the package.
+func testProgram(ctx context.Context, co *checkout.Checkout, tag string, variant Variant, title, name string, args ...string) (string, error) {
 	ctx, unlock, err := co.Lock(ctx)
 	if err != nil {
 		return "", err
@@ -28,20 +46,27 @@ func Repro(ctx context.Context, co *checkout.Checkout, tag string, variant Varia
 	if err != nil {
 		return "", err
 	}
-	path = filepath.Join(co.Output(), "bin", pin.Tag, string(variant), "repro")
-	title := fmt.Sprintf("the reproductions for %s (%s)", pin.Tag, variant)
-	if race {
-		path, title = path+"-race", title+", with the race detector"
+	bin := filepath.Join(co.Output(), "bin", pin.Tag, string(variant), name)
+	if err := os.MkdirAll(filepath.Dir(bin), 0o755); err != nil {
+		return "", err
 	}
-	tmp := path + ".new"
+	title += fmt.Sprintf(" for %s (%s)", pin.Tag, variant)
+	tmp := bin + ".new"
 	defer os.Remove(tmp)
+	last := len(args) - 1
+	args = append(args[:last:last], "-modfile", mod, "-o", tmp, args[last])
 	log, stop := watch(co.Err, title)
-	_, err = gotool.RunMod(ctx, co, co.Root, log, "build", "-v", fmt.Sprintf("-race=%t", race), "-modfile", mod, "-o", tmp, "./test/repro")
+	_, err = gotool.RunMod(ctx, co, co.Root, log, args...)
 	stop()
 	if err != nil {
 		return "", program{title: title}.failure(ctx, err, log.kept())
 	}
-	return path, os.Rename(tmp, path)
+	if err := os.Rename(tmp, bin); errors.Is(err, os.ErrNotExist) { // `go test -c` is content with that.
+		return "", fmt.Errorf("cannot build %s: %s has no file that ends in _test.go", title, args[len(args)-1])
+	} else if err != nil {
+		return "", err
+	}
+	return bin, nil
 }
 
 // modFile writes a go.mod for the checkout's own packages, for go's -modfile, in which apiserver and
