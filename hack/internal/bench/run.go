@@ -1,0 +1,92 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"fork.internal/apiserver/hack/internal/build"
+	"fork.internal/apiserver/hack/internal/checkout"
+	"fork.internal/apiserver/hack/internal/proc"
+)
+
+// program is one of the two that are compared.
+type program struct {
+	variant build.Variant
+	path    string
+	env     []string // beside the checkout's
+}
+
+// measure runs the two programs in turn, and gives keep what they print.
+func measure(ctx context.Context, co *checkout.Checkout, l level, halves [2]program, keep func(build.Variant, string) error) (rounds, error) {
+	var r rounds
+	start := time.Now()
+	for round := range l.rounds {
+		order := halves
+		if round%2 == 1 { // What runs first may be at an advantage.
+			order = [2]program{halves[1], halves[0]}
+		}
+		for _, p := range order {
+			fmt.Fprintf(co.Err, "%s, round %d of %d: %s, after %s\n", l.title, round+1, l.rounds, p.variant, time.Since(start).Round(time.Second))
+			out, m, err := p.run(ctx, co, l)
+			if err != nil {
+				return r, err
+			}
+			if p.variant == build.Fork {
+				r.fork = append(r.fork, m)
+			} else {
+				r.upstream = append(r.upstream, m)
+			}
+			if err := keep(p.variant, out); err != nil {
+				return r, err
+			}
+		}
+	}
+	return r, nil
+}
+
+// keepRaw writes what the programs print as it comes, for benchstat, below Dir.
+func keepRaw(co *checkout.Checkout, l level) func(build.Variant, string) error {
+	all := map[build.Variant]string{}
+	return func(v build.Variant, out string) error {
+		all[v] += out
+		return replace(filepath.Join(Dir(co), strconv.Itoa(l.number), string(v)+".txt"), []byte(all[v]))
+	}
+}
+
+// run runs the program once.
+func (p program) run(ctx context.Context, co *checkout.Checkout, l level) (output string, m *measured, err error) {
+	limited, cancel := context.WithTimeoutCause(ctx, timeout, errTooLong)
+	defer cancel()
+	out, err := proc.Cmd{
+		Args: []string{p.path, "-test.run=^$", "-test.bench=" + l.bench, "-test.benchtime=" + l.time, "-test.count=1", "-test.timeout=0"},
+		Dir:  filepath.Join(co.Root, filepath.FromSlash(l.pkg)),
+		Env:  slices.Concat(co.Environ(), p.env),
+	}.Output(limited)
+	if ctx.Err() != nil {
+		return "", nil, context.Cause(ctx)
+	}
+	if err == nil {
+		m, err = parse(out)
+	}
+	if err != nil {
+		return "", nil, fmt.Errorf("the %s program of %s went wrong: %w\n%s", p.variant, l.pkg, err, tail(out))
+	}
+	return out, m, nil
+}
+
+var errTooLong = fmt.Errorf("it took more than %s: something hangs, or the machine is far too slow", timeout)
+
+// tail keeps the end of a long output.
+func tail(s string) string {
+	const most = 20
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	if len(lines) > most {
+		lines = append([]string{"..."}, lines[len(lines)-most:]...)
+	}
+	return strings.Join(lines, "\n")
+}
