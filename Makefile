@@ -3,13 +3,15 @@
 TAG ?=
 PORT ?= 0
 ID ?=
+LEVEL ?=
+ROUNDS ?=
 O ?= text
 
 FORK := _output/bin/fork
 tag = $(if $(TAG),--tag $(TAG))
 
 .DEFAULT_GOAL := help
-.PHONY: help tree refresh rebase pins verify kube-apiserver run demo repro test test-go test-upstream clean $(FORK)
+.PHONY: help tree refresh rebase pins verify kube-apiserver run demo repro bench bench-check bench-publish test test-go test-upstream clean $(FORK)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,7 +48,16 @@ demo: $(FORK) ## Kill an unmodified kube-apiserver, and not the patched one, und
 repro: $(FORK) ## Show the known defects on upstream, and that the fork has none of them [TAG=] [ID=]
 	@$(FORK) repro $(tag) $(ID) -o $(O)
 
-test: test-go verify test-upstream repro ## Everything: tool, pkg/, verify, upstream's own tests in the tree, repro [TAG=]
+bench: $(FORK) ## Measure upstream and the fork in turn, and compare them [TAG=] [LEVEL=1..5] [ROUNDS=]
+	@$(FORK) bench $(tag) $(if $(LEVEL),--level $(LEVEL)) $(if $(ROUNDS),--rounds $(ROUNDS)) -o $(O)
+
+bench-check: $(FORK) ## Fail if the timeout filter has become far slower, compared with upstream's [TAG=]
+	@$(FORK) bench check $(tag) -o $(O)
+
+bench-publish: $(FORK) ## Copy the last bench to test/bench, for the README
+	@$(FORK) bench publish
+
+test: test-go verify test-upstream repro bench-check ## Everything: tool, pkg/, verify, upstream's own tests in the tree, repro, bench-check [TAG=]
 
 test-go: ## The tests of the tool, of pkg/ and of test/
 	go vet ./...

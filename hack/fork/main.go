@@ -27,6 +27,7 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 	newRunCommand,
 	newDemoCommand,
 	newReproCommand,
+	newBenchCommand,
 }
 
 func main() {

@@ -33,6 +33,13 @@ func TestErrors(t *testing.T) {
 		{"kube-apiserver", "names no consumer"},
 		{"etcd", `no "etcd"`},
 		{"tree -o yaml", "text or json"},
+		{"bench --level 7", "there is no level 7"},
+		{"bench --level x", "invalid argument"},
+		{"bench --level 0", "--level 0"},
+		{"bench --rounds 0", "--rounds 0"},
+		{"bench --rounds -1", "at least one"},
+		{"bench check --tag v0.9.9", "unknown tag v0.9.9"},
+		{"bench publish", "make bench LEVEL=1"},
 		{"nonsense", "unknown command"},
 	} {
 		if err := run(context.Background(), strings.Fields(test.args)); err == nil || !strings.Contains(err.Error(), test.want) {
