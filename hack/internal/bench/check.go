@@ -93,7 +93,7 @@ func checkOnce(l level, measure func(level) (rounds, error)) (cases []Case, past
 	for _, c := range cases {
 		for _, g := range c.Goals {
 			if !g.Met {
-				past = append(past, fmt.Sprintf("%s, %s: %s is %.3g, not %s", c.Name, c.Unit, g.What, g.Value, g.Bound))
+				past = append(past, fmt.Sprintf("%s, %s: %s is %.4g, not %s", c.Name, c.Unit, g.What, g.Value, g.Bound))
 			}
 		}
 	}

@@ -60,7 +60,7 @@ func (r Report) Missed() []string {
 		for _, c := range l.Cases {
 			for _, g := range c.Goals {
 				if !g.Met {
-					missed = append(missed, fmt.Sprintf("level %d, %s, %s: %s is %.3g, not %s", l.Number, c.Name, c.Unit, g.What, g.Value, g.Bound))
+					missed = append(missed, fmt.Sprintf("level %d, %s, %s: %s is %.4g, not %s", l.Number, c.Name, c.Unit, g.What, g.Value, g.Bound))
 				}
 			}
 		}
