@@ -3,122 +3,30 @@ package build
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"golang.org/x/mod/module"
-	"golang.org/x/mod/sumdb/dirhash"
-	"golang.org/x/mod/zip"
-
-	"fork.internal/apiserver/hack/internal/checkout"
-	"fork.internal/apiserver/hack/internal/pins"
+	"fork.internal/apiserver/hack/internal/toy"
 )
-
-// The toy stands for k8s.io/apiserver and k8s.io/kubernetes.
-const (
-	toyModule   = "toy.test/apiserver"
-	toyConsumer = "toy.test/kubernetes"
-)
-
-const toyMain = `package main
-
-import (
-	"fmt"
-
-	"toy.test/apiserver/pkg/a"
-	"toy.test/base/version"
-)
-
-func main() { fmt.Println(a.A, version.V) }
-`
-
-func check(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func write(t *testing.T, name, content string) {
-	t.Helper()
-	check(t, os.MkdirAll(filepath.Dir(name), 0o755))
-	check(t, os.WriteFile(name, []byte(content), 0o644))
-}
-
-// publish makes a release in the proxy and returns its checksum.
-func publish(t *testing.T, proxy, path, version string, files map[string]string) string {
-	t.Helper()
-	src, dir := t.TempDir(), filepath.Join(proxy, path, "@v")
-	for name, content := range files {
-		write(t, filepath.Join(src, name), content)
-	}
-	write(t, filepath.Join(dir, version+".mod"), files["go.mod"])
-	write(t, filepath.Join(dir, version+".info"), fmt.Sprintf(`{"Version":%q,"Time":"2020-01-01T00:00:00Z"}`, version))
-	f, err := os.Create(filepath.Join(dir, version+".zip"))
-	check(t, err)
-	check(t, zip.CreateFromDir(f, module.Version{Path: path, Version: version}, src))
-	check(t, f.Close())
-	sum, err := dirhash.HashZip(f.Name(), dirhash.Hash1)
-	check(t, err)
-	return sum
-}
-
-// newToy makes a checkout with one pin and one patch, which makes a.A "patched".
-func newToy(t *testing.T) *checkout.Checkout {
-	t.Helper()
-	proxy := t.TempDir()
-	co := &checkout.Checkout{Root: t.TempDir(), Out: io.Discard, Err: io.Discard, Env: []string{
-		"GOPROXY=file://" + filepath.ToSlash(proxy), "GOSUMDB=off", "GOMODCACHE=" + t.TempDir(), "GOFLAGS=-modcacherw",
-	}}
-	sum := publish(t, proxy, toyModule, "v0.1.0", map[string]string{
-		"go.mod": "module " + toyModule + "\n\ngo 1.21\n", "pkg/a/a.go": "package a\n\nconst A = \"pristine\"\n"})
-	publish(t, proxy, "toy.test/base", "v0.1.0", map[string]string{
-		"go.mod": "module toy.test/base\n\ngo 1.21\n", "version/v.go": "package version\n\nconst V = \"v0.1.0\"\n"})
-	publish(t, proxy, toyConsumer, "v1.1.0", map[string]string{
-		"go.mod": "module " + toyConsumer + "\n\ngo 1.21\n\nrequire (\n\ttoy.test/apiserver v0.0.0\n\ttoy.test/base v0.0.0\n)\n\n" +
-			"replace (\n\ttoy.test/apiserver => ./staging/src/toy.test/apiserver\n\ttoy.test/base => ./staging/src/toy.test/base\n)\n",
-		"cmd/kube-apiserver/main.go": toyMain})
-	write(t, filepath.Join(co.Root, "go.mod"), "module "+checkout.Module+"\n\ngo 1.21\n")
-	write(t, filepath.Join(co.Root, "patches", "v0.1", "0001-x.patch"), `From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001
-From: apiserver fork <fork@apiserver.invalid>
-Date: Sat, 1 Jan 2000 00:00:00 +0000
-Subject: [PATCH] Say that it is patched
-
-diff --git a/pkg/a/a.go b/pkg/a/a.go
---- a/pkg/a/a.go
-+++ b/pkg/a/a.go
-@@ -2,2 +2,2 @@ package a
- 
--const A = "pristine"
-+const A = "patched"
-`)
-	p := &pins.Pins{Module: toyModule, Consumer: toyConsumer}
-	p.Add(pins.Tag{Tag: "v0.1.0", Sum: sum, Consumer: "v1.1.0"})
-	check(t, p.Save(co.Pins()))
-	return co
-}
 
 func output(t *testing.T, path string) string {
 	t.Helper()
 	out, err := exec.Command(path).Output()
-	check(t, err)
+	toy.Check(t, err)
 	return strings.TrimSpace(string(out))
 }
 
 func TestKubeAPIServer(t *testing.T) {
 	t.Parallel()
-	co := newToy(t)
+	co := toy.New(t)
 	var said strings.Builder
 	co.Err = &said
 	ctx := context.Background()
 	for variant, want := range map[Variant]string{Fork: "patched v0.1.0", Upstream: "pristine v0.1.0"} {
 		path, err := KubeAPIServer(ctx, co, "", variant)
-		check(t, err)
+		toy.Check(t, err)
 		if got := output(t, path); got != want || path != filepath.Join(co.Output(), "bin", "v0.1.0", string(variant), "kube-apiserver") {
 			t.Errorf("%s: got %q from %s, want %q", variant, got, path, want)
 		}
@@ -128,14 +36,14 @@ func TestKubeAPIServer(t *testing.T) {
 		}
 	}
 	// A tree that somebody is at work in.
-	write(t, filepath.Join(co.Tree("v0.1.0"), "pkg", "a", "a.go"), "package a\n\nconst A = \"edited\"\n")
+	toy.Write(t, filepath.Join(co.Tree("v0.1.0"), "pkg", "a", "a.go"), "package a\n\nconst A = \"edited\"\n")
 	path, err := KubeAPIServer(ctx, co, "", Fork)
-	check(t, err)
+	toy.Check(t, err)
 	if got := output(t, path); got != "edited v0.1.0" || !strings.Contains(said.String(), "building what is there") || !strings.Contains(said.String(), "pkg/a/a.go") {
 		t.Errorf("got %q, said %q", got, said.String())
 	}
 	// What does not compile leaves the binary that was there.
-	write(t, filepath.Join(co.Tree("v0.1.0"), "pkg", "a", "a.go"), "package a\n\nconst A = nothing\n")
+	toy.Write(t, filepath.Join(co.Tree("v0.1.0"), "pkg", "a", "a.go"), "package a\n\nconst A = nothing\n")
 	if _, err := KubeAPIServer(ctx, co, "", Fork); err == nil || !strings.Contains(err.Error(), "undefined: nothing") {
 		t.Errorf("got %v", err)
 	}
@@ -171,7 +79,7 @@ func TestBench(t *testing.T) {
 
 func TestKubeAPIServerErrors(t *testing.T) {
 	t.Parallel()
-	co := newToy(t)
+	co := toy.New(t)
 	ctx := context.Background()
 	if _, err := KubeAPIServer(ctx, co, "v0.9.9", Upstream); err == nil || !strings.Contains(err.Error(), "unknown tag v0.9.9") {
 		t.Errorf("got %v", err)
@@ -180,7 +88,7 @@ func TestKubeAPIServerErrors(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	co.Env = append(co.Env, "GOPROXY=off")
-	if _, err := KubeAPIServer(ctx, co, "", Upstream); err == nil || !strings.Contains(err.Error(), toyConsumer+"@v1.1.0") {
+	if _, err := KubeAPIServer(ctx, co, "", Upstream); err == nil || !strings.Contains(err.Error(), toy.Consumer+"@v1.1.0") {
 		t.Errorf("got %v", err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
