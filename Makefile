@@ -11,7 +11,7 @@ FORK := _output/bin/fork
 tag = $(if $(TAG),--tag $(TAG))
 
 .DEFAULT_GOAL := help
-.PHONY: help tree refresh rebase pins verify kube-apiserver run demo repro bench bench-check bench-publish test test-go test-upstream clean $(FORK)
+.PHONY: help tree refresh rebase pins verify kube-apiserver run demo repro bench bench-check bench-publish test test-go test-upstream clean module $(FORK)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ pins: $(FORK) ## List the pinned upstream tags, or pin a further one of a minor:
 
 verify: $(FORK) ## Check pins, patches and trees [TAG=]
 	@$(FORK) verify $(tag) -o $(O)
+
+module: $(FORK) ## Make a Go module of the fork, below _output/module for GOPROXY [TAG=]
+	@$(FORK) module $(tag) -o $(O)
 
 kube-apiserver: $(FORK) ## Build the real kube-apiserver with the fork [TAG=]
 	@$(FORK) kube-apiserver $(tag)

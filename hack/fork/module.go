@@ -1,0 +1,34 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"fork.internal/apiserver/hack/internal/checkout"
+	"fork.internal/apiserver/hack/internal/goproxy"
+)
+
+func newModuleCommand(co *checkout.Checkout) *cobra.Command {
+	var tag string
+	cmd := &cobra.Command{
+		Use:   "module",
+		Short: "Make a Go module of a tree, in a directory for GOPROXY",
+		Args:  cobra.NoArgs,
+	}
+	out := outputFlag(cmd)
+	tagFlag(cmd, &tag, "the newest pinned one")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		m, err := goproxy.Make(cmd.Context(), co, tag)
+		if err != nil {
+			return err
+		}
+		return out.print(co.Out, m, func() {
+			fmt.Fprintf(co.Out, "%s %s %s\n  in %s, for GOPROXY=%s,...\n", m.Path, m.Version, m.Sum, co.Rel(m.Zip), m.URL)
+			if m.New {
+				fmt.Fprintf(co.Out, "  entered in %s: commit that before the module leaves this machine\n", co.Rel(goproxy.Ledger(co)))
+			}
+		})
+	}
+	return cmd
+}
