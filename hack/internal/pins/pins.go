@@ -160,6 +160,23 @@ func (p *Pins) Lookup(tag string) (Tag, error) {
 	return Tag{}, fmt.Errorf("unknown tag %s: patches/pins.json knows %s; %s", tag, strings.Join(names, ", "), next)
 }
 
+// Nearest is the pinned tag to take for version, which need not be pinned: of its minor the next, or
+// else the last; the last of the next older minor when its own has none, or of the oldest. It is ""
+// when nothing is pinned.
+func (p *Pins) Nearest(version string) string {
+	nearest := ""
+	for _, m := range p.Minors {
+		if len(m.Tags) == 0 || nearest != "" && semver.Compare(m.Minor, version) > 0 {
+			continue
+		}
+		nearest = m.Tags[len(m.Tags)-1].Tag
+		if i := slices.IndexFunc(m.Tags, func(t Tag) bool { return semver.Compare(t.Tag, version) >= 0 }); i >= 0 && m.Minor == MinorOf(version) {
+			nearest = m.Tags[i].Tag
+		}
+	}
+	return nearest
+}
+
 // NewestOf is the tag that minor's patches are written against, or "".
 func (p *Pins) NewestOf(minor string) string {
 	for _, m := range p.Minors {

@@ -64,6 +64,24 @@ func TestManyMinors(t *testing.T) {
 	}
 }
 
+func TestNearest(t *testing.T) {
+	p := &Pins{Module: "toy.test/m"}
+	if got := p.Nearest("v0.1.0"); got != "" {
+		t.Errorf("got %s", got)
+	}
+	for _, tag := range []string{"v0.2.1", "v0.2.3", "v0.5.0", "v0.5.2"} {
+		p.Add(Tag{Tag: tag, Sum: "h1:x"})
+	}
+	for version, want := range map[string]string{
+		"v0.2.0": "v0.2.1", "v0.2.1": "v0.2.1", "v0.2.2": "v0.2.3", "v0.2.4": "v0.2.3", "v0.5.2-rc.0": "v0.5.2",
+		"v0.0.0": "v0.2.3", "v0.3.0": "v0.2.3", "v0.4.9": "v0.2.3", "v0.6.0": "v0.5.2", "v1.0.0": "v0.5.2",
+	} {
+		if got := p.Nearest(version); got != want {
+			t.Errorf("%s: got %s, want %s", version, got, want)
+		}
+	}
+}
+
 func TestLookup(t *testing.T) {
 	p := &Pins{Module: "toy.test/m"}
 	if _, err := p.Lookup(""); err == nil || !strings.Contains(err.Error(), "no tag") {
