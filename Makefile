@@ -6,12 +6,16 @@ ID ?=
 LEVEL ?=
 ROUNDS ?=
 O ?= text
+DIR ?=
+MODULE ?=
+N ?=
+UNDO ?=
 
 FORK := _output/bin/fork
 tag = $(if $(TAG),--tag $(TAG))
 
 .DEFAULT_GOAL := help
-.PHONY: help tree refresh rebase pins verify kube-apiserver run demo repro bench bench-check bench-publish test test-go test-upstream clean module $(FORK)
+.PHONY: help tree refresh rebase pins verify kube-apiserver run demo repro bench bench-check bench-publish test test-go test-upstream clean module replace $(FORK)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +39,9 @@ pins: $(FORK) ## List the pinned upstream tags, or pin a further one of a minor:
 
 verify: $(FORK) ## Check pins, patches and trees [TAG=]
 	@$(FORK) verify $(tag) -o $(O)
+
+replace: $(FORK) ## Have your module built with the fork: DIR=path [TAG=] [MODULE=1] [N=1 only prints] [UNDO=1]
+	@$(FORK) replace $(tag) $(if $(MODULE),--module) $(if $(N),--dry-run) $(if $(UNDO),--undo) -- "$(DIR)"
 
 module: $(FORK) ## Make a Go module of the fork, below _output/module for GOPROXY [TAG=]
 	@$(FORK) module $(tag) -o $(O)

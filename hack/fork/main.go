@@ -23,6 +23,7 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 	newTouchedCommand,
 	newPinsCommand,
 	newModuleCommand,
+	newReplaceCommand,
 	newKubeAPIServerCommand,
 	newEtcdCommand,
 	newRunCommand,

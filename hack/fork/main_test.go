@@ -40,6 +40,9 @@ func TestErrors(t *testing.T) {
 		{"bench --rounds -1", "at least one"},
 		{"bench check --tag v0.9.9", "unknown tag v0.9.9"},
 		{"bench publish", "make bench LEVEL=1"},
+		{"module --tag v0.9.9", "unknown tag"},
+		{"replace nowhere", "DIR=nowhere is not a directory"},
+		{"replace --undo .", "is this checkout itself"},
 		{"nonsense", "unknown command"},
 	} {
 		if err := run(context.Background(), strings.Fields(test.args)); err == nil || !strings.Contains(err.Error(), test.want) {

@@ -58,7 +58,7 @@ func KubeAPIServer(ctx context.Context, co *checkout.Checkout, tag string, varia
 	}
 	version, tree := pin.Consumer, ""
 	if variant == Fork {
-		info, err := forkTree(ctx, co, pin.Tag)
+		info, err := ForkTree(ctx, co, pin.Tag)
 		if err != nil {
 			return "", err
 		}
@@ -79,9 +79,9 @@ func KubeAPIServer(ctx context.Context, co *checkout.Checkout, tag string, varia
 	return prog.make(ctx, co)
 }
 
-// forkTree is the tree to build from: the one that pkg/ and patches/ make or, when somebody is at
+// ForkTree is the tree to build from: the one that pkg/ and patches/ make or, when somebody is at
 // work in it, what is there.
-func forkTree(ctx context.Context, co *checkout.Checkout, tag string) (*queue.TreeInfo, error) {
+func ForkTree(ctx context.Context, co *checkout.Checkout, tag string) (*queue.TreeInfo, error) {
 	info, err := queue.Tree(ctx, co, tag)
 	var busy *queue.InTheWayError
 	if !errors.As(err, &busy) || busy.Operation != "" {

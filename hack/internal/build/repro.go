@@ -104,7 +104,7 @@ func modFile(ctx context.Context, co *checkout.Checkout, tag string, variant Var
 		}
 	}
 	if variant == Fork {
-		info, err := forkTree(ctx, co, pin.Tag)
+		info, err := ForkTree(ctx, co, pin.Tag)
 		if err != nil {
 			return "", pin, err
 		}

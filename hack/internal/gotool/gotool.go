@@ -40,3 +40,13 @@ func run(ctx context.Context, co *checkout.Checkout, dir, mod string, stderr io.
 	}
 	return out, err
 }
+
+// Work is the go.work file that has a say in dir, or "": of the directory or of one above it, unless
+// GOWORK says otherwise.
+func Work(ctx context.Context, co *checkout.Checkout, dir string) (string, error) {
+	out, err := proc.Cmd{Args: []string{"go", "env", "GOWORK"}, Dir: dir, Env: append(co.Environ(), "GOTOOLCHAIN=local")}.Output(ctx)
+	if out = strings.TrimSpace(out); out == "off" {
+		out = ""
+	}
+	return out, err
+}

@@ -120,7 +120,6 @@ diff --git a/pkg/a/a.go b/pkg/a/a.go
 	return co
 }
 
-
 // sums are the lines of go.sum for a version of Module in the proxy.
 func sums(t *testing.T, proxy, version, sum string) string {
 	t.Helper()

@@ -24,7 +24,9 @@ type Release struct {
 	Module, Tag string
 	// Sum is the h1: checksum, computed from the zip itself.
 	Sum string
-	zip string
+	// GoModSum is the h1: checksum of its go.mod.
+	GoModSum string
+	zip      string
 }
 
 // Fetch downloads a release, unless the module cache has it. The go command checks it against the
@@ -41,7 +43,7 @@ func Fetch(ctx context.Context, co *checkout.Checkout, mod, tag string) (*Releas
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	var answer struct{ Zip, Error string }
+	var answer struct{ Zip, GoModSum, Error string }
 	if jsonErr := json.Unmarshal([]byte(out), &answer); jsonErr != nil && err == nil {
 		err = jsonErr
 	}
@@ -59,7 +61,7 @@ func Fetch(ctx context.Context, co *checkout.Checkout, mod, tag string) (*Releas
 	if err != nil {
 		return nil, fmt.Errorf("%s@%s: %w", mod, tag, err)
 	}
-	return &Release{Module: mod, Tag: tag, Sum: sum, zip: answer.Zip}, nil
+	return &Release{Module: mod, Tag: tag, Sum: sum, GoModSum: answer.GoModSum, zip: answer.Zip}, nil
 }
 
 // Check compares the release with the pinned checksum.
