@@ -15,7 +15,7 @@ FORK := _output/bin/fork
 tag = $(if $(TAG),--tag $(TAG))
 
 .DEFAULT_GOAL := help
-.PHONY: help tree refresh rebase pins verify kube-apiserver run demo repro bench bench-check bench-publish test test-go test-upstream clean module replace $(FORK)
+.PHONY: help tree refresh rebase pins verify kube-apiserver run demo repro bench bench-check bench-publish test test-go test-upstream clean module replace try-replace $(FORK)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ verify: $(FORK) ## Check pins, patches and trees [TAG=]
 
 replace: $(FORK) ## Have your module built with the fork: DIR=path [TAG=] [MODULE=1] [N=1 only prints] [UNDO=1]
 	@$(FORK) replace $(tag) $(if $(MODULE),--module) $(if $(N),--dry-run) $(if $(UNDO),--undo) -- "$(DIR)"
+
+try-replace: $(FORK) ## Build k8s.io/sample-apiserver with the tree and with the module, from an empty module cache [TAG=]
+	@$(FORK) try-replace $(tag) -o $(O)
 
 module: $(FORK) ## Make a Go module of the fork, below _output/module for GOPROXY [TAG=]
 	@$(FORK) module $(tag) -o $(O)

@@ -24,6 +24,7 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 	newPinsCommand,
 	newModuleCommand,
 	newReplaceCommand,
+	newTryReplaceCommand,
 	newKubeAPIServerCommand,
 	newEtcdCommand,
 	newRunCommand,

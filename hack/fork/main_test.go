@@ -41,6 +41,7 @@ func TestErrors(t *testing.T) {
 		{"bench check --tag v0.9.9", "unknown tag v0.9.9"},
 		{"bench publish", "make bench LEVEL=1"},
 		{"module --tag v0.9.9", "unknown tag"},
+		{"try-replace --tag v0.9.9", "unknown tag"},
 		{"replace nowhere", "DIR=nowhere is not a directory"},
 		{"replace --undo .", "is this checkout itself"},
 		{"nonsense", "unknown command"},

@@ -59,11 +59,11 @@ func (p program) make(ctx context.Context, co *checkout.Checkout) (string, error
 	defer os.Remove(tmp)
 	start := time.Now()
 	fmt.Fprintf(co.Err, "building %s\n", p.title)
-	log, stop := watch(co.Err, p.title)
+	log, stop := Watch(co.Err, p.title)
 	_, err = gotool.RunMod(ctx, co, p.dir, log, "build", "-v", "-o", tmp, "-ldflags", p.ldflags, p.pkg)
 	stop()
 	if err != nil {
-		return "", p.failure(ctx, err, log.kept())
+		return "", p.failure(ctx, err, log.Kept())
 	}
 	if err := os.Remove(p.bin + ".stamp"); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return "", err

@@ -111,7 +111,7 @@ func TestVersionFlags(t *testing.T) {
 }
 
 func TestProgressCountsPackagesAndKeepsTheRest(t *testing.T) {
-	p := &progress{}
+	p := &Progress{}
 	for _, s := range []string{"go: downloading x.test/y v1.0.0\ninternal/x\nx.te", "st/y/v2\n", "# x.test/y\ny.go:1:2: undefined: z\nend"} {
 		if n, err := p.Write([]byte(s)); n != len(s) || err != nil {
 			t.Errorf("got %d, %v", n, err)
@@ -120,7 +120,7 @@ func TestProgressCountsPackagesAndKeepsTheRest(t *testing.T) {
 	if got, want := p.String(), "1 modules downloaded, 2 packages compiled"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got, want := p.kept(), "# x.test/y\ny.go:1:2: undefined: z\nend"; got != want {
+	if got, want := p.Kept(), "# x.test/y\ny.go:1:2: undefined: z\nend"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -12,9 +12,9 @@ import (
 // every is how often a build says that it is alive.
 const every = 15 * time.Second
 
-// progress takes `go build -v`'s standard error: it counts the packages and keeps the rest. It may
+// Progress takes `go build -v`'s standard error: it counts the packages and keeps the rest. It may
 // be used by any goroutine.
-type progress struct {
+type Progress struct {
 	mu       sync.Mutex
 	partial  []byte // guarded by mu; a line that has not ended
 	rest     []string
@@ -26,7 +26,7 @@ type progress struct {
 const keepLines = 60
 
 // Write takes some of the output. It never fails.
-func (p *progress) Write(data []byte) (int, error) {
+func (p *Progress) Write(data []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.partial = append(p.partial, data...)
@@ -41,7 +41,7 @@ func (p *progress) Write(data []byte) (int, error) {
 }
 
 // line needs mu.
-func (p *progress) line(s string) {
+func (p *Progress) line(s string) {
 	switch {
 	case strings.HasPrefix(s, "go: downloading "):
 		p.modules++
@@ -53,14 +53,15 @@ func (p *progress) line(s string) {
 	}
 }
 
-// kept is what was neither a package nor a download.
-func (p *progress) kept() string {
+// Kept is what was neither a package nor a download.
+func (p *Progress) Kept() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return strings.Join(append(p.rest, string(p.partial)), "\n")
 }
 
-func (p *progress) String() string {
+// String says how far the build is.
+func (p *Progress) String() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := fmt.Sprintf("%d modules downloaded", p.modules)
@@ -70,9 +71,9 @@ func (p *progress) String() string {
 	return s
 }
 
-// watch returns a progress that is reported to w until stop is called.
-func watch(w io.Writer, title string) (p *progress, stop func()) {
-	p = &progress{}
+// Watch returns a Progress that is reported to w until stop is called.
+func Watch(w io.Writer, title string) (p *Progress, stop func()) {
+	p = &Progress{}
 	done, gone := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(gone)

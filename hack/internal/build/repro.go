@@ -55,11 +55,11 @@ func testProgram(ctx context.Context, co *checkout.Checkout, tag string, variant
 	defer os.Remove(tmp)
 	last := len(args) - 1
 	args = append(args[:last:last], "-modfile", mod, "-o", tmp, args[last])
-	log, stop := watch(co.Err, title)
+	log, stop := Watch(co.Err, title)
 	_, err = gotool.RunMod(ctx, co, co.Root, log, args...)
 	stop()
 	if err != nil {
-		return "", program{title: title}.failure(ctx, err, log.kept())
+		return "", program{title: title}.failure(ctx, err, log.Kept())
 	}
 	if err := os.Rename(tmp, bin); errors.Is(err, os.ErrNotExist) { // `go test -c` is content with that.
 		return "", fmt.Errorf("cannot build %s: %s has no file that ends in _test.go", title, args[len(args)-1])
