@@ -15,7 +15,7 @@ FORK := _output/bin/fork
 tag = $(if $(TAG),--tag $(TAG))
 
 .DEFAULT_GOAL := help
-.PHONY: help tree refresh rebase pins verify kube-apiserver run demo repro bench bench-check bench-publish test test-go test-upstream clean module replace try-replace $(FORK)
+.PHONY: help tree refresh rebase pins verify kube-apiserver run demo repro bench bench-check bench-publish test test-go test-upstream clean module replace try-replace readme $(FORK)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ rebase: $(FORK) ## Carry the patches to another upstream tag: FROM=vA TO=vB
 
 pins: $(FORK) ## List the pinned upstream tags, or pin a further one of a minor: ADD=vX
 	@$(FORK) pins $(if $(ADD),add $(ADD),-o $(O))
+
+readme: $(FORK) ## Write README.md's compatibility table from the pins
+	@$(FORK) readme
 
 verify: $(FORK) ## Check pins, patches and trees [TAG=]
 	@$(FORK) verify $(tag) -o $(O)

@@ -22,6 +22,7 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 	newVerifyCommand,
 	newTouchedCommand,
 	newPinsCommand,
+	newReadmeCommand,
 	newModuleCommand,
 	newReplaceCommand,
 	newTryReplaceCommand,

@@ -14,6 +14,7 @@ import (
 	"fork.internal/apiserver/hack/internal/gotool"
 	"fork.internal/apiserver/hack/internal/pins"
 	"fork.internal/apiserver/hack/internal/proc"
+	"fork.internal/apiserver/hack/internal/readme"
 	"fork.internal/apiserver/hack/internal/upstream"
 )
 
@@ -141,6 +142,7 @@ func (v *verifier) checkout(ctx context.Context) {
 		}
 		return nil, gofmt(ctx, v.co, v.co.Root, []string{"pkg"})
 	})
+	v.do(ctx, scope, "README.md lists the pins", func() ([]string, error) { return nil, readme.Check(v.co, v.pins) })
 	v.do(ctx, scope, "pkg/ vets", func() ([]string, error) {
 		if !hasPackages {
 			return nil, none

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"fork.internal/apiserver/hack/internal/pins"
+	"fork.internal/apiserver/hack/internal/readme"
 )
 
 // verify runs Verify and returns the failed checks' details and the warnings by the checks' names.
@@ -24,12 +25,23 @@ func (t *toy) verify(tag string) (failed, warnings map[string]string, err error)
 	return failed, warnings, err
 }
 
+// readme makes README.md of what is pinned.
+func (t *toy) readme() {
+	t.Helper()
+	p, err := pins.Load(t.co.Pins())
+	t.check(err)
+	t.write("README.md", "<!-- The pins; `make readme` writes this. -->\n<!-- End of the pins. -->\n")
+	_, err = readme.Write(t.co, p)
+	t.check(err)
+}
+
 func TestVerifyOfAGoodQueue(t *testing.T) {
 	toy := newToy(t)
 	toy.queue()
 	toy.publish("v0.1.1", map[string]string{"pkg/a/a.go": "// Package a is new here.\n" + base["pkg/a/a.go"]})
 	_, err := Rebase(ctx, toy.co, "v0.1.0", "v0.1.1")
 	toy.check(err)
+	toy.readme()
 	before := toy.snapshot()
 	failed, warnings, err := toy.verify("")
 	if err != nil || len(failed)+len(warnings) > 0 {
@@ -99,6 +111,11 @@ func TestVerifyFinds(t *testing.T) {
 			t.commit(tag, "Print what is not a number")
 			t.refresh(tag)
 		}, "v0.1.0 touched packages vet", "%d"},
+		{"a pin that the README lacks", func(t *toy) {
+			t.publish("v0.1.1", nil)
+			_, err := AddPin(ctx, t.co, "v0.1.1")
+			t.check(err)
+		}, "checkout README.md lists the pins", "make readme"},
 		{"a package of ours that is not alone", func(t *toy) {
 			t.write("pkg/n/n.go", "package n\n\nimport _ \"fork.internal/apiserver/pkg/m\"\n")
 			t.write("pkg/m/m.go", "package m\n")
@@ -108,6 +125,7 @@ func TestVerifyFinds(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			toy := newToy(t)
 			toy.queue()
+			toy.readme()
 			test.do(toy)
 			before := toy.snapshot()
 			failed, _, err := toy.verify(tag)
@@ -128,6 +146,7 @@ func TestVerifyWarnsOfALongPatch(t *testing.T) {
 	toy.sub("v0.1.0", "pkg/b/b.go", "const Two = 2\n", strings.Repeat("// A line.\n", maxChanged+1)+"const Two = 2\n")
 	toy.commit("v0.1.0", "Add a great many lines")
 	toy.refresh("v0.1.0")
+	toy.readme()
 	failed, warnings, err := toy.verify("")
 	if err != nil || !strings.Contains(warnings["v0.1.0 patches are well formed"], "0003-Add-a-great-many-lines.patch: changes 81 lines") {
 		t.Errorf("got %v, %v, %v", err, failed, warnings)
