@@ -16,15 +16,11 @@ func newReadmeCommand(co *checkout.Checkout) *cobra.Command {
 		Short: "Write README.md's compatibility table from the pins",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, unlock, err := co.Lock(cmd.Context())
+			_, unlock, p, err := pins.Lock(cmd.Context(), co)
 			if err != nil {
 				return err
 			}
 			defer unlock()
-			p, err := pins.Load(co.Pins())
-			if err != nil {
-				return err
-			}
 			changed, err := readme.Write(co, p)
 			if err == nil && !changed {
 				fmt.Fprintln(co.Out, "nothing changed")

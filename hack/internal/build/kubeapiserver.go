@@ -33,15 +33,11 @@ const (
 // built as it is, and said to be so on the checkout's Err and in the version. It takes the
 // checkout's lock.
 func KubeAPIServer(ctx context.Context, co *checkout.Checkout, tag string, variant Variant) (path string, err error) {
-	ctx, unlock, err := co.Lock(ctx)
+	ctx, unlock, p, err := pins.Lock(ctx, co)
 	if err != nil {
 		return "", err
 	}
 	defer unlock()
-	p, err := pins.Load(co.Pins())
-	if err != nil {
-		return "", err
-	}
 	pin, err := p.Lookup(tag)
 	if err != nil {
 		return "", err

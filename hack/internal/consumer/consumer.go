@@ -40,15 +40,11 @@ type Built struct {
 // module cache of its own, which is removed; it asks the caller's before the caller's proxy. It
 // takes the checkout's lock.
 func Try(ctx context.Context, co *checkout.Checkout, module, tag string, report func(Built)) error {
-	ctx, unlock, err := co.Lock(ctx)
+	ctx, unlock, p, err := pins.Lock(ctx, co)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	p, err := pins.Load(co.Pins())
-	if err != nil {
-		return err
-	}
 	pin, err := p.Lookup(tag)
 	if err != nil {
 		return err

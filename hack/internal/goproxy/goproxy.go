@@ -71,15 +71,11 @@ func Plan(ctx context.Context, co *checkout.Checkout, tag string) (*Module, erro
 }
 
 func run(ctx context.Context, co *checkout.Checkout, tag string, write bool) (*Module, error) {
-	ctx, unlock, err := co.Lock(ctx)
+	ctx, unlock, p, err := pins.Lock(ctx, co)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	p, err := pins.Load(co.Pins())
-	if err != nil {
-		return nil, err
-	}
 	tree, changes, err := queue.TreeChanges(ctx, co, tag)
 	if err != nil {
 		return nil, err

@@ -55,7 +55,7 @@ func TestRefusals(t *testing.T) {
 		"no release":         {prepare: gomod(strings.ReplaceAll(require, "v0.1.0", "v0.0.0-20200101000000-0123456789ab")), want: []string{"the nearest that it does is v0.1.5"}},
 		"another tag":        {prepare: gomod(require), tag: "v0.1.5", want: []string{"TAG=v0.1.5, but", "requires toy.test/apiserver v0.1.0", "leave TAG out", "go get toy.test/apiserver@v0.1.5"}},
 		"an unknown tag":     {prepare: gomod(require), tag: "v0.9.9", want: []string{"unknown tag v0.9.9"}},
-		"a bad pin":          {prepare: gomod(strings.ReplaceAll(require, "v0.1.0", "v0.1.5")), want: []string{"v0.1.5"}},
+		"a bad pin":          {prepare: gomod(strings.ReplaceAll(require, "v0.1.0", "v0.1.5")), want: []string{"cannot download toy.test/apiserver@v0.1.5"}},
 		"read-only": {prepare: func(t *testing.T, dir string) {
 			toy.Write(t, filepath.Join(dir, "go.mod"), require)
 			toy.Check(t, os.Chmod(filepath.Join(dir, "go.mod"), 0o444))

@@ -50,19 +50,11 @@ const comment = "// Added by `make replace` of the fork of k8s.io/apiserver; wit
 // module first if need be. show gets the result before anything of the user's is written. The error
 // says that nothing of theirs was, because nothing was.
 func Do(ctx context.Context, co *checkout.Checkout, o Options, show func(*Result)) error {
-	ctx, unlock, err := co.Lock(ctx)
+	ctx, unlock, p, u, err := begin(ctx, co, o)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	p, err := pins.Load(co.Pins())
-	if err != nil {
-		return err
-	}
-	u, err := load(o.Dir, p.Module)
-	if err != nil {
-		return err
-	}
 	tag, err := u.check(ctx, co, p, o)
 	if err != nil {
 		return unchanged(err)
@@ -91,19 +83,11 @@ func Do(ctx context.Context, co *checkout.Checkout, o Options, show func(*Result
 // Undo takes back what Do has done to o.Dir's go.mod and go.sum, which are then as they were if
 // nobody has changed them since. Of o, Tag and Module have no say. show is as for Do.
 func Undo(ctx context.Context, co *checkout.Checkout, o Options, show func(*Result)) error {
-	ctx, unlock, err := co.Lock(ctx)
+	ctx, unlock, p, u, err := begin(ctx, co, o)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	p, err := pins.Load(co.Pins())
-	if err != nil {
-		return err
-	}
-	u, err := load(o.Dir, p.Module)
-	if err != nil {
-		return err
-	}
 	if err := u.writable(); err != nil {
 		return unchanged(err)
 	}
@@ -118,6 +102,20 @@ func Undo(ctx context.Context, co *checkout.Checkout, o Options, show func(*Resu
 		return unchanged(err)
 	}
 	return edit.apply(ctx, co, o.DryRun, result, show)
+}
+
+// begin takes the lock, and reads the pins and the user's files.
+func begin(ctx context.Context, co *checkout.Checkout, o Options) (context.Context, func(), *pins.Pins, *user, error) {
+	ctx, unlock, p, err := pins.Lock(ctx, co)
+	if err != nil {
+		return nil, nil, nil, nil, err
+	}
+	u, err := load(o.Dir, p.Module)
+	if err != nil {
+		unlock()
+		return nil, nil, nil, nil, err
+	}
+	return ctx, unlock, p, u, nil
 }
 
 func unchanged(err error) error { return fmt.Errorf("%w\nnothing of yours was changed", err) }
