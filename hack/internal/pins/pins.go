@@ -155,7 +155,7 @@ func (p *Pins) Lookup(tag string) (Tag, error) {
 	}
 	next := "known tags look like v0.37.2"
 	if CheckTag(tag) == nil {
-		next = fmt.Sprintf("to carry the queue to it: make rebase FROM=%s TO=%s", newest.Tag, tag)
+		next = "to carry the queue to it: make rebase TO=" + tag
 	}
 	return Tag{}, fmt.Errorf("unknown tag %s: patches/pins.json knows %s; %s", tag, strings.Join(names, ", "), next)
 }

@@ -90,7 +90,7 @@ func TestLookup(t *testing.T) {
 	p.Add(Tag{Tag: "v0.1.0", Sum: "h1:x"})
 	p.Add(Tag{Tag: "v0.2.0", Sum: "h1:y"})
 	for tag, want := range map[string]string{
-		"v0.3.0": "unknown tag v0.3.0: patches/pins.json knows v0.1.0, v0.2.0; to carry the queue to it: make rebase FROM=v0.2.0 TO=v0.3.0",
+		"v0.3.0": "unknown tag v0.3.0: patches/pins.json knows v0.1.0, v0.2.0; to carry the queue to it: make rebase TO=v0.3.0",
 		"0.2.0":  "known tags look like",
 	} {
 		if _, err := p.Lookup(tag); err == nil || !strings.Contains(err.Error(), want) {
