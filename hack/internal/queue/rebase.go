@@ -28,13 +28,19 @@ type RebaseConflictError struct {
 	Files []string
 	// Tree is the tree of To, below the checkout.
 	Tree string
+	// Then is the command that does the rest once git's rebase is done.
+	Then string
 }
 
 // Error names the commit, the files and the next commands.
 func (e *RebaseConflictError) Error() string {
+	if len(e.Files) == 0 {
+		return fmt.Sprintf("%q, on its way from %s to %s, is no longer in conflict; %s is in git's rebase state. To go on:\n"+
+			"  git -C %[4]s rebase --continue\n  %[5]s\nTo give up: rm -rf %[4]s", e.Subject, e.From, e.To, e.Tree, e.Then)
+	}
 	return fmt.Sprintf("%q does not go from %s to %s by itself; in conflict:%s\n%[5]s is in git's rebase state. To go on:\n"+
-		"  edit the files\n  git -C %[5]s add %[6]s\n  git -C %[5]s rebase --continue    (or --skip, to drop the patch)\n  make refresh TAG=%[3]s\n"+
-		"To give up: rm -rf %[5]s", e.Subject, e.From, e.To, few(e.Files), e.Tree, words(e.Files))
+		"  edit the files\n  git -C %[5]s add %[6]s\n  git -C %[5]s rebase --continue    (or --skip, to drop the patch)\n  %[7]s\n"+
+		"To give up: rm -rf %[5]s", e.Subject, e.From, e.To, few(e.Files), e.Tree, words(e.Files), e.Then)
 }
 
 // RebaseInfo is what a rebase has done.
@@ -85,7 +91,7 @@ func Rebase(ctx context.Context, co *checkout.Checkout, from, to string) (*Rebas
 	if stopped != nil && operation(dir) != "rebase" {
 		return nil, stopped
 	}
-	s := state{Format: format, Tag: to, Inputs: "", Files: in.sums}
+	s := state{Format: format, Tag: to, Inputs: "", Files: in.sums, From: from}
 	info := &RebaseInfo{From: from, Dropped: dropped}
 	if known, err := p.Lookup(to); err != nil || known != pin {
 		s.Pending, info.Pinned = &pin, true
@@ -109,11 +115,13 @@ func Rebase(ctx context.Context, co *checkout.Checkout, from, to string) (*Rebas
 	return info, err
 }
 
+var errNoTag = errors.New("which tag? make rebase TO=v0.37.3 (and FROM=v0.37.2, to say whose patches to take there)")
+
 // rebasable refuses what would lose something, or make a queue that is written against an older tag
 // than it applies to.
 func rebasable(ctx context.Context, co *checkout.Checkout, p *pins.Pins, from, to string) error {
 	if from == "" || to == "" {
-		return errors.New("a rebase needs two tags: make rebase FROM=v0.37.2 TO=v0.37.3")
+		return errNoTag
 	}
 	if _, err := p.Lookup(from); err != nil {
 		return err
@@ -126,7 +134,7 @@ func rebasable(ctx context.Context, co *checkout.Checkout, p *pins.Pins, from, t
 	}
 	minor := pins.MinorOf(to)
 	if newest := p.NewestOf(minor); newest != "" && semver.Compare(to, newest) < 0 {
-		return fmt.Errorf("patches/%s is written against %s, its newest tag, and serves older ones as it is: rebase to %s or later, or add the older tag's pin with\n  go run ./hack/fork pins add %s", minor, newest, newest, to)
+		return fmt.Errorf("patches/%s is written against %s, its newest tag, and serves older ones as it is: rebase to %s or later, or pin the older tag as it is: make pins ADD=%s", minor, newest, newest, to)
 	}
 	c, err := inspect(ctx, co, to)
 	if err != nil {
@@ -215,6 +223,11 @@ func onto(ctx context.Context, repo git.Repo, source string) (dropped []string, 
 	if err != nil {
 		return nil, err
 	}
+	return droppedFrom(ctx, repo)
+}
+
+// droppedFrom lists the subjects of the commits that onto was given and that HEAD has not.
+func droppedFrom(ctx context.Context, repo git.Repo) (dropped []string, err error) {
 	before, err := repo.Lines(ctx, "\n", "log", "--reverse", "--format=%s", refFromBase+".."+refFrom)
 	if err != nil {
 		return nil, err
@@ -231,7 +244,7 @@ func onto(ctx context.Context, repo git.Repo, source string) (dropped []string, 
 }
 
 func describeStop(ctx context.Context, co *checkout.Checkout, repo git.Repo, from, to string) error {
-	e := &RebaseConflictError{From: from, To: to, Tree: co.Rel(co.Tree(to))}
+	e := &RebaseConflictError{From: from, To: to, Tree: co.Rel(co.Tree(to)), Then: "make refresh TAG=" + to}
 	var err error
 	if e.Files, err = repo.Lines(ctx, "\x00", "diff", "--name-only", "-z", "--diff-filter=U"); err != nil {
 		return err

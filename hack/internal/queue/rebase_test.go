@@ -130,7 +130,7 @@ func TestRebaseRefuses(t *testing.T) {
 		{"an unknown source", "v0.3.0", "v0.2.0", []string{"unknown tag v0.3.0"}},
 		{"no version", "v0.1.0", "next", []string{`"next" is not a version tag`}},
 		{"nowhere to go", "v0.1.0", "v0.1.0", []string{"on v0.1.0 already"}},
-		{"an older tag of a minor", "v0.1.0", "v0.1.0-rc.1", []string{"written against v0.1.0", "pins add v0.1.0-rc.1"}},
+		{"an older tag of a minor", "v0.1.0", "v0.1.0-rc.1", []string{"written against v0.1.0", "make pins ADD=v0.1.0-rc.1"}},
 		{"a tag that is not there", "v0.1.0", "v0.7.0", []string{"cannot download " + toy.module + "@v0.7.0", "nothing was changed"}},
 	} {
 		before := toy.snapshot()

@@ -34,6 +34,8 @@ type state struct {
 	Complete bool `json:"complete"`
 	// Pending is the pin that a refresh adds: the tree was made by a rebase to a tag without one.
 	Pending *pins.Tag `json:"pending,omitempty"`
+	// From is the tag whose patches a rebase has brought here, until a refresh.
+	From string `json:"from,omitempty"`
 }
 
 func statePath(dir string) string { return filepath.Join(dir, ".git", "fork.json") }
