@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-fork=_output/bin/fork
+fork=${FORK:-_output/bin/fork}
 tag=(${1:+--tag "$1"})
 tree=$("$fork" tree "${tag[@]}" -o json | sed -n 's/^ *"path": "\(.*\)",\{0,1\}$/\1/p')
 packages=$("$fork" touched "${tag[@]}")

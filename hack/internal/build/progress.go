@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"fork.internal/apiserver/hack/internal/alive"
 )
 
 // every is how often a build says that it is alive.
@@ -74,19 +76,5 @@ func (p *Progress) String() string {
 // Watch returns a Progress that is reported to w until stop is called.
 func Watch(w io.Writer, title string) (p *Progress, stop func()) {
 	p = &Progress{}
-	done, gone := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(gone)
-		start, tick := time.Now(), time.NewTicker(every)
-		defer tick.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case <-tick.C:
-				fmt.Fprintf(w, "  %s: %s, %s\n", title, time.Since(start).Round(time.Second), p)
-			}
-		}
-	}()
-	return p, func() { close(done); <-gone }
+	return p, alive.Watch(w, every, title, p.String)
 }

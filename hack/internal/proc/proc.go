@@ -27,6 +27,8 @@ type Cmd struct {
 	Env []string
 	// Stdin is what the program reads; nil means nothing.
 	Stdin io.Reader
+	// Stdout, when set, gets standard output while the program runs, in place of Output's result.
+	Stdout io.Writer
 	// Stderr, when set, gets standard error while the program runs, in place of Error.Stderr.
 	Stderr io.Writer
 }
@@ -60,6 +62,9 @@ func (c Cmd) Output(ctx context.Context) (string, error) {
 	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
 	cmd.Dir, cmd.Env, cmd.Stdin = c.Dir, c.Env, c.Stdin
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if c.Stdout != nil {
+		cmd.Stdout = c.Stdout
+	}
 	if c.Stderr != nil {
 		cmd.Stderr = c.Stderr
 	}

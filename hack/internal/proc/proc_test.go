@@ -46,3 +46,11 @@ func TestCancelEndsTheChildAndItsChildren(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestStdoutGetsTheOutput(t *testing.T) {
+	var live bytes.Buffer
+	out, err := Cmd{Args: []string{"echo", "live"}, Stdout: &live}.Output(context.Background())
+	if err != nil || out != "" || live.String() != "live\n" {
+		t.Errorf("got %q, %q, %v", out, live.String(), err)
+	}
+}

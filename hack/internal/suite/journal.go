@@ -1,0 +1,59 @@
+package suite
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"regexp"
+	"sync"
+)
+
+// journal writes a step's log and remembers what it says. It may be used by any goroutine.
+type journal struct {
+	file *os.File
+
+	mu      sync.Mutex
+	partial []byte // guarded by mu; a line that has not ended
+	lines   int
+	newest  string
+	// failures are the first lines that look like one. Read it when nobody writes any more.
+	failures []string
+}
+
+// keepFailures is how many lines are kept that say what failed.
+const keepFailures = 10
+
+// failure is a line by which go test says what failed.
+var failure = regexp.MustCompile(`^(\s*--- FAIL: |FAIL\s+\S|panic: |fatal error: |WARNING: DATA RACE)`)
+
+// Write takes some of the output. The error is that of the file.
+func (j *journal) Write(data []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.partial = append(j.partial, data...)
+	for {
+		line, after, ok := bytes.Cut(j.partial, []byte("\n"))
+		if !ok {
+			break
+		}
+		j.partial = after
+		j.lines++
+		if len(bytes.TrimSpace(line)) > 0 {
+			j.newest = string(line[:min(len(line), 120)])
+		}
+		if failure.Match(line) && len(j.failures) < keepFailures {
+			j.failures = append(j.failures, string(line))
+		}
+	}
+	return j.file.Write(data)
+}
+
+// last says how far the log has come.
+func (j *journal) last() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.lines == 0 {
+		return "no output yet"
+	}
+	return fmt.Sprintf("%d lines; last: %s", j.lines, j.newest)
+}

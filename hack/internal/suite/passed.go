@@ -1,0 +1,86 @@
+package suite
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"golang.org/x/mod/sumdb/dirhash"
+
+	"fork.internal/apiserver/hack/internal/checkout"
+	"fork.internal/apiserver/hack/internal/pins"
+)
+
+// inputs identifies everything in the checkout that a step for tag can depend on, and the Go version.
+// Other tags' pins and other minors' patches are no part of it.
+func inputs(co *checkout.Checkout, p *pins.Pins, tag pins.Tag) (string, error) {
+	var files []string
+	for _, top := range []string{"go.mod", "go.sum", "hack", "pkg", "test", "patches/" + pins.MinorOf(tag.Tag)} {
+		err := filepath.WalkDir(filepath.Join(co.Root, top), func(name string, d fs.DirEntry, err error) error {
+			if err == nil && d.Type().IsRegular() && !strings.HasPrefix(d.Name(), ".") {
+				files = append(files, filepath.ToSlash(co.Rel(name)))
+			}
+			return err
+		})
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+	}
+	sum, err := dirhash.Hash1(files, func(name string) (io.ReadCloser, error) { return os.Open(filepath.Join(co.Root, name)) })
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%q\n", []string{sum, p.Module, p.Consumer, p.Etcd, tag.Tag, tag.Sum, tag.Consumer, runtime.Version(), runtime.GOOS, runtime.GOARCH})
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// record is what is kept of a step that has passed.
+type record struct {
+	Tag     string  `json:"tag"`
+	Inputs  string  `json:"inputs"`
+	Seconds float64 `json:"seconds"`
+}
+
+// recordPath is where a step's last pass is: the one of a minor, so that old ones do not pile up.
+func recordPath(co *checkout.Checkout, r Result) string {
+	return filepath.Join(co.Output(), "passed", r.Minor, r.Step+".json")
+}
+
+// passedBefore looks up a pass. One that cannot be read is none.
+func passedBefore(co *checkout.Checkout, r Result, key string) (seconds float64, ok bool) {
+	data, err := os.ReadFile(recordPath(co, r))
+	var old record
+	if err != nil || json.Unmarshal(data, &old) != nil {
+		return 0, false
+	}
+	return old.Seconds, old.Inputs == key
+}
+
+func remember(co *checkout.Checkout, r Result, key string) error {
+	data, err := json.Marshal(record{Tag: r.Tag, Inputs: key, Seconds: r.Seconds})
+	if err != nil {
+		return err
+	}
+	path := recordPath(co, r)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(data, '\n'), 0o644)
+}
+
+// forget drops the pass of a step that fails now.
+func forget(co *checkout.Checkout, r Result) error {
+	if err := os.Remove(recordPath(co, r)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
