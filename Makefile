@@ -31,8 +31,11 @@ tree: $(FORK) ## Lay an upstream tag, pkg/ and the patches under _output/tree/TA
 refresh: $(FORK) ## Write the commits of a tree back to pkg/ and patches/ [TAG=]
 	@$(FORK) refresh $(tag)
 
-rebase: $(FORK) ## Carry the patches to another upstream tag: FROM=vA TO=vB
-	@$(FORK) rebase --from "$(FROM)" --to "$(TO)"
+rebase: $(FORK) ## Carry the patches to a new upstream tag, check it, list what to look at: TO=vB [FROM=vA]
+	@$(FORK) rebase --from "$(FROM)" --to "$(TO)" -o $(O)
+
+review: $(FORK) ## List what upstream changed under the fork between two pinned tags: FROM=vA TO=vB
+	@$(FORK) review --from "$(FROM)" --to "$(TO)" -o $(O)
 
 pins: $(FORK) ## List the pinned upstream tags, or pin a further one of a minor: ADD=vX
 	@$(FORK) pins $(if $(ADD),add $(ADD),-o $(O))
@@ -81,6 +84,13 @@ test-go: ## The tests of the tool, of pkg/ and of test/
 
 test-upstream: $(FORK) ## Upstream's own tests of the packages that the fork touches, in its tree [TAG=]
 	@hack/test-upstream.sh $(TAG)
+
+.PHONY: review test-minor test-all
+test-minor: $(FORK) ## Upstream's own tests, and repro, with a minor's newest tag: MINOR=v0.37
+	@$(FORK) test --minor "$(MINOR)" -o $(O)
+
+test-all: $(FORK) ## test-minor for every minor; repeated, only what has not passed on the same files
+	@$(FORK) test --all -o $(O)
 
 clean: ## Remove _output; trees with work that is not in patches/ too
 	rm -rf _output

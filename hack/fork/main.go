@@ -32,6 +32,8 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 	newDemoCommand,
 	newReproCommand,
 	newBenchCommand,
+	newReviewCommand,
+	newTestCommand,
 }
 
 func main() {

@@ -136,6 +136,33 @@ func (p *Pins) All() []Tag {
 	return all
 }
 
+// Newest lists the newest tag of each minor in ascending order.
+func (p *Pins) Newest() []Tag {
+	var newest []Tag
+	for _, m := range p.Minors {
+		if len(m.Tags) > 0 {
+			newest = append(newest, m.Tags[len(m.Tags)-1])
+		}
+	}
+	return newest
+}
+
+// OfMinor is the newest tag of minor. The error for an unknown one lists what is known.
+func (p *Pins) OfMinor(minor string) (Tag, error) {
+	var known []string
+	for _, t := range p.Newest() {
+		if MinorOf(t.Tag) == minor {
+			return t, nil
+		}
+		known = append(known, MinorOf(t.Tag))
+	}
+	if len(known) == 0 {
+		return Tag{}, errors.New("patches/pins.json lists no tag")
+	}
+	return Tag{}, fmt.Errorf("unknown minor %q: patches/pins.json has %s; next: MINOR=%s, or make rebase TO= with a tag of another minor to carry the patches there",
+		minor, strings.Join(known, ", "), known[len(known)-1])
+}
+
 // Lookup finds tag; an empty tag means the newest. The error for an unknown one lists what is known.
 func (p *Pins) Lookup(tag string) (Tag, error) {
 	all := p.All()

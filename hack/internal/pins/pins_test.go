@@ -127,3 +127,24 @@ func TestThisCheckoutsPins(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestNewestOfAMinor(t *testing.T) {
+	p := &Pins{Module: "toy.test/m", Minors: []Minor{{Minor: "v0.5"}}}
+	for _, tag := range []string{"v0.10.0", "v0.9.9", "v0.9.10"} {
+		p.Add(Tag{Tag: tag, Sum: "h1:x"})
+	}
+	if got := p.Newest(); len(got) != 2 || got[0].Tag != "v0.9.10" || got[1].Tag != "v0.10.0" {
+		t.Errorf("got %v", got)
+	}
+	if got, err := p.OfMinor("v0.9"); err != nil || got.Tag != "v0.9.10" {
+		t.Errorf("got %v, %v", got, err)
+	}
+	for _, minor := range []string{"", "v0.5", "v0.1", "v0.9.10", "0.9"} {
+		if _, err := p.OfMinor(minor); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("unknown minor %q: patches/pins.json has v0.9, v0.10; next: MINOR=v0.10", minor)) {
+			t.Errorf("%q: got %v", minor, err)
+		}
+	}
+	if _, err := (&Pins{}).OfMinor("v0.9"); err == nil || !strings.Contains(err.Error(), "lists no tag") {
+		t.Errorf("got %v", err)
+	}
+}
