@@ -76,27 +76,26 @@ func printFiles(co *checkout.Checkout, title string, files []review.File, belong
 			fmt.Fprintf(co.Out, "  %s\n", title)
 			title = ""
 		}
-		what := "only imports or comments"
+		what := "no declaration, only what is around them"
 		switch {
 		case f.Gone:
 			what = "has gone"
 		case len(f.Changed) > 0:
-			what = some(f.Changed)
+			what = some(f.Changed, 6)
 		}
-		where := ""
+		where := "used by " + some(f.Users, 2)
 		if len(f.Patches) > 0 {
-			where = " (patches " + some(f.Patches) + ")"
+			where = "patches " + some(f.Patches, 6)
 		}
-		fmt.Fprintf(co.Out, "    %s%s: %s\n", f.Path, where, what)
+		fmt.Fprintf(co.Out, "    %s (%s): %s\n", f.Path, where, what)
 		if len(f.Both) > 0 && !f.Gone {
-			fmt.Fprintf(co.Out, "      first, for the fork changes or uses it: %s\n", some(f.Both))
+			fmt.Fprintf(co.Out, "      first, for the fork changes or uses it: %s\n", some(f.Both, 6))
 		}
 	}
 }
 
-// some joins at most six of names.
-func some(names []string) string {
-	const most = 6
+// some joins at most that many of names.
+func some(names []string, most int) string {
 	if len(names) > most {
 		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 	}

@@ -106,6 +106,9 @@ func declsOf(fset *token.FileSet, parsed *ast.File, source string) []decl {
 					decls = append(decls, decl{name: "type " + spec.Name.Name, ident: spec.Name.Name, node: spec, text: text(spec)})
 				case *ast.ValueSpec:
 					for _, ident := range spec.Names {
+						if ident.Name == "_" {
+							continue // an assertion: the compiler looks at it
+						}
 						decls = append(decls, decl{name: d.Tok.String() + " " + ident.Name, ident: ident.Name, node: spec, text: text(spec)})
 					}
 				}
@@ -153,7 +156,7 @@ func changed(before, after *file) []string {
 	return names
 }
 
-// textsOf maps names to texts. There are several init functions, and several of the name _.
+// textsOf maps names to texts. A file may have several init functions.
 func textsOf(f *file) map[string]string {
 	texts := map[string]string{}
 	if f != nil {
