@@ -88,13 +88,24 @@ func printRebase(co *checkout.Checkout, report *rebaseReport) {
 	for _, subject := range report.Dropped {
 		fmt.Fprintf(co.Out, "dropped, %s has it: %s\n", report.To, subject)
 	}
-	printRefresh(co.Out, report.Refresh)
-	if report.Pinned {
-		fmt.Fprintf(co.Out, "pinned %s\n", report.To)
+	for _, line := range report.Refresh.Changes {
+		fmt.Fprintln(co.Out, line)
 	}
+	for _, warning := range report.Refresh.Warnings {
+		fmt.Fprintln(co.Out, "warning:", warning)
+	}
+	how := "carried"
+	if report.Pinned {
+		how = "carried, and pinned"
+	}
+	fmt.Fprintf(co.Out, "%s to %s: %d patches %s, %d files of pkg/ and patches/ changed\n",
+		report.From, report.To, len(report.Refresh.Patches), how, len(report.Refresh.Changes))
 }
 
-// checkNewTag verifies the tag and runs the reproductions, but for what has passed before.
+// newTagSteps are what a new tag has to pass. Only a test changes them.
+var newTagSteps = []suite.Step{verifyStep, reproStep}
+
+// checkNewTag runs newTagSteps for the tag, but for what has passed before.
 func checkNewTag(ctx context.Context, co *checkout.Checkout, tag string) ([]suite.Result, error) {
 	p, err := pins.Load(co.Pins())
 	if err != nil {
@@ -104,6 +115,6 @@ func checkNewTag(ctx context.Context, co *checkout.Checkout, tag string) ([]suit
 	if err != nil {
 		return nil, err
 	}
-	return runSuite(ctx, co, suite.Options{Pins: p, Tags: []pins.Tag{pin}, Steps: []suite.Step{verifyStep, reproStep}, Resume: true,
+	return runSuite(ctx, co, suite.Options{Pins: p, Tags: []pins.Tag{pin}, Steps: newTagSteps, Resume: true,
 		Next: fmt.Sprintf("%s is carried and pinned: put it right in its tree, make refresh TAG=%[1]s, and make rebase TO=%[1]s again", tag)})
 }
