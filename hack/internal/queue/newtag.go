@@ -54,6 +54,10 @@ func NewTag(ctx context.Context, co *checkout.Checkout, to string) (*RebaseInfo,
 	}
 	fmt.Fprintf(co.Err, "%s: the nearest pinned tag is %s\n", to, from.Tag)
 	info, err := Rebase(ctx, co, from.Tag, to)
+	if err != nil && !errors.As(err, new(*RebaseConflictError)) {
+		// Nothing was carried, or the tree says from where.
+		return nil, errors.Join(err, FinishNewTag(co, to))
+	}
 	return info, thenAgain(err, to)
 }
 

@@ -145,6 +145,9 @@ func TestNewTagRefuses(t *testing.T) {
 		}
 		toy.same(before)
 	}
+	if entries, err := os.ReadDir(filepath.Dir(unfinished(toy.co, "v0.1.7"))); err != nil || len(entries) > 0 {
+		t.Errorf("left as unfinished: %v, %v", entries, err)
+	}
 }
 
 func TestNewTagRefusesToLoseWork(t *testing.T) {
