@@ -5,18 +5,16 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"golang.org/x/mod/module"
 	"golang.org/x/mod/sumdb/dirhash"
-	"golang.org/x/mod/zip"
 
 	"fork.internal/apiserver/hack/internal/checkout"
 	"fork.internal/apiserver/hack/internal/pins"
+	"fork.internal/apiserver/hack/internal/proxytest"
 	"fork.internal/apiserver/hack/internal/queue"
 	"fork.internal/apiserver/hack/internal/suite"
 )
@@ -25,26 +23,8 @@ import (
 // and returns its checksum.
 func publish(t *testing.T, proxy, tag, source string) string {
 	t.Helper()
-	write := func(name, content string) {
-		t.Helper()
-		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(content), 0o644)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	src, dir := t.TempDir(), filepath.Join(proxy, "toy.test/fork/@v")
-	const gomod = "module toy.test/fork\n\ngo 1.21\n"
-	write(filepath.Join(src, "go.mod"), gomod)
-	write(filepath.Join(src, "pkg/a/a.go"), source)
-	write(filepath.Join(dir, tag+".mod"), gomod)
-	write(filepath.Join(dir, tag+".info"), fmt.Sprintf(`{"Version":%q,"Time":"2020-01-01T00:00:00Z"}`, tag))
-	f, err := os.Create(filepath.Join(dir, tag+".zip"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(zip.CreateFromDir(f, module.Version{Path: "toy.test/fork", Version: tag}, src), f.Close()); err != nil {
-		t.Fatal(err)
-	}
-	sum, err := dirhash.HashZip(f.Name(), dirhash.Hash1)
+	file := proxytest.Publish(t, proxy, "toy.test/fork", tag, map[string]string{"go.mod": "module toy.test/fork\n\ngo 1.21\n", "pkg/a/a.go": source})
+	sum, err := dirhash.HashZip(file, dirhash.Hash1)
 	if err != nil {
 		t.Fatal(err)
 	}

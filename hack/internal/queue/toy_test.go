@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -11,13 +10,12 @@ import (
 	"sync"
 	"testing"
 
-	"golang.org/x/mod/module"
 	"golang.org/x/mod/sumdb/dirhash"
-	"golang.org/x/mod/zip"
 
 	"fork.internal/apiserver/hack/internal/checkout"
 	"fork.internal/apiserver/hack/internal/git"
 	"fork.internal/apiserver/hack/internal/pins"
+	"fork.internal/apiserver/hack/internal/proxytest"
 )
 
 // proxy is the directory that stands for the Go module proxy: every test has modules of its own in
@@ -128,22 +126,12 @@ func (t *toy) publish(tag string, changes map[string]string) {
 	t.Helper()
 	files := maps.Clone(base)
 	maps.Copy(files, changes)
-	src := t.TempDir()
 	for name, content := range files {
-		if content != "" {
-			t.check(os.WriteFile(t.mkdir(filepath.Join(src, name)), []byte(strings.ReplaceAll(content, "MODULE", t.module)), 0o644))
+		if files[name] = strings.ReplaceAll(content, "MODULE", t.module); content == "" {
+			delete(files, name)
 		}
 	}
-	dir := filepath.Join(proxy, t.module, "@v")
-	t.check(os.MkdirAll(dir, 0o755))
-	f, err := os.Create(filepath.Join(dir, tag+".zip"))
-	t.check(err)
-	t.check(zip.CreateFromDir(f, module.Version{Path: t.module, Version: tag}, src))
-	t.check(f.Close())
-	mod, err := os.ReadFile(filepath.Join(src, "go.mod"))
-	t.check(err)
-	t.check(os.WriteFile(filepath.Join(dir, tag+".mod"), mod, 0o644))
-	t.check(os.WriteFile(filepath.Join(dir, tag+".info"), fmt.Appendf(nil, `{"Version":%q,"Time":"2020-01-01T00:00:00Z"}`, tag), 0o644))
+	proxytest.Publish(t, proxy, t.module, tag, files)
 }
 
 func (t *toy) sum(tag string) string {
