@@ -159,8 +159,12 @@ func (p *Pins) OfMinor(minor string) (Tag, error) {
 	if len(known) == 0 {
 		return Tag{}, errors.New("patches/pins.json lists no tag")
 	}
-	return Tag{}, fmt.Errorf("unknown minor %q: patches/pins.json has %s; next: MINOR=%s, or make rebase TO= with a tag of another minor to carry the patches there",
-		minor, strings.Join(known, ", "), known[len(known)-1])
+	what := "which minor?"
+	if minor != "" {
+		what = fmt.Sprintf("unknown minor %q:", minor)
+	}
+	return Tag{}, fmt.Errorf("%s patches/pins.json has %s; next: MINOR=%s, or make rebase TO= with a tag of another minor to carry the patches there",
+		what, strings.Join(known, ", "), known[len(known)-1])
 }
 
 // Lookup finds tag; an empty tag means the newest. The error for an unknown one lists what is known.

@@ -139,7 +139,10 @@ func TestNewestOfAMinor(t *testing.T) {
 	if got, err := p.OfMinor("v0.9"); err != nil || got.Tag != "v0.9.10" {
 		t.Errorf("got %v, %v", got, err)
 	}
-	for _, minor := range []string{"", "v0.5", "v0.1", "v0.9.10", "0.9"} {
+	if _, err := p.OfMinor(""); err == nil || !strings.Contains(err.Error(), "which minor? patches/pins.json has v0.9, v0.10;") {
+		t.Errorf("no minor: got %v", err)
+	}
+	for _, minor := range []string{"v0.5", "v0.1", "v0.9.10", "0.9"} {
 		if _, err := p.OfMinor(minor); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("unknown minor %q: patches/pins.json has v0.9, v0.10; next: MINOR=v0.10", minor)) {
 			t.Errorf("%q: got %v", minor, err)
 		}

@@ -43,7 +43,7 @@ func NewTag(ctx context.Context, co *checkout.Checkout, to string) (*RebaseInfo,
 		return resume(ctx, co, p, c, to)
 	}
 	if _, err := p.Lookup(to); err == nil {
-		return carried(co, to)
+		return carried(co, p, to)
 	}
 	from, err := p.BaseFor(to)
 	if err != nil {
@@ -93,17 +93,20 @@ func resume(ctx context.Context, co *checkout.Checkout, p *pins.Pins, c conditio
 }
 
 // carried is what is known of a tag that is pinned.
-func carried(co *checkout.Checkout, to string) (*RebaseInfo, error) {
+func carried(co *checkout.Checkout, p *pins.Pins, to string) (*RebaseInfo, error) {
 	info := &RebaseInfo{}
 	data, err := os.ReadFile(unfinished(co, to))
 	if err == nil {
 		err = json.Unmarshal(data, info)
 	}
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%s is pinned already, and its patches are in patches/%s\n"+
-			"next: make verify TAG=%[1]s; to take the patches of another tag there: make rebase FROM=... TO=%[1]s", to, pins.MinorOf(to))
+	if !errors.Is(err, os.ErrNotExist) {
+		return info, err
 	}
-	return info, err
+	next := "make verify TAG=" + to
+	if minor := pins.MinorOf(to); p.NewestOf(minor) == to {
+		next += fmt.Sprintf("; to write patches/%s anew, from those of another tag: make rebase FROM=... TO=%s", minor, to)
+	}
+	return nil, fmt.Errorf("%s is pinned already; next: %s", to, next)
 }
 
 func begin(co *checkout.Checkout, from, to string) error {
