@@ -33,6 +33,9 @@ Origin: written for this fork
 Bug: https://github.com/kubernetes/kubernetes/issues/12345
 Forwarded: no
 Last-Update: 2026-01-31
+Upstream-Subject: endpoints/filters: keep warnings out of the header map
+Release-Note: kube-apiserver no longer crashes when a request that earns
+ warnings times out.
 `
 
 // Finding is what is wrong with a patch.
@@ -48,15 +51,13 @@ type Finding struct {
 // String gives the finding in one line.
 func (f Finding) String() string { return f.Patch + ": " + f.Rule }
 
-var (
-	fileName = regexp.MustCompile(`^[\w./-]+\.(go|md|sh|json|ya?ml|proto|patch|mod|sum)$|^[\w.-]+(/[\w.-]+)+$`)
-	field    = regexp.MustCompile(`^([A-Z][A-Za-z-]*): ?(.*)$`)
-)
+var fileName = regexp.MustCompile(`^[\w./-]+\.(go|md|sh|json|ya?ml|proto|patch|mod|sum)$|^[\w.-]+(/[\w.-]+)+$`)
 
 // lintHeader checks a patch's commit message and lists the rules that it breaks.
 func lintHeader(message string) (broken []string) {
-	subject, body, _ := strings.Cut(strings.TrimRight(message, "\n"), "\n")
-	return append(lintSubject(subject), lintBody(body)...)
+	h, broken := parseHeader(message)
+	broken = append(append(lintSubject(h.subject), broken...), lintFields(h)...)
+	return append(broken, h.lintUpstream()...)
 }
 
 func lintSubject(subject string) (broken []string) {
@@ -78,45 +79,24 @@ func lintSubject(subject string) (broken []string) {
 	return broken
 }
 
-func lintBody(body string) (broken []string) {
-	body, ok := strings.CutPrefix(body, "\n")
-	if !ok && body != "" {
-		broken = append(broken, "an empty line follows the Subject")
-	}
-	fields := map[string]string{}
-	last := ""
-	for line := range strings.Lines(body) {
-		line = strings.TrimSuffix(line, "\n")
-		if line == "" {
-			break // free text may follow the fields
-		}
-		if strings.HasPrefix(line, " ") && last != "" {
-			fields[last] = strings.TrimSpace(fields[last] + line)
-			continue
-		}
-		m := field.FindStringSubmatch(line)
-		if m == nil {
-			broken = append(broken, fmt.Sprintf("the body begins with fields, and %q is neither one nor, with a space before it, the continuation of one", line))
-			break
-		}
-		last = m[1]
-		if _, twice := fields[last]; twice {
-			broken = append(broken, last+" is there twice")
-		}
-		fields[last] = strings.TrimSpace(m[2])
-	}
+func lintFields(h patchHeader) (broken []string) {
 	for _, rule := range []struct {
 		name, want string
+		optional   bool
 		ok         func(string) bool
 	}{
-		{"Description", "what was wrong and what the patch does", func(v string) bool { return v != "" }},
-		{"Origin", "where the patch comes from", func(v string) bool { return v != "" }},
-		{"Bug", "a URL or none", func(v string) bool { return v == "none" || isURL(v) }},
-		{"Forwarded", "no, not-needed or a URL", func(v string) bool { return v == "no" || v == "not-needed" || isURL(v) }},
-		{"Last-Update", "a date like 2026-01-31", func(v string) bool { _, err := time.Parse(time.DateOnly, v); return err == nil }},
+		{"Description", "what was wrong and what the patch does", false, func(v string) bool { return v != "" }},
+		{"Origin", "where the patch comes from", false, func(v string) bool { return v != "" }},
+		{"Bug", "a URL or none", false, func(v string) bool { return v == "none" || isURL(v) }},
+		{"Forwarded", "no, not-needed or a URL", false, func(v string) bool { return v == "no" || v == "not-needed" || isURL(v) }},
+		{"Last-Update", "a date like 2026-01-31", false, func(v string) bool { _, err := time.Parse(time.DateOnly, v); return err == nil }},
+		{fieldSubject, "a subject like endpoints/filters: keep warnings apart", true, func(v string) bool { return len(lintSubject(v)) == 0 }},
+		{fieldNote, "NONE, or what a user of the release is told, in whole sentences", true, func(v string) bool { return v == "NONE" || strings.HasSuffix(v, ".") }},
+		{fieldIndependent, "yes, for a fix that upstream can take without the patches before it, or not there", true, func(v string) bool { return v == "yes" }},
 	} {
-		value, there := fields[rule.name]
+		value, there := h.fields[rule.name]
 		switch {
+		case !there && rule.optional:
 		case !there:
 			broken = append(broken, fmt.Sprintf("%s: is missing (%s)", rule.name, rule.want))
 		case !rule.ok(value):
@@ -128,7 +108,7 @@ func lintBody(body string) (broken []string) {
 
 func isURL(s string) bool {
 	u, err := url.Parse(s)
-	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && !strings.Contains(s, " ")
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && !strings.ContainsAny(s, " \n")
 }
 
 // lintTree checks every patch of a tree that was made from in.
@@ -146,6 +126,10 @@ func lintTree(ctx context.Context, repo git.Repo, in inputs) ([]Finding, error) 
 		}
 		for _, rule := range lintHeader(message) {
 			findings = append(findings, Finding{Patch: name, Rule: rule})
+		}
+		h, _ := parseHeader(message)
+		for _, advice := range h.adviseUpstream() {
+			findings = append(findings, Finding{Patch: name, Rule: advice, Warning: true})
 		}
 		more, err := lintChange(ctx, repo, commit, name)
 		if err != nil {
