@@ -5,6 +5,7 @@ PORT ?= 0
 ID ?=
 LEVEL ?=
 ROUNDS ?=
+CHECK ?=
 O ?= text
 DIR ?=
 MODULE ?=
@@ -15,7 +16,7 @@ FORK := _output/bin/fork
 tag = $(if $(TAG),--tag $(TAG))
 
 .DEFAULT_GOAL := help
-.PHONY: help tree refresh rebase pins verify kube-apiserver run demo repro bench bench-check bench-publish test test-go test-upstream clean module replace try-replace readme $(FORK)
+.PHONY: help tree refresh rebase pins verify kube-apiserver run demo repro bench bench-check bench-publish test test-go test-upstream clean module replace try-replace readme export $(FORK)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +55,8 @@ try-replace: $(FORK) ## Build k8s.io/sample-apiserver with the tree and with the
 
 module: $(FORK) ## Make a Go module of the fork, below _output/module for GOPROXY [TAG=]
 	@$(FORK) module $(tag) -o $(O)
+export: $(FORK) ## Write the series for upstream, for git am; CHECK=1 tests each commit (20 minutes) [TAG=] [CHECK=1]
+	@$(FORK) export $(tag) $(if $(CHECK),--check) -o $(O)
 
 kube-apiserver: $(FORK) ## Build the real kube-apiserver with the fork [TAG=]
 	@$(FORK) kube-apiserver $(tag)

@@ -26,6 +26,7 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 	newModuleCommand,
 	newReplaceCommand,
 	newTryReplaceCommand,
+	newExportCommand,
 	newKubeAPIServerCommand,
 	newEtcdCommand,
 	newRunCommand,

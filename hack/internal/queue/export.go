@@ -20,6 +20,13 @@ type export struct {
 	messages []string
 }
 
+// formatPatch is git format-patch with whatever could differ from one machine to the next said.
+var formatPatch = []string{"format-patch",
+	"--zero-commit", "--no-signature", "--subject-prefix=PATCH", "--suffix=.patch", "--filename-max-length=64",
+	"--no-attach", "--no-thread", "--no-cover-letter", "--no-notes", "--no-encode-email-headers",
+	"--no-stat", "--no-renames", "--inter-hunk-context=0", "--diff-algorithm=myers", "--indent-heuristic",
+	"--no-ext-diff", "--no-textconv", "--no-color"}
+
 // exportTree writes what the tree's HEAD says on top of the pristine tag to dir: new files to
 // dir/pkg, everything else to patches in dir/patches/MINOR. The same tree gives the same bytes
 // everywhere. The repository gets some unreferenced commits; nothing else in it changes.
@@ -49,12 +56,9 @@ func exportTree(ctx context.Context, repo git.Repo, minor, dir string) (export, 
 	if err := os.MkdirAll(patches, 0o755); err != nil {
 		return export{}, err
 	}
-	args := append([]string{"format-patch", "--quiet", "--output-directory", patches,
-		"--zero-commit", "--no-signature", "--no-numbered", "--subject-prefix=PATCH", "--suffix=.patch", "--filename-max-length=64",
-		"--no-attach", "--no-thread", "--no-cover-letter", "--no-notes", "--no-encode-email-headers",
-		"--no-stat", "--no-renames", "--abbrev=12", "--unified=1", "--inter-hunk-context=0", "--diff-algorithm=myers", "--indent-heuristic",
-		"--src-prefix=a/", "--dst-prefix=b/", "--no-ext-diff", "--no-textconv", "--no-color",
-		refBase + ".." + tip}, paths...)
+	args := append(slices.Clone(formatPatch), "--quiet", "--output-directory", patches,
+		"--no-numbered", "--abbrev=12", "--unified=1", "--src-prefix=a/", "--dst-prefix=b/", refBase+".."+tip)
+	args = append(args, paths...)
 	if _, err := repo.Run(ctx, args...); err != nil {
 		return export{}, err
 	}

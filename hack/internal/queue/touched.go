@@ -26,7 +26,7 @@ func Touched(ctx context.Context, co *checkout.Checkout, tag string) ([]string, 
 	if err != nil {
 		return nil, err
 	}
-	dirs, err := touched(ctx, git.At(co, info.Path))
+	dirs, err := touched(ctx, git.At(co, info.Path), refBase)
 	if err != nil {
 		return nil, err
 	}
@@ -40,25 +40,29 @@ func Touched(ctx context.Context, co *checkout.Checkout, tag string) ([]string, 
 	return dirs, nil
 }
 
-// touched lists the directories of the packages that differ from the pristine tag, slash-separated,
-// sorted. A file that is in no package counts for the nearest one above it.
-func touched(ctx context.Context, repo git.Repo) ([]string, error) {
-	files, err := repo.Lines(ctx, "\x00", "diff", "--name-only", "-z", "--no-renames", refBase, "HEAD")
+// touched lists the directories of the packages in which HEAD, which is checked out, differs from the
+// commit since, slash-separated, sorted. A file that is in no package counts for the nearest one above it.
+func touched(ctx context.Context, repo git.Repo, since string) ([]string, error) {
+	files, err := repo.Lines(ctx, "\x00", "diff", "--relative", "--name-only", "-z", "--no-renames", since, "HEAD")
 	if err != nil {
 		return nil, err
 	}
 	var dirs []string
 	for _, file := range files {
-		dir := path.Dir(file)
-		for dir != "." && (strings.Contains("/"+dir+"/", "/testdata/") || !hasGo(filepath.Join(repo.Dir, dir))) {
-			dir = path.Dir(dir)
-		}
-		if hasGo(filepath.Join(repo.Dir, dir)) {
+		if dir := packageDir(repo, path.Dir(file)); hasGo(filepath.Join(repo.Dir, dir)) {
 			dirs = append(dirs, dir)
 		}
 	}
 	slices.Sort(dirs)
 	return slices.Compact(dirs), nil
+}
+
+// packageDir is the nearest directory, from dir upwards, that is a package of what is checked out.
+func packageDir(repo git.Repo, dir string) string {
+	for dir != "." && (strings.Contains("/"+dir+"/", "/testdata/") || !hasGo(filepath.Join(repo.Dir, dir))) {
+		dir = path.Dir(dir)
+	}
+	return dir
 }
 
 func hasGo(dir string) bool {

@@ -48,6 +48,7 @@ var base = map[string]string{
 	"go.mod":           "module MODULE\n\ngo 1.21\n",
 	"pkg/a/a.go":       "package a\n\n// A adds.\nfunc A(x int) int {\n\treturn x + 1\n}\n\n// B takes away.\nfunc B(x int) int {\n\treturn x - 1\n}\n\n// C doubles.\nfunc C(x int) int {\n\treturn x * 2\n}\n",
 	"pkg/b/b.go":       "package b\n\nconst One = 1\n\nconst Two = 2\n\nconst Three = 3\n",
+	"pkg/d/d.go":       "package d\n",
 	"docs/dos.txt":     "one\r\ntwo\r\nthree\r\nfour\r\nfive\r\n",
 	"docs/no-end.txt":  "first\nlast",
 	".gitignore":       "*.txt\nbuild/\n",
@@ -188,11 +189,11 @@ func header(subject string) string {
 	return subject + "\n\nDescription: something was wrong\n .\n and now is not\nOrigin: written for this test\nBug: none\nForwarded: no\nLast-Update: 2026-01-31\n"
 }
 
-// commit commits everything in tag's tree as a patch.
-func (t *toy) commit(tag, subject string) {
+// commit commits everything in tag's tree as a patch, with further fields.
+func (t *toy) commit(tag, subject string, fields ...string) {
 	t.Helper()
 	t.git(tag, "add", "-A", "-f")
-	t.git(tag, "commit", "-q", "-m", header(subject))
+	t.git(tag, "commit", "-q", "-m", header(subject)+strings.Join(fields, "\n"))
 }
 
 func (t *toy) tree(tag string) *TreeInfo {

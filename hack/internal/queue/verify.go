@@ -245,7 +245,7 @@ func lintError(findings []Finding, err error) (warnings []string, _ error) {
 
 // goChecks checks the packages that the fork touches with Go's own tools.
 func (v *verifier) goChecks(ctx context.Context, tag string, repo git.Repo) error {
-	dirs, err := touched(ctx, repo)
+	dirs, err := touched(ctx, repo, refBase)
 	if err != nil {
 		return err
 	}
