@@ -92,11 +92,12 @@ func ForUpstream(ctx context.Context, co *checkout.Checkout, tag string, check b
 	if err := rel.Check(pin.Sum); err != nil {
 		return nil, err
 	}
-	dir, remove, err := aside(co)
-	if err != nil {
+	// The same path in each run, by which the build cache knows what has been built and tested.
+	dir := filepath.Join(co.Trees(), newPrefix+"export-"+pin.Tag)
+	if err := os.RemoveAll(dir); err != nil {
 		return nil, err
 	}
-	defer remove()
+	defer os.RemoveAll(dir)
 	w := &upstreamWriter{
 		co: co, in: in, rel: rel, consumer: p.Consumer, pin: pin, aside: dir,
 		series: &UpstreamSeries{Tag: pin.Tag, Path: out, Module: p.Module, Staging: path.Join("staging/src", p.Module), Checked: check},

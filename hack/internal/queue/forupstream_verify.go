@@ -192,8 +192,7 @@ func (w *upstreamWriter) checkCommit(ctx context.Context, repo git.Repo, since, 
 		if len(dirs) == 0 && args[0] != "build" {
 			continue
 		}
-		// A path that is another in each run is kept out of what the build cache knows things by.
-		out, err := gotool.Run(ctx, w.co, repo.Dir, nil, slices.Insert(args, 1, "-trimpath")...)
+		out, err := gotool.Run(ctx, w.co, repo.Dir, nil, args...)
 		if err != nil {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
