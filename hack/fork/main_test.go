@@ -38,6 +38,8 @@ func TestErrors(t *testing.T) {
 		{"test --minor v0.9", `unknown minor "v0.9"`},
 		{"test --minor v0.1 --all", "[minor all]"},
 		{"verify --tag v0.9.9", "unknown tag"},
+		{"export --tag v0.9.9", "unknown tag v0.9.9"},
+		{"export", "patches/v0.1 holds no patch"},
 		{"kube-apiserver", "names no consumer"},
 		{"etcd", `no "etcd"`},
 		{"tree -o yaml", "text or json"},

@@ -50,7 +50,8 @@ func (w *upstreamWriter) verify(ctx context.Context, check bool) error {
 	return nil
 }
 
-// layShape makes a pristine tree of the shape, with refBase at its only commit.
+// layShape makes a pristine tree of the shape, with refBase at its only commit. While no release of
+// kubernetes/kubernetes is pinned with the tag, there is nothing in its shape but the module.
 func (w *upstreamWriter) layShape(ctx context.Context, s shape) (git.Repo, error) {
 	dir, err := w.subdir("in-" + s.name)
 	if err != nil {
