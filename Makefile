@@ -56,6 +56,7 @@ try-replace: $(FORK) ## Build k8s.io/sample-apiserver with the tree and with the
 module: $(FORK) ## Make a Go module of the fork, below _output/module for GOPROXY [TAG=]
 	@$(FORK) module $(tag) -o $(O)
 export: $(FORK) ## Write the series for upstream, for git am; CHECK=1 tests each commit (20 minutes) [TAG=] [CHECK=1]
+export: $(FORK) ## Write the series for upstream, for git am; CHECK=1 tests each commit, which takes long [TAG=] [CHECK=1]
 	@$(FORK) export $(tag) $(if $(CHECK),--check) -o $(O)
 
 kube-apiserver: $(FORK) ## Build the real kube-apiserver with the fork [TAG=]
