@@ -3,6 +3,7 @@
 TAG ?=
 PORT ?= 0
 ID ?=
+MINOR ?=
 LEVEL ?=
 ROUNDS ?=
 CHECK ?=
@@ -16,7 +17,7 @@ FORK := _output/bin/fork
 tag = $(if $(TAG),--tag $(TAG))
 
 .DEFAULT_GOAL := help
-.PHONY: help tree refresh rebase pins verify kube-apiserver run demo repro bench bench-check bench-publish test test-go test-upstream clean module replace try-replace readme export $(FORK)
+.PHONY: help tree refresh rebase review pins readme verify replace try-replace module export kube-apiserver run demo repro bench bench-check bench-publish test test-go test-upstream test-minor test-all clean $(FORK)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,7 +56,7 @@ try-replace: $(FORK) ## Build k8s.io/sample-apiserver with the tree and with the
 
 module: $(FORK) ## Make a Go module of the fork, below _output/module for GOPROXY [TAG=]
 	@$(FORK) module $(tag) -o $(O)
-export: $(FORK) ## Write the series for upstream, for git am; CHECK=1 tests each commit (20 minutes) [TAG=] [CHECK=1]
+
 export: $(FORK) ## Write the series for upstream, for git am; CHECK=1 tests each commit, which takes long [TAG=] [CHECK=1]
 	@$(FORK) export $(tag) $(if $(CHECK),--check) -o $(O)
 
@@ -89,7 +90,6 @@ test-go: ## The tests of the tool, of pkg/ and of test/
 test-upstream: $(FORK) ## Upstream's own tests of the packages that the fork touches, in its tree [TAG=]
 	@hack/test-upstream.sh $(TAG)
 
-.PHONY: review test-minor test-all
 test-minor: $(FORK) ## Upstream's own tests, and repro, with a minor's newest tag: MINOR=v0.37
 	@$(FORK) test --minor "$(MINOR)" -o $(O)
 

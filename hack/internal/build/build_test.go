@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"fork.internal/apiserver/hack/internal/checkout"
 	"fork.internal/apiserver/hack/internal/toy"
 )
 
@@ -57,15 +58,15 @@ func TestKubeAPIServer(t *testing.T) {
 
 func TestBench(t *testing.T) {
 	t.Parallel()
-	co := newToy(t)
+	co := toy.New(t)
 	ctx := context.Background()
-	write(t, filepath.Join(co.Root, "go.mod"), "module "+checkout.Module+"\n\ngo 1.21\n\nrequire "+toyModule+" v0.1.0\n")
-	write(t, filepath.Join(co.Root, "test", "bench", "some", "some_test.go"),
+	toy.Write(t, filepath.Join(co.Root, "go.mod"), "module "+checkout.Module+"\n\ngo 1.21\n\nrequire "+toy.Module+" v0.1.0\n")
+	toy.Write(t, filepath.Join(co.Root, "test", "bench", "some", "some_test.go"),
 		"package some\n\nimport (\n\t\"fmt\"\n\t\"testing\"\n\n\t\"toy.test/apiserver/pkg/a\"\n)\n\nfunc TestMain(*testing.M) { fmt.Println(a.A) }\n")
-	write(t, filepath.Join(co.Root, "test", "bench", "none", "none.go"), "package none\n")
+	toy.Write(t, filepath.Join(co.Root, "test", "bench", "none", "none.go"), "package none\n")
 	for variant, want := range map[Variant]string{Fork: "patched", Upstream: "pristine"} {
 		path, err := Bench(ctx, co, "", variant, "./test/bench/some")
-		check(t, err)
+		toy.Check(t, err)
 		if got := output(t, path); got != want || path != filepath.Join(co.Output(), "bin", "v0.1.0", string(variant), "bench-some") {
 			t.Errorf("%s: got %q from %s, want %q", variant, got, path, want)
 		}
