@@ -43,7 +43,7 @@ func KubeAPIServer(ctx context.Context, co *checkout.Checkout, tag string, varia
 		return "", err
 	}
 	if p.Consumer == "" || pin.Consumer == "" {
-		return "", fmt.Errorf("patches/pins.json names no consumer for %s: there is no kube-apiserver to build", pin.Tag)
+		return "", noConsumer(p, pin.Tag)
 	}
 	prog := program{
 		title:    fmt.Sprintf("kube-apiserver %s (%s)", pin.Consumer, variant),
@@ -75,6 +75,18 @@ func KubeAPIServer(ctx context.Context, co *checkout.Checkout, tag string, varia
 	return prog.make(ctx, co)
 }
 
+// noConsumer names the tags that a kube-apiserver can be built for, in tag's place.
+func noConsumer(p *pins.Pins, tag string) error {
+	if p.Consumer == "" {
+		return fmt.Errorf("patches/pins.json names no consumer: there is no kube-apiserver to build")
+	}
+	next := "make pins ADD=" + tag + " looks for it again"
+	if other := p.NearestConsumed(tag); other != "" {
+		next += ", and TAG=" + other + " has one"
+	}
+	return fmt.Errorf("%s is pinned without its %s, which could not be had when it was pinned; next: %s", tag, p.Consumer, next)
+}
+
 // ForkTree is the tree to build from: the one that pkg/ and patches/ make or, when somebody is at
 // work in it, what is there.
 func ForkTree(ctx context.Context, co *checkout.Checkout, tag string) (*queue.TreeInfo, error) {
@@ -94,7 +106,7 @@ func ForkTree(ctx context.Context, co *checkout.Checkout, tag string) (*queue.Tr
 // gomod is a go.mod that gets the consumer's dependencies as its release has them, with the staging
 // modules at tag and, when tree is not empty, the pinned module from there.
 func gomod(ctx context.Context, co *checkout.Checkout, p *pins.Pins, pin pins.Tag, tree string) ([]byte, error) {
-	theirs, err := consumerMod(ctx, co, p.Consumer, pin.Consumer)
+	theirs, err := releasedMod(ctx, co, p.Consumer, pin.Consumer)
 	if err != nil {
 		return nil, err
 	}
@@ -133,8 +145,8 @@ func gomod(ctx context.Context, co *checkout.Checkout, p *pins.Pins, pin pins.Ta
 	return ours.Format()
 }
 
-// consumerMod is the go.mod of a module's release.
-func consumerMod(ctx context.Context, co *checkout.Checkout, module, version string) (*modfile.File, error) {
+// releasedMod is the go.mod of a module's release.
+func releasedMod(ctx context.Context, co *checkout.Checkout, module, version string) (*modfile.File, error) {
 	empty, err := os.MkdirTemp("", "fork-")
 	if err != nil {
 		return nil, err

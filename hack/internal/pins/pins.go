@@ -208,6 +208,17 @@ func (p *Pins) Nearest(version string) string {
 	return nearest
 }
 
+// NearestConsumed is Nearest among the tags that have a consumer.
+func (p *Pins) NearestConsumed(version string) string {
+	with := &Pins{}
+	for _, t := range p.All() {
+		if t.Consumer != "" {
+			with.Add(t)
+		}
+	}
+	return with.Nearest(version)
+}
+
 // NewestOf is the tag that minor's patches are written against, or "".
 func (p *Pins) NewestOf(minor string) string {
 	for _, m := range p.Minors {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -173,8 +174,10 @@ func release(ctx context.Context, co *checkout.Checkout, p *pins.Pins, tag strin
 	if err != nil {
 		return nil, pins.Tag{}, err
 	}
-	if pin, err := p.Lookup(tag); err == nil {
-		return rel, pin, rel.Check(pin.Sum)
+	if known, err := p.Lookup(tag); err == nil {
+		if err := rel.Check(known.Sum); err != nil || known.Consumer != "" {
+			return rel, known, err
+		}
 	}
 	pin := pins.Tag{Tag: tag, Sum: rel.Sum}
 	if p.Consumer == "" {
@@ -185,10 +188,25 @@ func release(ctx context.Context, co *checkout.Checkout, p *pins.Pins, tag strin
 	if !ok {
 		return nil, pin, fmt.Errorf("no version of %s belongs to %s: v0.X.Y goes with v1.X.Y", p.Consumer, tag)
 	}
-	pin.Consumer = "v1." + rest
-	return rel, pin, exists(ctx, co, p.Consumer, pin.Consumer)
+	consumer := "v1." + rest
+	err = exists(ctx, co, p.Consumer, consumer)
+	if errors.As(err, new(*notServedError)) {
+		// What the fork is about is there.
+		fmt.Fprintf(co.Err, "warning: %s is pinned without a kube-apiserver: %v\n", tag, err)
+		return rel, pin, nil
+	}
+	pin.Consumer = consumer
+	return rel, pin, err
 }
 
+// notServedError is what a module proxy, or the repository, says of a version that it does not have.
+type notServedError struct{ error }
+
+// notServed finds that in what the go command says, which has no other way to tell it from a network
+// that is down.
+var notServed = regexp.MustCompile(`\b(403 Forbidden|404 Not Found|410 Gone)\b|: unknown revision |: no such file or directory\b`)
+
+// exists fails if the module has no such version: with a *notServedError if that is known.
 func exists(ctx context.Context, co *checkout.Checkout, module, version string) error {
 	empty, err := os.MkdirTemp("", "fork-")
 	if err != nil {
@@ -203,10 +221,14 @@ func exists(ctx context.Context, co *checkout.Checkout, module, version string) 
 	if err == nil && answer.Version != version {
 		err = fmt.Errorf("the go command finds %s", answer.Version)
 	}
-	if err != nil {
-		return fmt.Errorf("%s@%s, which should go with the tag, cannot be found: %w", module, version, err)
+	if err == nil {
+		return nil
 	}
-	return nil
+	err = fmt.Errorf("%s@%s, which should go with the tag, cannot be found: %w", module, version, err)
+	if notServed.MatchString(err.Error()) {
+		return &notServedError{err}
+	}
+	return err
 }
 
 // onto rebases the patches of the tree in source onto repo's only commit. A commit that becomes

@@ -2,11 +2,14 @@ package queue
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
 	"fork.internal/apiserver/hack/internal/git"
 	"fork.internal/apiserver/hack/internal/pins"
+	"fork.internal/apiserver/hack/internal/proxytest"
+	"fork.internal/apiserver/hack/internal/upstream"
 )
 
 func (t *toy) pinned(tag string) bool {
@@ -180,18 +183,45 @@ func TestRebaseRefusesToLoseWork(t *testing.T) {
 	})
 }
 
-func TestRebaseToATagWithoutAConsumer(t *testing.T) {
+func TestATagWithoutAConsumer(t *testing.T) {
 	toy := newToy(t)
 	toy.queue()
 	toy.publish("v0.2.0", nil)
+	consumer := toy.module + "/consumer"
 	p, err := pins.Load(toy.co.Pins())
 	toy.check(err)
-	p.Consumer = toy.module + "/missing"
+	p.Consumer = consumer
 	toy.check(p.Save(toy.co.Pins()))
-	before := toy.snapshot()
+
+	// That nothing answers does not say that it is not there.
+	_, err = upstream.Fetch(ctx, toy.co, toy.module, "v0.2.0")
+	toy.check(err)
+	before, env := toy.snapshot(), toy.co.Env
+	toy.co.Env = append(slices.Clip(env), "GOPROXY=off")
 	_, err = Rebase(ctx, toy.co, "v0.1.0", "v0.2.0")
-	toy.fails(err, toy.module+"/missing@v1.2.0")
+	toy.fails(err, consumer+"@v1.2.0")
 	toy.same(before)
+	toy.co.Env = env
+
+	_, err = Rebase(ctx, toy.co, "v0.1.0", "v0.2.0")
+	toy.check(err)
+	pinnedWith := func(want string) {
+		t.Helper()
+		p, err := pins.Load(toy.co.Pins())
+		toy.check(err)
+		if pin, err := p.Lookup("v0.2.0"); err != nil || pin.Consumer != want {
+			t.Errorf("got %+v, %v; want consumer %q", pin, err, want)
+		}
+	}
+	if said := toy.errs.String(); !strings.Contains(said, "v0.2.0 is pinned without a kube-apiserver") {
+		t.Errorf("said %q", said)
+	}
+	pinnedWith("")
+	// It comes later.
+	proxytest.Publish(t, proxy, consumer, "v1.2.0", map[string]string{"go.mod": "module " + consumer + "\n"})
+	_, err = AddPin(ctx, toy.co, "v0.2.0")
+	toy.check(err)
+	pinnedWith("v1.2.0")
 }
 
 func TestAddPin(t *testing.T) {
