@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/mod/modfile"
+
 	"fork.internal/apiserver/hack/internal/checkout"
 	"fork.internal/apiserver/hack/internal/toy"
 )
@@ -75,6 +77,25 @@ func TestBench(t *testing.T) {
 		if _, err := Bench(ctx, co, "", Upstream, pkg); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v", pkg, err)
 		}
+	}
+}
+
+func TestAnOlderReleaseHasItsOwnRequirements(t *testing.T) {
+	parse := func(requires string) *modfile.File {
+		f, err := modfile.Parse("go.mod", []byte("module m.test\n\ngo 1.21\n\n"+requires), nil)
+		toy.Check(t, err)
+		return f
+	}
+	ours := parse("require (\n\ta.test v1.9.0\n\tb.test v1.5.0\n\tk8s.io/apiserver v0.37.2\n\tk8s.io/client-go v0.37.2\n\tk8s.io/klog/v2 v2.140.0\n)\n\n" +
+		"require (\n\tc.test v1.0.0 // indirect\n\tk8s.io/new v0.37.2 // indirect\n)\n")
+	theirs := parse("require (\n\ta.test v1.2.0\n\tc.test v0.9.0\n\tk8s.io/client-go v0.34.1\n\tk8s.io/klog/v2 v2.130.1\n)\n")
+	toy.Check(t, requireAsReleased(ours, "v0.37.2", "v0.34.1", theirs))
+	ours.Cleanup()
+	got, err := ours.Format()
+	toy.Check(t, err)
+	want := "module m.test\n\ngo 1.21\n\nrequire (\n\ta.test v1.2.0\n\tb.test v1.5.0\n\tk8s.io/apiserver v0.34.1\n\tk8s.io/client-go v0.34.1\n\tk8s.io/klog/v2 v2.130.1\n)\n"
+	if strings.TrimSpace(string(got)) != strings.TrimSpace(want) {
+		t.Errorf("got %s\nwant %s", got, want)
 	}
 }
 

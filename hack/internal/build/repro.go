@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/modfile"
@@ -69,8 +70,8 @@ func testProgram(ctx context.Context, co *checkout.Checkout, tag string, variant
 	return bin, nil
 }
 
-// modFile writes a go.mod for the checkout's own packages, for go's -modfile, in which apiserver and
-// the modules that are released with it are tag's or, for Fork, apiserver is tag's tree.
+// modFile writes a go.mod for the checkout's own packages, for go's -modfile, in which apiserver, what is
+// released with it and what it requires are tag's or, for Fork, apiserver is tag's tree.
 func modFile(ctx context.Context, co *checkout.Checkout, tag string, variant Variant) (path string, pin pins.Tag, err error) {
 	p, err := pins.Load(co.Pins())
 	if err != nil {
@@ -96,11 +97,13 @@ func modFile(ctx context.Context, co *checkout.Checkout, tag string, variant Var
 	if released == "" {
 		return "", pin, fmt.Errorf("go.mod does not require %s: `go get %s@%s` puts that right", p.Module, p.Module, pin.Tag)
 	}
-	for _, r := range mod.Require {
-		if strings.HasPrefix(r.Mod.Path, "k8s.io/") && r.Mod.Version == released {
-			if err := mod.AddRequire(r.Mod.Path, pin.Tag); err != nil {
-				return "", pin, err
-			}
+	if pin.Tag != released {
+		theirs, err := releasedMod(ctx, co, p.Module, pin.Tag)
+		if err != nil {
+			return "", pin, err
+		}
+		if err := requireAsReleased(mod, released, pin.Tag, theirs); err != nil {
+			return "", pin, err
 		}
 	}
 	if variant == Fork {
@@ -129,4 +132,27 @@ func modFile(ctx context.Context, co *checkout.Checkout, tag string, variant Var
 		return "", pin, err
 	}
 	return path, pin, os.WriteFile(path, out, 0o644)
+}
+
+// requireAsReleased changes mod's requirements from those of the release from to those of the release to,
+// whose go.mod is theirs: what it was tested with is what it runs with, and not what a newer one needs.
+func requireAsReleased(mod *modfile.File, from, to string, theirs *modfile.File) error {
+	versions := map[string]string{}
+	for _, r := range theirs.Require {
+		versions[r.Mod.Path] = r.Mod.Version
+	}
+	var err error
+	for _, r := range slices.Clone(mod.Require) {
+		path := r.Mod.Path
+		version, ok := versions[path]
+		switch {
+		case r.Indirect:
+			err = errors.Join(err, mod.DropRequire(path)) // The go command finds these anew.
+		case strings.HasPrefix(path, "k8s.io/") && r.Mod.Version == from:
+			err = errors.Join(err, mod.AddRequire(path, to))
+		case ok:
+			err = errors.Join(err, mod.AddRequire(path, version))
+		}
+	}
+	return err
 }
