@@ -17,7 +17,7 @@ FORK := _output/bin/fork
 tag = $(if $(TAG),--tag $(TAG))
 
 .DEFAULT_GOAL := help
-.PHONY: help tree refresh rebase review pins readme verify replace try-replace module export kube-apiserver run demo repro bench bench-check bench-publish test test-go test-upstream test-minor test-all clean $(FORK)
+.PHONY: help tree refresh rebase review pins readme verify verify-tags replace try-replace module export kube-apiserver run demo repro bench bench-check bench-publish test test-go test-upstream test-minor test-all clean $(FORK)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,8 +45,11 @@ pins: $(FORK) ## List the pinned upstream tags, or pin a further one of a minor:
 readme: $(FORK) ## Write README.md's compatibility table from the pins
 	@$(FORK) readme
 
-verify: $(FORK) ## Check pins, patches and trees [TAG=]
+verify: $(FORK) ## Check pins, patches and trees, of the newest tag of each minor [TAG=]
 	@$(FORK) verify $(tag) -o $(O)
+
+verify-tags: $(FORK) ## Apply the patches to every pinned tag and build; repeated, only what has not passed on the same files
+	@$(FORK) verify-tags -o $(O)
 
 replace: $(FORK) ## Have your module built with the fork: DIR=path [TAG=] [MODULE=1] [N=1 only prints] [UNDO=1]
 	@$(FORK) replace $(tag) $(if $(MODULE),--module) $(if $(N),--dry-run) $(if $(UNDO),--undo) -- "$(DIR)"

@@ -20,6 +20,7 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 	newRefreshCommand,
 	newRebaseCommand,
 	newVerifyCommand,
+	newVerifyTagsCommand,
 	newTouchedCommand,
 	newPinsCommand,
 	newReadmeCommand,

@@ -18,7 +18,7 @@ func newVerifyCommand(co *checkout.Checkout) *cobra.Command {
 		Args:  cobra.NoArgs,
 	}
 	out := outputFlag(cmd)
-	tagFlag(cmd, &tag, "every pinned one")
+	tagFlag(cmd, &tag, "the newest of each minor")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		checks := []queue.Check{}
 		err := queue.Verify(cmd.Context(), co, tag, func(c queue.Check) {

@@ -43,15 +43,15 @@ type verifier struct {
 	total  int
 }
 
-// Verify makes every check on tag, or on every pinned tag when tag is empty, and on the checkout,
-// and hands each result to report as it comes. The error says how many failed.
+// Verify makes every check on tag, or on the newest tag of each minor when tag is empty, and on the
+// checkout, and hands each result to report as it comes. The error says how many failed.
 func Verify(ctx context.Context, co *checkout.Checkout, tag string, report func(Check)) error {
 	ctx, unlock, p, err := open(ctx, co)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	tags := p.All()
+	tags := p.Newest()
 	if tag != "" {
 		pin, err := p.Lookup(tag)
 		if err != nil {
@@ -66,7 +66,48 @@ func Verify(ctx context.Context, co *checkout.Checkout, tag string, report func(
 			return err
 		}
 	}
-	if err := ctx.Err(); err != nil {
+	return v.result(ctx)
+}
+
+// VerifyBuild makes the checks that two tags of one minor can differ in: that the pin is right, the
+// patches apply as they are, and the packages that they touch build. It is Verify otherwise.
+func VerifyBuild(ctx context.Context, co *checkout.Checkout, tag string, report func(Check)) error {
+	ctx, unlock, p, err := open(ctx, co)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	pin, err := p.Lookup(tag)
+	if err != nil {
+		return err
+	}
+	v := &verifier{co: co, pins: p, report: report}
+	if _, ok := v.pin(ctx, pin); !ok {
+		return v.result(ctx)
+	}
+	var tree git.Repo
+	if v.do(ctx, tag, "patches apply without fuzz", func() ([]string, error) {
+		info, err := Tree(ctx, co, tag)
+		if err == nil {
+			tree = git.At(co, info.Path)
+		}
+		return nil, err
+	}) {
+		v.do(ctx, tag, "touched packages build", func() ([]string, error) {
+			dirs, err := touched(ctx, tree, refBase)
+			if err != nil || len(dirs) == 0 {
+				return nil, err
+			}
+			_, err = gotool.Run(ctx, co, tree.Dir, nil, append([]string{"build"}, packages(dirs)...)...)
+			return nil, err
+		})
+	}
+	return v.result(ctx)
+}
+
+// result is the error of all checks.
+func (v *verifier) result(ctx context.Context) error {
+	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	if v.failed > 0 {
@@ -155,13 +196,8 @@ func (v *verifier) checkout(ctx context.Context) {
 // tag makes the checks of one tag. The error is one that makes the others pointless.
 func (v *verifier) tag(ctx context.Context, pin pins.Tag) error {
 	tag, minor := pin.Tag, pins.MinorOf(pin.Tag)
-	var rel *upstream.Release
-	if !v.do(ctx, tag, "pin matches", func() (_ []string, err error) {
-		if rel, err = upstream.Fetch(ctx, v.co, v.pins.Module, tag); err != nil {
-			return nil, err
-		}
-		return nil, rel.Check(pin.Sum)
-	}) {
+	rel, ok := v.pin(ctx, pin)
+	if !ok {
 		return nil
 	}
 	in, err := readInputs(v.co.Root, minor)
@@ -227,6 +263,26 @@ func (v *verifier) tag(ctx context.Context, pin pins.Tag) error {
 	return v.goChecks(ctx, tag, where)
 }
 
+// pin checks that upstream's release is the pinned one.
+func (v *verifier) pin(ctx context.Context, pin pins.Tag) (rel *upstream.Release, ok bool) {
+	ok = v.do(ctx, pin.Tag, "pin matches", func() (_ []string, err error) {
+		if rel, err = upstream.Fetch(ctx, v.co, v.pins.Module, pin.Tag); err != nil {
+			return nil, err
+		}
+		return nil, rel.Check(pin.Sum)
+	})
+	return rel, ok
+}
+
+// packages are dirs, which are below a module's root, as the go command wants them there.
+func packages(dirs []string) []string {
+	args := make([]string, len(dirs))
+	for i, dir := range dirs {
+		args[i] = "./" + dir
+	}
+	return args
+}
+
 // lintError parts the findings into warnings and one error, with a valid example for a header.
 func lintError(findings []Finding, err error) (warnings []string, _ error) {
 	var wrong []string
@@ -281,11 +337,7 @@ func (v *verifier) goChecks(ctx context.Context, tag string, repo git.Repo) erro
 		if len(dirs) == 0 {
 			return nil, none
 		}
-		args := []string{"vet"}
-		for _, dir := range dirs {
-			args = append(args, "./"+dir)
-		}
-		_, err := gotool.Run(ctx, v.co, repo.Dir, nil, args...)
+		_, err := gotool.Run(ctx, v.co, repo.Dir, nil, append([]string{"vet"}, packages(dirs)...)...)
 		return nil, err
 	})
 	return nil

@@ -45,14 +45,13 @@ func inputs(co *checkout.Checkout, p *pins.Pins, tag pins.Tag) (string, error) {
 
 // record is what is kept of a step that has passed.
 type record struct {
-	Tag     string  `json:"tag"`
 	Inputs  string  `json:"inputs"`
 	Seconds float64 `json:"seconds"`
 }
 
-// recordPath is where a step's last pass is: the one of a minor, so that old ones do not pile up.
+// recordPath is where the last pass of a tag's step is.
 func recordPath(co *checkout.Checkout, r Result) string {
-	return filepath.Join(co.Output(), "passed", r.Minor, r.Step+".json")
+	return filepath.Join(co.Output(), "passed", r.Tag, r.Step+".json")
 }
 
 // passedBefore looks up a pass. One that cannot be read is none.
@@ -66,7 +65,7 @@ func passedBefore(co *checkout.Checkout, r Result, key string) (seconds float64,
 }
 
 func remember(co *checkout.Checkout, r Result, key string) error {
-	data, err := json.Marshal(record{Tag: r.Tag, Inputs: key, Seconds: r.Seconds})
+	data, err := json.Marshal(record{Inputs: key, Seconds: r.Seconds})
 	if err != nil {
 		return err
 	}

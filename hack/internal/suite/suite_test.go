@@ -108,7 +108,7 @@ func TestWhatHasPassedIsNotRunAgain(t *testing.T) {
 		{"the pin of an older tag", func() { y.opts.Pins.Add(pins.Tag{Tag: "v0.2.0-rc.1", Sum: "h1:x"}) }, nil},
 		{"a pin", func() { y.opts.Pins.Add(pins.Tag{Tag: "v0.2.0", Sum: "h1:y"}) }, second},
 		{"a newer tag", func() { y.opts.Pins.Add(pins.Tag{Tag: "v0.2.1", Sum: "h1:y"}) }, []string{"v0.2.1 one", "v0.2.1 two"}},
-		{"a record that cannot be read", func() { y.write("_output/passed/v0.1/one.json", "{") }, all[:1]},
+		{"a record that cannot be read", func() { y.write("_output/passed/v0.1.3/one.json", "{") }, all[:1]},
 		{"etcd", func() { y.opts.Pins.Etcd = "v3" }, []string{"v0.1.3 one", "v0.1.3 two", "v0.2.1 one", "v0.2.1 two"}},
 	} {
 		t.Log("changed: ", change.name)
