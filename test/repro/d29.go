@@ -128,7 +128,7 @@ func serverSpans(recorder *tracetest.SpanRecorder, want map[string]span) tally {
 			switch a.Key {
 			case "audit-id":
 				id = a.Value.AsString()
-			case "http.response.status_code":
+			case "http.response.status_code", "http.status_code": // the latter before v0.35
 				got.code = int(a.Value.AsInt64())
 			}
 		}
