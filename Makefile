@@ -48,8 +48,8 @@ readme: $(FORK) ## Write README.md's compatibility table from the pins
 verify: $(FORK) ## Check pins, patches and trees, of the newest tag of each minor [TAG=]
 	@$(FORK) verify $(tag) -o $(O)
 
-verify-tags: $(FORK) ## Apply the patches to every pinned tag and build; repeated, only what has not passed on the same files
-	@$(FORK) verify-tags -o $(O)
+verify-tags: $(FORK) ## Apply the patches to every pinned tag and build; repeated, only what has not passed on the same files [TAG=]
+	@$(FORK) verify-tags $(tag) -o $(O)
 
 replace: $(FORK) ## Have your module built with the fork: DIR=path [TAG=] [MODULE=1] [N=1 only prints] [UNDO=1]
 	@$(FORK) replace $(tag) $(if $(MODULE),--module) $(if $(N),--dry-run) $(if $(UNDO),--undo) -- "$(DIR)"

@@ -98,8 +98,7 @@ func VerifyBuild(ctx context.Context, co *checkout.Checkout, tag string, report 
 			if err != nil || len(dirs) == 0 {
 				return nil, err
 			}
-			_, err = gotool.Run(ctx, co, tree.Dir, nil, append([]string{"build"}, packages(dirs)...)...)
-			return nil, err
+			return nil, buildAtOnePath(ctx, co, tree, dirs)
 		})
 	}
 	return v.result(ctx)
