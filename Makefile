@@ -7,6 +7,7 @@ MINOR ?=
 LEVEL ?=
 ROUNDS ?=
 CHECK ?=
+KUBE ?=
 O ?= text
 DIR ?=
 MODULE ?=
@@ -54,8 +55,8 @@ verify-tags: $(FORK) ## Apply the patches to every pinned tag and build; repeate
 replace: $(FORK) ## Have your module built with the fork: DIR=path [TAG=] [MODULE=1] [N=1 only prints] [UNDO=1]
 	@$(FORK) replace $(tag) $(if $(MODULE),--module) $(if $(N),--dry-run) $(if $(UNDO),--undo) -- "$(DIR)"
 
-try-replace: $(FORK) ## Build k8s.io/sample-apiserver with the tree and with the module, from an empty module cache [TAG=]
-	@$(FORK) try-replace $(tag) -o $(O)
+try-replace: $(FORK) ## Build k8s.io/sample-apiserver (KUBE=1: kube-apiserver) with the tree and with the module, from an empty module cache [TAG=]
+	@$(FORK) try-replace $(tag) $(if $(KUBE),--kube-apiserver) -o $(O)
 
 module: $(FORK) ## Make a Go module of the fork, below _output/module for GOPROXY [TAG=]
 	@$(FORK) module $(tag) -o $(O)

@@ -145,6 +145,27 @@ func gomod(ctx context.Context, co *checkout.Checkout, p *pins.Pins, pin pins.Ta
 	return ours.Format()
 }
 
+// ConsumerMod is a go.mod that gets the consumer's dependencies as its release has them, and requires the
+// pinned module, for somebody to replace.
+func ConsumerMod(ctx context.Context, co *checkout.Checkout, p *pins.Pins, pin pins.Tag) ([]byte, error) {
+	if p.Consumer == "" || pin.Consumer == "" {
+		return nil, noConsumer(p, pin.Tag)
+	}
+	data, err := gomod(ctx, co, p, pin, "")
+	if err != nil {
+		return nil, err
+	}
+	f, err := modfile.Parse("go.mod", data, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(f.DropReplace(p.Module, ""), f.AddRequire(p.Module, pin.Tag)); err != nil {
+		return nil, err
+	}
+	f.Cleanup()
+	return f.Format()
+}
+
 // releasedMod is the go.mod of a module's release.
 func releasedMod(ctx context.Context, co *checkout.Checkout, module, version string) (*modfile.File, error) {
 	empty, err := os.MkdirTemp("", "fork-")

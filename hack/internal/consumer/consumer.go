@@ -34,11 +34,23 @@ type Built struct {
 	Seconds float64 `json:"seconds"`
 }
 
-// Try builds module's main package at tag (empty means the newest pinned one) once with the tree and
-// once with the module, hands each result to report, and fails unless the program says that it
-// has the fork and the edit can be taken back to the byte. What the go command downloads goes to a
-// module cache of its own, which is removed; it asks the caller's before the caller's proxy. It
-// takes the checkout's lock.
+// source is a program's module before anybody has edited it.
+type source struct {
+	title string
+	// write makes it in a directory, which is empty or missing.
+	write func(dir string) error
+	// pkg is the program's package.
+	pkg string
+	// sums is whether the module has a complete go.sum.
+	sums bool
+}
+
+// Try builds a program at tag (empty means the newest pinned one) once with the tree and once with the
+// module, hands each result to report, and fails unless the program says that it has the fork and the
+// edit of go.mod can be taken back to the byte. The program is the main package of module or, where that
+// is the pins' consumer, the real kube-apiserver in a module of one's own. What the go command downloads
+// goes to a module cache of its own, which is removed; it asks the caller's before the caller's proxy.
+// It takes the checkout's lock.
 func Try(ctx context.Context, co *checkout.Checkout, module, tag string, report func(Built)) error {
 	ctx, unlock, p, err := pins.Lock(ctx, co)
 	if err != nil {
@@ -49,7 +61,10 @@ func Try(ctx context.Context, co *checkout.Checkout, module, tag string, report 
 	if err != nil {
 		return err
 	}
-	rel, err := upstream.Fetch(ctx, co, module, pin.Tag)
+	src, err := released(ctx, co, module, pin.Tag)
+	if module == p.Consumer {
+		src, err = ownModule(ctx, co, p, pin)
+	}
 	if err != nil {
 		return err
 	}
@@ -57,16 +72,38 @@ func Try(ctx context.Context, co *checkout.Checkout, module, tag string, report 
 		return err
 	}
 	for _, form := range []string{"tree", "module"} {
-		built, err := try(ctx, co, p, rel, form)
+		built, err := try(ctx, co, p, src, form)
 		if err != nil {
-			return fmt.Errorf("%s %s with the %s: %w", module, pin.Tag, form, err)
+			return fmt.Errorf("%s with the %s: %w", src.title, form, err)
 		}
 		report(built)
 	}
 	return nil
 }
 
-func try(ctx context.Context, co *checkout.Checkout, p *pins.Pins, rel *upstream.Release, form string) (built Built, err error) {
+// released is a module as upstream has released it.
+func released(ctx context.Context, co *checkout.Checkout, module, tag string) (source, error) {
+	rel, err := upstream.Fetch(ctx, co, module, tag)
+	if err != nil {
+		return source{}, err
+	}
+	return source{title: module + " " + tag, write: rel.Unpack, pkg: ".", sums: true}, nil
+}
+
+// ownModule is a module of one's own that requires what kube-apiserver is built from. In upstream's the
+// staging modules are directories.
+func ownModule(ctx context.Context, co *checkout.Checkout, p *pins.Pins, pin pins.Tag) (source, error) {
+	gomod, err := build.ConsumerMod(ctx, co, p, pin)
+	if err != nil {
+		return source{}, err
+	}
+	write := func(dir string) error {
+		return errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "go.mod"), gomod, 0o644))
+	}
+	return source{title: "kube-apiserver " + pin.Consumer, write: write, pkg: p.Consumer + "/cmd/kube-apiserver"}, nil
+}
+
+func try(ctx context.Context, co *checkout.Checkout, p *pins.Pins, src source, form string) (built Built, err error) {
 	built.Form = form
 	dir, err := os.MkdirTemp(co.Output(), "consumer-")
 	if err != nil {
@@ -74,7 +111,7 @@ func try(ctx context.Context, co *checkout.Checkout, p *pins.Pins, rel *upstream
 	}
 	defer os.RemoveAll(dir)
 	source := filepath.Join(dir, "source")
-	if err := rel.Unpack(source); err != nil {
+	if err := src.write(source); err != nil {
 		return built, err
 	}
 	before, err := contents(source)
@@ -94,10 +131,16 @@ func try(ctx context.Context, co *checkout.Checkout, p *pins.Pins, rel *upstream
 		user.Env = append(user.Env, "GOPROXY="+m.URL+","+user.proxy)
 	}
 	start, program := time.Now(), filepath.Join(dir, "program")
-	title := fmt.Sprintf("%s %s with the %s", rel.Module, rel.Tag, form)
+	title := fmt.Sprintf("%s with the %s", src.title, form)
 	fmt.Fprintf(co.Err, "building %s, from an empty module cache\n", title)
 	log, stop := build.Watch(co.Err, title)
-	_, err = gotool.Run(ctx, &user.Checkout, source, log, "build", "-v", "-trimpath", "-o", program, ".")
+	if !src.sums {
+		if _, err := gotool.RunMod(ctx, &user.Checkout, source, log, "list", "-deps", src.pkg); err != nil {
+			stop()
+			return built, fmt.Errorf("%w\n%s", err, log.Kept())
+		}
+	}
+	_, err = gotool.Run(ctx, &user.Checkout, source, log, "build", "-v", "-trimpath", "-o", program, src.pkg)
 	stop()
 	if err != nil {
 		return built, fmt.Errorf("%w\n%s", err, log.Kept())
@@ -111,6 +154,11 @@ func try(ctx context.Context, co *checkout.Checkout, p *pins.Pins, rel *upstream
 	}
 	if err := replace.Undo(ctx, co, o, func(*replace.Result) {}); err != nil {
 		return built, err
+	}
+	if !src.sums { // It was the go command that wrote it.
+		if err := os.Remove(filepath.Join(source, "go.sum")); err != nil {
+			return built, err
+		}
 	}
 	after, err := contents(source)
 	if err == nil && !slices.Equal(before, after) {

@@ -10,16 +10,20 @@ import (
 )
 
 func TestTry(t *testing.T) {
-	t.Parallel()
-	co := toy.New(t)
-	var got []Built
-	toy.Check(t, Try(context.Background(), co, toy.Sample, "", func(b Built) { got = append(got, b) }))
-	if len(got) != 2 || got[0].Form != "tree" || got[0].Uses != co.Tree("v0.1.0") ||
-		got[1].Form != "module" || !strings.HasPrefix(got[1].Uses, "toy.test/apiserver@v0.1.0-deadline.1 h1:") {
-		t.Errorf("got %+v", got)
-	}
-	if left, err := filepath.Glob(filepath.Join(co.Output(), "consumer-*")); err != nil || len(left) > 0 {
-		t.Errorf("left over: %v, %v", left, err)
+	for _, module := range []string{toy.Sample, toy.Consumer} {
+		t.Run(module, func(t *testing.T) {
+			t.Parallel()
+			co := toy.New(t)
+			var got []Built
+			toy.Check(t, Try(context.Background(), co, module, "", func(b Built) { got = append(got, b) }))
+			if len(got) != 2 || got[0].Form != "tree" || got[0].Uses != co.Tree("v0.1.0") ||
+				got[1].Form != "module" || !strings.HasPrefix(got[1].Uses, "toy.test/apiserver@v0.1.0-deadline.1 h1:") {
+				t.Errorf("got %+v", got)
+			}
+			if left, err := filepath.Glob(filepath.Join(co.Output(), "consumer-*")); err != nil || len(left) > 0 {
+				t.Errorf("left over: %v, %v", left, err)
+			}
+		})
 	}
 }
 
