@@ -188,7 +188,7 @@ func (p *Pins) Lookup(tag string) (Tag, error) {
 	if CheckTag(tag) == nil {
 		next = "to carry the queue to it: make rebase TO=" + tag
 	}
-	return Tag{}, fmt.Errorf("unknown tag %s: patches/pins.json knows %s; %s", tag, strings.Join(names, ", "), next)
+	return Tag{}, fmt.Errorf("unknown tag %s: patches/pins.json knows %s; %s", tag, Ranges(names), next)
 }
 
 // Nearest is the pinned tag to take for version, which need not be pinned: of its minor the next, or
