@@ -184,9 +184,7 @@ func (w *upstreamWriter) checkCommit(ctx context.Context, repo git.Repo, since, 
 	if err != nil {
 		return err
 	}
-	for i, dir := range dirs {
-		dirs[i] = "./" + dir
-	}
+	dirs = packages(dirs)
 	fmt.Fprintf(w.co.Err, "%s: %s\n", name, strings.Join(dirs, " "))
 	start := time.Now()
 	for _, args := range [][]string{{"build", "./..."}, append([]string{"vet"}, dirs...), append([]string{"test", "-timeout", "30m"}, dirs...)} {
