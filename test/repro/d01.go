@@ -31,7 +31,7 @@ func init() {
 // concurrentWarnings sends creates whose storage goes on adding warnings after
 // the request's own timeout, as the handlers of create, update and patch do.
 func concurrentWarnings(ctx context.Context) (Result, error) {
-	const clients, requests = 4, 250
+	const clients, requests = 8, 250
 	var s *chain.Server
 	create := func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), 5*time.Millisecond)
