@@ -48,12 +48,15 @@ func buildAtOnePath(ctx context.Context, co *checkout.Checkout, tree git.Repo, d
 			continue
 		}
 		out, err := gotool.Run(ctx, co, tree.Dir, nil, "mod", "download", "-json", r.Mod.Path)
-		if err != nil {
-			return err
+		var module struct{ Dir, Error string }
+		if jsonErr := json.Unmarshal([]byte(out), &module); err == nil {
+			err = jsonErr
 		}
-		var module struct{ Dir string }
-		if err := json.Unmarshal([]byte(out), &module); err != nil {
-			return err
+		if module.Error != "" {
+			err = errors.New(module.Error)
+		}
+		if err != nil {
+			return fmt.Errorf("%s, which the tag requires, cannot be had: %w; a tag that nobody can build is not to be pinned", r.Mod, err)
 		}
 		link := filepath.Join(root, path.Base(r.Mod.Path))
 		if err := os.Symlink(module.Dir, link); err != nil {
