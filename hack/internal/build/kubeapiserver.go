@@ -78,7 +78,7 @@ func KubeAPIServer(ctx context.Context, co *checkout.Checkout, tag string, varia
 // noConsumer names the tags that a kube-apiserver can be built for, in tag's place.
 func noConsumer(p *pins.Pins, tag string) error {
 	if p.Consumer == "" {
-		return fmt.Errorf("patches/pins.json names no consumer: there is no kube-apiserver to build")
+		return errors.New("patches/pins.json names no consumer: there is no kube-apiserver to build")
 	}
 	next := "make pins ADD=" + tag + " looks for it again"
 	if other := p.NearestConsumed(tag); other != "" {

@@ -61,9 +61,11 @@ func Try(ctx context.Context, co *checkout.Checkout, module, tag string, report 
 	if err != nil {
 		return err
 	}
-	src, err := released(ctx, co, module, pin.Tag)
+	var src source
 	if module == p.Consumer {
 		src, err = ownModule(ctx, co, p, pin)
+	} else {
+		src, err = released(ctx, co, module, pin.Tag)
 	}
 	if err != nil {
 		return err
