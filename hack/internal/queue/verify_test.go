@@ -158,3 +158,27 @@ func TestVerifyOfAnUnknownTag(t *testing.T) {
 	_, _, err := toy.verify("v0.9.9")
 	toy.fails(err, "unknown tag v0.9.9")
 }
+
+func TestVerifyBuild(t *testing.T) {
+	toy := newToy(t)
+	toy.queue()
+	build := func() (failed []string, err error) {
+		err = VerifyBuild(ctx, toy.co, "v0.1.0", func(c Check) {
+			if !c.OK {
+				failed = append(failed, c.Name)
+			}
+		})
+		return failed, err
+	}
+	for range 2 { // The second one finds what the first has left.
+		if failed, err := build(); err != nil || len(failed) > 0 {
+			t.Errorf("got %v, %v", err, failed)
+		}
+	}
+	toy.write("pkg/n/other.go", "package n\n\nconst N = nothing\n")
+	if failed, err := build(); err == nil || strings.Join(failed, ", ") != "touched packages build" {
+		t.Errorf("got %v, %v", err, failed)
+	}
+	err := VerifyBuild(ctx, toy.co, "v0.9.9", func(c Check) { t.Errorf("%+v", c) })
+	toy.fails(err, "unknown tag v0.9.9")
+}
