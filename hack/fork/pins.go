@@ -28,17 +28,29 @@ func newPinsCommand(co *checkout.Checkout) *cobra.Command {
 			}
 		})
 	}
-	cmd.AddCommand(&cobra.Command{
+	cmd.AddCommand(newPinsAddCommand(co))
+	return cmd
+}
+
+func newPinsAddCommand(co *checkout.Checkout) *cobra.Command {
+	cmd := &cobra.Command{
 		Use:   "add TAG",
 		Short: "Pin a further tag of a minor, to which its patches apply as they are",
 		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			t, err := queue.AddPin(cmd.Context(), co, args[0])
-			if err == nil {
-				fmt.Fprintf(co.Out, "pinned %s %s %s\n", t.Tag, t.Consumer, t.Sum)
-			}
+	}
+	out := outputFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		pin, err := queue.AddPin(cmd.Context(), co, args[0])
+		if err != nil {
 			return err
-		},
-	})
+		}
+		return out.print(co.Out, pin, func() {
+			how := "pinned"
+			if !pin.New {
+				how = "pinned already:"
+			}
+			fmt.Fprintln(co.Out, how, pin.Tag.Tag, pin.Consumer, pin.Sum)
+		})
+	}
 	return cmd
 }

@@ -2,7 +2,6 @@ package build
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -13,9 +12,9 @@ import (
 	"golang.org/x/mod/semver"
 
 	"fork.internal/apiserver/hack/internal/checkout"
-	"fork.internal/apiserver/hack/internal/gotool"
 	"fork.internal/apiserver/hack/internal/pins"
 	"fork.internal/apiserver/hack/internal/queue"
+	"fork.internal/apiserver/hack/internal/upstream"
 )
 
 // Variant is which k8s.io/apiserver a kube-apiserver is built with.
@@ -168,20 +167,11 @@ func ConsumerMod(ctx context.Context, co *checkout.Checkout, p *pins.Pins, pin p
 
 // releasedMod is the go.mod of a module's release.
 func releasedMod(ctx context.Context, co *checkout.Checkout, module, version string) (*modfile.File, error) {
-	empty, err := os.MkdirTemp("", "fork-")
+	cached, err := upstream.Look(ctx, co, module, version)
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(empty)
-	out, err := gotool.RunMod(ctx, co, empty, nil, "list", "-m", "-json", module+"@"+version)
-	if err != nil {
-		return nil, fmt.Errorf("cannot get %s@%s; the network and `go env GOPROXY` are the first things to look at: %w", module, version, err)
-	}
-	var answer struct{ GoMod string }
-	if err := json.Unmarshal([]byte(out), &answer); err != nil {
-		return nil, err
-	}
-	data, err := os.ReadFile(answer.GoMod)
+	data, err := os.ReadFile(cached.GoMod)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,9 @@ import (
 // the newest older one of its minor, otherwise the newest of the minor before, otherwise the oldest
 // of the minor after. The error says that none of these minors is pinned, and what to do first.
 func (p *Pins) BaseFor(tag string) (Tag, error) {
+	if own := p.ownTag(tag); own != "" {
+		return Tag{}, fmt.Errorf("%s is a version of %s; next: make rebase TO=%s, the tag that goes with it", tag, p.Consumer, own)
+	}
 	var older, newer Tag // next to tag
 	for _, t := range p.All() {
 		if semver.Compare(t.Tag, tag) < 0 {

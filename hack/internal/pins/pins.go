@@ -47,13 +47,17 @@ type Tag struct {
 // MinorOf is the minor that tag belongs to: v0.37 for v0.37.2.
 func MinorOf(tag string) string { return semver.MajorMinor(tag) }
 
-// CheckTag says what is wrong with the form of tag.
+// CheckTag says what is wrong with the form of tag, and where to find a good one.
 func CheckTag(tag string) error {
-	// The tag becomes the name of a directory: Canonical has digits, letters, dots and hyphens only.
-	if !semver.IsValid(tag) || semver.Canonical(tag) != tag {
-		return fmt.Errorf("%q is not a version tag like v0.37.2", tag)
+	if !wellFormed(tag) {
+		return fmt.Errorf("%q is not a version tag like v0.37.2; next: make pins, which lists those that are pinned", tag)
 	}
 	return nil
+}
+
+func wellFormed(tag string) bool {
+	// The tag becomes the name of a directory: Canonical has digits, letters, dots and hyphens only.
+	return semver.IsValid(tag) && semver.Canonical(tag) == tag
 }
 
 // Load reads the pins and checks that they are well formed.
@@ -85,10 +89,9 @@ func (p *Pins) check() error {
 	seen := map[string]bool{}
 	for _, m := range p.Minors {
 		for _, t := range m.Tags {
-			if err := CheckTag(t.Tag); err != nil {
-				return err
-			}
 			switch {
+			case !wellFormed(t.Tag):
+				return fmt.Errorf("%q is not a version tag like v0.37.2", t.Tag)
 			case MinorOf(t.Tag) != m.Minor:
 				return fmt.Errorf("%s is listed below minor %s", t.Tag, m.Minor)
 			case seen[t.Tag]:
@@ -184,11 +187,44 @@ func (p *Pins) Lookup(tag string) (Tag, error) {
 		}
 		names[i] = t.Tag
 	}
-	next := "known tags look like v0.37.2"
-	if CheckTag(tag) == nil {
-		next = "to carry the queue to it: make rebase TO=" + tag
+	return Tag{}, fmt.Errorf("unknown tag %s: patches/pins.json knows %s; %s", tag, Ranges(names), p.Unpinned(tag))
+}
+
+// Unpinned is what to do about a tag that is not pinned.
+func (p *Pins) Unpinned(tag string) string {
+	newest := p.NewestOf(MinorOf(tag))
+	switch own := p.ownTag(tag); {
+	case !wellFormed(tag):
+		return "known tags look like v0.37.2"
+	case own != "":
+		return fmt.Sprintf("%s is a version of %s, and the tag that goes with it is %s", tag, p.Consumer, own)
+	case newest != "" && semver.Compare(tag, newest) < 0:
+		return "to have its minor's patches apply to it as they are: make pins ADD=" + tag
 	}
-	return Tag{}, fmt.Errorf("unknown tag %s: patches/pins.json knows %s; %s", tag, Ranges(names), next)
+	return "to carry the patches to it: make rebase TO=" + tag
+}
+
+// ownTag is the tag that was released with a version of the consumer, pinned or not; "" when version
+// is no such version. Kubernetes releases v1.X.Y together with v0.X.Y of its staging modules.
+func (p *Pins) ownTag(version string) string {
+	for _, t := range p.All() {
+		if t.Consumer == version {
+			return t.Tag
+		}
+	}
+	if rest, ok := strings.CutPrefix(version, "v1."); ok && p.Consumer != "" {
+		return "v0." + rest
+	}
+	return ""
+}
+
+// ConsumerOf is the version of the consumer that is released with tag. See ownTag.
+func (p *Pins) ConsumerOf(tag string) (string, error) {
+	rest, ok := strings.CutPrefix(tag, "v0.")
+	if !ok {
+		return "", fmt.Errorf("no version of %s belongs to %s: v0.X.Y goes with v1.X.Y", p.Consumer, tag)
+	}
+	return "v1." + rest, nil
 }
 
 // Nearest is the pinned tag to take for version, which need not be pinned: of its minor the next, or

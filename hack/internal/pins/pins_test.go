@@ -90,11 +90,26 @@ func TestLookup(t *testing.T) {
 	p.Add(Tag{Tag: "v0.1.0", Sum: "h1:x"})
 	p.Add(Tag{Tag: "v0.2.0", Sum: "h1:y"})
 	for tag, want := range map[string]string{
-		"v0.3.0": "unknown tag v0.3.0: patches/pins.json knows v0.1.0, v0.2.0; to carry the queue to it: make rebase TO=v0.3.0",
-		"0.2.0":  "known tags look like",
+		"v0.3.0":      "unknown tag v0.3.0: patches/pins.json knows v0.1.0, v0.2.0; to carry the patches to it: make rebase TO=v0.3.0",
+		"v0.2.0-rc.1": "to have its minor's patches apply to it as they are: make pins ADD=v0.2.0-rc.1",
+		"0.2.0":       "known tags look like",
 	} {
 		if _, err := p.Lookup(tag); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", tag, err, want)
+		}
+	}
+}
+
+func TestAVersionOfTheConsumer(t *testing.T) {
+	p := &Pins{Module: "toy.test/m", Consumer: "toy.test/consumer"}
+	p.Add(Tag{Tag: "v0.1.0", Sum: "h1:x", Consumer: "v1.1.7"})
+	for version, own := range map[string]string{"v1.1.7": "v0.1.0", "v1.2.3": "v0.2.3"} {
+		want := version + " is a version of toy.test/consumer"
+		if _, err := p.Lookup(version); err == nil || !strings.Contains(err.Error(), want+", and the tag that goes with it is "+own) {
+			t.Errorf("got %v", err)
+		}
+		if _, err := p.BaseFor(version); err == nil || !strings.Contains(err.Error(), want+"; next: make rebase TO="+own) {
+			t.Errorf("got %v", err)
 		}
 	}
 }

@@ -2,20 +2,15 @@ package queue
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path"
-	"regexp"
 	"slices"
-	"strings"
 
 	"golang.org/x/mod/semver"
 
 	"fork.internal/apiserver/hack/internal/checkout"
 	"fork.internal/apiserver/hack/internal/git"
-	"fork.internal/apiserver/hack/internal/gotool"
 	"fork.internal/apiserver/hack/internal/pins"
 	"fork.internal/apiserver/hack/internal/upstream"
 )
@@ -175,58 +170,30 @@ func release(ctx context.Context, co *checkout.Checkout, p *pins.Pins, tag strin
 		return nil, pins.Tag{}, err
 	}
 	if known, err := p.Lookup(tag); err == nil {
-		if err := rel.Check(known.Sum); err != nil || known.Consumer != "" {
-			return rel, known, err
-		}
+		return rel, known, rel.Check(known.Sum)
 	}
 	pin := pins.Tag{Tag: tag, Sum: rel.Sum}
-	if p.Consumer == "" {
-		return rel, pin, nil
-	}
-	// Kubernetes releases v1.X.Y together with v0.X.Y of its staging modules.
-	rest, ok := strings.CutPrefix(tag, "v0.")
-	if !ok {
-		return nil, pin, fmt.Errorf("no version of %s belongs to %s: v0.X.Y goes with v1.X.Y", p.Consumer, tag)
-	}
-	consumer := "v1." + rest
-	err = exists(ctx, co, p.Consumer, consumer)
-	if errors.As(err, new(*notServedError)) {
-		// What the fork is about is there.
-		fmt.Fprintf(co.Err, "warning: %s is pinned without a kube-apiserver: %v\n", tag, err)
-		return rel, pin, nil
-	}
-	pin.Consumer = consumer
+	err = lookForConsumer(ctx, co, p, &pin)
 	return rel, pin, err
 }
 
-// notServedError is what a module proxy, or the repository, says of a version that it does not have.
-type notServedError struct{ error }
-
-// notServed finds that in what the go command says, which has no other way to tell it from a network
-// that is down.
-var notServed = regexp.MustCompile(`\b(403 Forbidden|404 Not Found|410 Gone)\b|: unknown revision |: no such file or directory\b`)
-
-// exists fails if the module has no such version: with a *notServedError if that is known.
-func exists(ctx context.Context, co *checkout.Checkout, module, version string) error {
-	empty, err := os.MkdirTemp("", "fork-")
+// lookForConsumer has the pin say which version of the consumer was released with it. One that cannot
+// be had is a warning, as what the fork is about is there.
+func lookForConsumer(ctx context.Context, co *checkout.Checkout, p *pins.Pins, pin *pins.Tag) error {
+	if p.Consumer == "" {
+		return nil
+	}
+	version, err := p.ConsumerOf(pin.Tag)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(empty)
-	out, err := gotool.RunMod(ctx, co, empty, nil, "list", "-m", "-json", module+"@"+version)
-	var answer struct{ Version string }
-	if err == nil {
-		err = json.Unmarshal([]byte(out), &answer)
-	}
-	if err == nil && answer.Version != version {
-		err = fmt.Errorf("the go command finds %s", answer.Version)
-	}
-	if err == nil {
+	_, err = upstream.Look(ctx, co, p.Consumer, version)
+	if errors.As(err, new(*upstream.NotServedError)) {
+		fmt.Fprintf(co.Err, "warning: %s is pinned without a kube-apiserver: %v\n", pin.Tag, err)
 		return nil
 	}
-	err = fmt.Errorf("%s@%s, which should go with the tag, cannot be found: %w", module, version, err)
-	if notServed.MatchString(err.Error()) {
-		return &notServedError{err}
+	if err == nil {
+		pin.Consumer = version
 	}
 	return err
 }

@@ -134,7 +134,7 @@ func TestRebaseRefuses(t *testing.T) {
 		{"no version", "v0.1.0", "next", []string{`"next" is not a version tag`}},
 		{"nowhere to go", "v0.1.0", "v0.1.0", []string{"on v0.1.0 already"}},
 		{"an older tag of a minor", "v0.1.0", "v0.1.0-rc.1", []string{"written against v0.1.0", "make pins ADD=v0.1.0-rc.1"}},
-		{"a tag that is not there", "v0.1.0", "v0.7.0", []string{"cannot download " + toy.module + "@v0.7.0", "nothing was changed"}},
+		{"a tag that is not there", "v0.1.0", "v0.7.0", []string{"cannot download " + toy.module + "@v0.7.0", "nothing was changed; next: go list -m -versions " + toy.module}},
 	} {
 		before := toy.snapshot()
 		_, err := Rebase(ctx, toy.co, test.from, test.to)
@@ -219,9 +219,14 @@ func TestATagWithoutAConsumer(t *testing.T) {
 	pinnedWith("")
 	// It comes later.
 	proxytest.Publish(t, proxy, consumer, "v1.2.0", map[string]string{"go.mod": "module " + consumer + "\n"})
-	_, err = AddPin(ctx, toy.co, "v0.2.0")
-	toy.check(err)
-	pinnedWith("v1.2.0")
+	for _, isNew := range []bool{true, false} {
+		pin, err := AddPin(ctx, toy.co, "v0.2.0")
+		toy.check(err)
+		if pin.New != isNew {
+			t.Errorf("got %+v", pin)
+		}
+		pinnedWith("v1.2.0")
+	}
 }
 
 func TestAddPin(t *testing.T) {
@@ -229,13 +234,15 @@ func TestAddPin(t *testing.T) {
 	toy.queue()
 	toy.publish("v0.1.0-rc.1", nil)
 	toy.publish("v0.1.0-rc.0", map[string]string{"pkg/b/b.go": "package b\n"})
-	_, err := AddPin(ctx, toy.co, "v0.1.0-rc.1")
-	toy.check(err)
-	if !toy.pinned("v0.1.0-rc.1") {
-		t.Error("not pinned")
+	for _, isNew := range []bool{true, false} {
+		pin, err := AddPin(ctx, toy.co, "v0.1.0-rc.1")
+		toy.check(err)
+		if pin.New != isNew || !toy.pinned("v0.1.0-rc.1") {
+			t.Errorf("got %+v", pin)
+		}
 	}
 	before := toy.snapshot()
-	_, err = AddPin(ctx, toy.co, "v0.1.0-rc.0")
+	_, err := AddPin(ctx, toy.co, "v0.1.0-rc.0")
 	toy.fails(err, "v0.1.0-rc.0 was not pinned", "0002-Make-three-a-larger-number.patch", "pkg/b/b.go, hunk")
 	_, err = AddPin(ctx, toy.co, "v0.5.0")
 	toy.fails(err, "patches/v0.5 holds no patch", "make rebase TO=v0.5.0")

@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"fork.internal/apiserver/hack/internal/checkout"
 	"fork.internal/apiserver/hack/internal/git"
 	"fork.internal/apiserver/hack/internal/gotool"
+	"fork.internal/apiserver/hack/internal/upstream"
 )
 
 // buildAtOnePath builds packages of the tree, which are directories below it, from paths that are the
@@ -47,16 +47,9 @@ func buildAtOnePath(ctx context.Context, co *checkout.Checkout, tree git.Repo, d
 		if path.Dir(r.Mod.Path) != domain || !strings.HasPrefix(r.Mod.Version, "v0.") || strings.Contains(r.Mod.Version, "-") {
 			continue
 		}
-		out, err := gotool.Run(ctx, co, tree.Dir, nil, "mod", "download", "-json", r.Mod.Path)
-		var module struct{ Dir, Error string }
-		if jsonErr := json.Unmarshal([]byte(out), &module); err == nil {
-			err = jsonErr
-		}
-		if module.Error != "" {
-			err = errors.New(module.Error)
-		}
+		module, err := upstream.Download(ctx, co, tree.Dir, r.Mod.Path, r.Mod.Version)
 		if err != nil {
-			return fmt.Errorf("%s, which the tag requires, cannot be had: %w; a tag that nobody can build is not to be pinned", r.Mod, err)
+			return fmt.Errorf("%s, which the tag requires, cannot be had; a tag that nobody can build is not to be pinned: %w", r.Mod, err)
 		}
 		link := filepath.Join(root, path.Base(r.Mod.Path))
 		if err := os.Symlink(module.Dir, link); err != nil {

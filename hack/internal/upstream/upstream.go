@@ -3,8 +3,6 @@ package upstream
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -15,8 +13,6 @@ import (
 	"golang.org/x/mod/zip"
 
 	"fork.internal/apiserver/hack/internal/checkout"
-	"fork.internal/apiserver/hack/internal/gotool"
-	"fork.internal/apiserver/hack/internal/proc"
 )
 
 // Release is one release in the module cache. It is not changed after Fetch has returned it.
@@ -29,33 +25,11 @@ type Release struct {
 	zip      string
 }
 
-// Fetch downloads a release, unless the module cache has it. The go command checks it against the
-// Go checksum database where that is in use. The error says that nothing was changed, because
-// nothing was.
+// Fetch downloads a release, unless the module cache has it. The errors are Download's.
 func Fetch(ctx context.Context, co *checkout.Checkout, mod, tag string) (*Release, error) {
-	// An empty directory: no go.mod has a say in which module this is.
-	empty, err := os.MkdirTemp("", "fork-")
+	answer, err := Download(ctx, co, "", mod, tag)
 	if err != nil {
 		return nil, err
-	}
-	defer os.RemoveAll(empty)
-	out, err := gotool.RunMod(ctx, co, empty, nil, "mod", "download", "-json", mod+"@"+tag)
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	var answer struct{ Zip, GoModSum, Error string }
-	if jsonErr := json.Unmarshal([]byte(out), &answer); jsonErr != nil && err == nil {
-		err = jsonErr
-	}
-	if answer.Error != "" {
-		err = errors.New(answer.Error)
-	}
-	if err != nil {
-		var failed *proc.Error
-		if errors.As(err, &failed) && failed.Stderr != "" {
-			err = errors.New(failed.Stderr)
-		}
-		return nil, fmt.Errorf("cannot download %s@%s: %w\nnothing was changed; the network and `go env GOPROXY` are the first things to look at", mod, tag, err)
 	}
 	sum, err := dirhash.HashZip(answer.Zip, dirhash.Hash1)
 	if err != nil {
