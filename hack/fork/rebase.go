@@ -85,9 +85,7 @@ func printRebase(co *checkout.Checkout, report *rebaseReport) {
 		fmt.Fprintf(co.Out, "carried from %s to %s before\n", report.From, report.To)
 		return
 	}
-	for _, subject := range report.Dropped {
-		fmt.Fprintf(co.Out, "dropped, %s has it: %s\n", report.To, subject)
-	}
+	printDropped(co.Out, report.Refresh)
 	for _, line := range report.Refresh.Changes {
 		fmt.Fprintln(co.Out, line)
 	}

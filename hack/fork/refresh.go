@@ -34,6 +34,7 @@ func printRefresh(w io.Writer, info *queue.RefreshInfo) {
 		fmt.Fprintf(w, "nothing to do: the patches are written against %s, and the tree of %s has nothing of its own\n", info.KeptAgainst, info.Tag)
 		return
 	}
+	printDropped(w, info)
 	for _, change := range info.Changes {
 		fmt.Fprintln(w, change)
 	}
@@ -47,4 +48,10 @@ func printRefresh(w io.Writer, info *queue.RefreshInfo) {
 		fmt.Fprintln(w, "warning:", warning)
 	}
 	fmt.Fprintf(w, "tree of %s: commit %s\n", info.Tag, info.Head)
+}
+
+func printDropped(w io.Writer, info *queue.RefreshInfo) {
+	for _, subject := range info.Dropped {
+		fmt.Fprintf(w, "not carried, as %s has it or it was skipped: %s\n", info.Tag, subject)
+	}
 }

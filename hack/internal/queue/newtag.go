@@ -82,11 +82,7 @@ func resume(ctx context.Context, co *checkout.Checkout, p *pins.Pins, c conditio
 		return nil, err
 	}
 	var err error
-	if info.Dropped, err = droppedFrom(ctx, repo); err != nil {
-		return nil, err
-	}
-	info.Refresh, err = refresh(ctx, co, p, to)
-	if err != nil {
+	if info.Refresh, err = refresh(ctx, co, p, to); err != nil {
 		return nil, err
 	}
 	return info, nil

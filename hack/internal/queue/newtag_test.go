@@ -72,7 +72,7 @@ func TestNewTagConflict(t *testing.T) {
 		toy.git("v0.2.0", "rebase", "--continue")
 		info, err := NewTag(ctx, toy.co, "v0.2.0")
 		toy.check(err)
-		if info.From != "v0.1.0" || info.Refresh == nil || len(info.Dropped) != 0 || !toy.pinned("v0.2.0") {
+		if info.From != "v0.1.0" || info.Refresh == nil || len(info.Refresh.Dropped) != 0 || !toy.pinned("v0.2.0") {
 			t.Errorf("got %+v", info)
 		}
 		if patch := toy.snapshot()["patches/v0.2/0001-Add-ten-and-not-one.patch"]; !strings.Contains(patch, "+\treturn 10 + x") {
@@ -95,7 +95,7 @@ func TestNewTagConflict(t *testing.T) {
 		toy.git("v0.2.0", "rebase", "--skip")
 		info, err := NewTag(ctx, toy.co, "v0.2.0")
 		toy.check(err)
-		if strings.Join(info.Dropped, ",") != "Add ten and not one" {
+		if strings.Join(info.Refresh.Dropped, ",") != "Add ten and not one" {
 			t.Errorf("got %+v", info)
 		}
 	})

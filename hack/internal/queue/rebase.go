@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 
 	"golang.org/x/mod/semver"
 
@@ -42,8 +43,6 @@ func (e *RebaseConflictError) Error() string {
 // RebaseInfo is what a rebase has done.
 type RebaseInfo struct {
 	From string `json:"from"`
-	// Dropped are the subjects of the patches whose change To has already.
-	Dropped []string `json:"dropped,omitempty"`
 	// Pinned is whether the pin of To is new.
 	Pinned bool `json:"pinned"`
 	// Refresh is what was written.
@@ -83,12 +82,12 @@ func Rebase(ctx context.Context, co *checkout.Checkout, from, to string) (*Rebas
 	if err != nil {
 		return nil, err
 	}
-	dropped, stopped := onto(ctx, repo, source.Path)
+	stopped := onto(ctx, repo, source.Path)
 	if stopped != nil && operation(dir) != "rebase" {
 		return nil, stopped
 	}
 	s := state{Format: format, Tag: to, Inputs: "", Files: in.sums, From: from}
-	info := &RebaseInfo{From: from, Dropped: dropped}
+	info := &RebaseInfo{From: from}
 	if known, err := p.Lookup(to); err != nil || known != pin {
 		s.Pending, info.Pinned = &pin, true
 	}
@@ -132,6 +131,9 @@ func rebasable(ctx context.Context, co *checkout.Checkout, p *pins.Pins, from, t
 	if newest := p.NewestOf(minor); newest != "" && semver.Compare(to, newest) < 0 {
 		return fmt.Errorf("patches/%s is written against %s, its newest tag, and serves older ones as it is: rebase to %s or later, or pin the older tag as it is: make pins ADD=%s", minor, newest, newest, to)
 	}
+	if err := lacksNone(ctx, co, from, to); err != nil {
+		return err
+	}
 	c, err := inspect(ctx, co, to)
 	if err != nil {
 		return err
@@ -144,6 +146,42 @@ func rebasable(ctx context.Context, co *checkout.Checkout, p *pins.Pins, from, t
 		return err
 	}
 	return fmt.Errorf("these have changes that are not committed, and a rebase to %s would write over them:%s\nnext: commit them (git add patches && git commit)", to, few(changed))
+}
+
+// lacksNone fails if to's minor has patches that from's has not: those of to's are about to be written anew
+// from the others.
+func lacksNone(ctx context.Context, co *checkout.Checkout, from, to string) error {
+	theirs, err := subjects(co, pins.MinorOf(from))
+	if err != nil {
+		return err
+	}
+	own, err := subjects(co, pins.MinorOf(to))
+	if err != nil {
+		return err
+	}
+	own = slices.DeleteFunc(own, func(s string) bool { return slices.Contains(theirs, s) })
+	if len(own) == 0 {
+		return nil
+	}
+	return fmt.Errorf("patches/%s has patches that patches/%s has not, and a rebase from %s to %s would lose them:%s\n"+
+		"next: take single patches there in place of all:\n%s\nor, if these may go: git rm them, and git commit",
+		pins.MinorOf(to), pins.MinorOf(from), from, to, few(own), pick(co, from, to))
+}
+
+// pick is the commands that take single patches from one tree to another.
+func pick(co *checkout.Checkout, from, to string) string {
+	tree := co.Rel(co.Tree(to))
+	return fmt.Sprintf("  make tree TAG=%s\n  git -C %s fetch ../%s main\n  git -C %[2]s cherry-pick COMMIT\n  make refresh TAG=%[1]s", to, tree, from)
+}
+
+// subjects are those of a minor's patches, which git has made the names of their files of.
+func subjects(co *checkout.Checkout, minor string) ([]string, error) {
+	in, err := readInputs(co.Root, minor)
+	names := in.patches()
+	for i, name := range names {
+		_, names[i], _ = strings.Cut(path.Base(name), "-")
+	}
+	return names, err
 }
 
 // uncommitted lists what the checkout's own git says has changed below dir; nothing when the
@@ -200,22 +238,20 @@ func lookForConsumer(ctx context.Context, co *checkout.Checkout, p *pins.Pins, p
 
 // onto rebases the patches of the tree in source onto repo's only commit. A commit that becomes
 // empty is dropped.
-func onto(ctx context.Context, repo git.Repo, source string) (dropped []string, err error) {
+func onto(ctx context.Context, repo git.Repo, source string) error {
 	if _, err := repo.Run(ctx, "fetch", "--quiet", "--no-tags", source, refHead+":"+refFrom, refBase+":"+refFromBase); err != nil {
-		return nil, err
+		return err
 	}
 	if _, err := repo.Run(ctx, "reset", "--quiet", "--hard", refFrom); err != nil {
-		return nil, err
+		return err
 	}
-	_, err = repo.Run(ctx, "rebase", "--quiet", "--merge", "--empty=drop", "--no-autosquash", "--no-gpg-sign", "--committer-date-is-author-date",
+	_, err := repo.Run(ctx, "rebase", "--quiet", "--merge", "--empty=drop", "--no-autosquash", "--no-gpg-sign", "--committer-date-is-author-date",
 		"--onto", refBase, refFromBase, "main")
-	if err != nil {
-		return nil, err
-	}
-	return droppedFrom(ctx, repo)
+	return err
 }
 
-// droppedFrom lists the subjects of the commits that onto was given and that HEAD has not.
+// droppedFrom lists the subjects of the commits that onto was given and that HEAD has not: git has found
+// their change upstream, or somebody has skipped them.
 func droppedFrom(ctx context.Context, repo git.Repo) (dropped []string, err error) {
 	before, err := repo.Lines(ctx, "\n", "log", "--reverse", "--format=%s", refFromBase+".."+refFrom)
 	if err != nil {

@@ -27,7 +27,7 @@ func TestRebaseToAnotherMinorAddsItsPatchesAndItsPin(t *testing.T) {
 	toy.publish("v0.2.0", map[string]string{"pkg/a/a.go": "// Package a is new here.\n" + base["pkg/a/a.go"]})
 	info, err := Rebase(ctx, toy.co, "v0.1.0", "v0.2.0")
 	toy.check(err)
-	if !info.Pinned || !toy.pinned("v0.2.0") || len(info.Dropped) != 0 {
+	if !info.Pinned || !toy.pinned("v0.2.0") || len(info.Refresh.Dropped) != 0 {
 		t.Errorf("got %+v", info)
 	}
 	after := toy.snapshot()
@@ -66,8 +66,8 @@ func TestRebaseDropsWhatIsUpstream(t *testing.T) {
 	toy.publish("v0.2.0", map[string]string{"pkg/a/a.go": strings.Replace(base["pkg/a/a.go"], "x + 1", "x + 10", 1)})
 	info, err := Rebase(ctx, toy.co, "v0.1.0", "v0.2.0")
 	toy.check(err)
-	if strings.Join(info.Dropped, ",") != "Add ten and not one" {
-		t.Errorf("got %q", info.Dropped)
+	if strings.Join(info.Refresh.Dropped, ",") != "Add ten and not one" {
+		t.Errorf("got %q", info.Refresh.Dropped)
 	}
 	files := toy.snapshot()
 	if _, there := files["patches/v0.2/0001-Make-three-a-larger-number.patch"]; !there {
@@ -100,12 +100,33 @@ func TestRebaseConflict(t *testing.T) {
 		toy.git("v0.2.0", "rebase", "--continue")
 		_, err = Rebase(ctx, toy.co, "v0.1.0", "v0.2.0")
 		toy.fails(err, "Add ten and not one", "make refresh TAG=v0.2.0")
-		toy.refresh("v0.2.0")
+		if info := toy.refresh("v0.2.0"); len(info.Dropped) != 0 {
+			t.Errorf("got %+v", info)
+		}
 		if !toy.pinned("v0.2.0") {
 			t.Error("v0.2.0 is not pinned")
 		}
 		if tree := toy.tree("v0.2.0"); !tree.UpToDate || tree.Patches != 2 {
 			t.Errorf("got %+v", tree)
+		}
+	})
+	t.Run("committed with its markers", func(t *testing.T) {
+		toy := conflicted(t)
+		toy.git("v0.2.0", "add", "pkg/a/a.go")
+		toy.git("v0.2.0", "rebase", "--continue")
+		before := toy.snapshot()
+		_, err := Refresh(ctx, toy.co, "v0.2.0")
+		toy.fails(err, "a conflict was committed and not resolved", "pkg/a/a.go:5: leftover conflict marker", "rebase -i "+refBase)
+		toy.same(before)
+	})
+	t.Run("skipped", func(t *testing.T) {
+		toy := conflicted(t)
+		toy.git("v0.2.0", "rebase", "--skip")
+		if info := toy.refresh("v0.2.0"); strings.Join(info.Dropped, ",") != "Add ten and not one" {
+			t.Errorf("got %+v", info)
+		}
+		if info := toy.refresh("v0.2.0"); len(info.Dropped) != 0 {
+			t.Errorf("the second time: %+v", info)
 		}
 	})
 	t.Run("given up", func(t *testing.T) {
@@ -148,6 +169,24 @@ func TestRebaseRefuses(t *testing.T) {
 }
 
 func TestRebaseRefusesToLoseWork(t *testing.T) {
+	t.Run("in patches that the other minor lacks", func(t *testing.T) {
+		toy := newToy(t)
+		toy.queue()
+		toy.publish("v0.2.0", nil)
+		_, err := Rebase(ctx, toy.co, "v0.1.0", "v0.2.0")
+		toy.check(err)
+		toy.writeTree("v0.2.0", "pkg/d/d.go", "package d\n\nconst Four = 4\n")
+		toy.commit("v0.2.0", "Have four")
+		toy.refresh("v0.2.0")
+		before := toy.snapshot()
+		_, err = Rebase(ctx, toy.co, "v0.1.0", "v0.2.0")
+		toy.fails(err, "patches/v0.2 has patches that patches/v0.1 has not", "would lose them:\n  Have-four.patch\nnext:",
+			"  make tree TAG=v0.2.0\n  git -C _output/tree/v0.2.0 fetch ../v0.1.0 main\n  git -C _output/tree/v0.2.0 cherry-pick COMMIT\n  make refresh TAG=v0.2.0")
+		toy.same(before)
+		// The other way round it has them all.
+		_, err = Rebase(ctx, toy.co, "v0.2.0", "v0.1.0")
+		toy.check(err)
+	})
 	t.Run("in the tree that it starts from", func(t *testing.T) {
 		toy := newToy(t)
 		toy.queue()

@@ -24,6 +24,9 @@ type RefreshInfo struct {
 	Changes []string `json:"changes"`
 	// Patches are the patches with their sizes, in order.
 	Patches []string `json:"patches"`
+	// Dropped are the subjects of the patches that the rebase before the refresh was given and that the
+	// tree has not: upstream has their change, or somebody has skipped them.
+	Dropped []string `json:"dropped,omitempty"`
 	// Warnings are what lint says of them.
 	Warnings []string `json:"warnings"`
 	// Head is the tree's HEAD.
@@ -68,8 +71,8 @@ func refresh(ctx context.Context, co *checkout.Checkout, p *pins.Pins, tag strin
 			return &RefreshInfo{Tag: tag, Head: c.head, KeptAgainst: newest}, nil
 		}
 		return nil, fmt.Errorf("patches/%s is written against %s, the newest pin of %s, and %s has commits of its own:%s\n"+
-			"make the change there: make tree TAG=%s, git -C %s cherry-pick, make refresh TAG=%[2]s",
-			minor, newest, minor, co.Rel(co.Tree(tag)), few(c.commits), newest, co.Rel(co.Tree(newest)))
+			"next: take them there:\n%s",
+			minor, newest, minor, co.Rel(co.Tree(tag)), few(c.commits), pick(co, tag, newest))
 	}
 
 	stage, remove, err := aside(co)
@@ -78,6 +81,9 @@ func refresh(ctx context.Context, co *checkout.Checkout, p *pins.Pins, tag strin
 	}
 	defer remove()
 	repo := git.At(co, co.Tree(tag))
+	if err := resolved(ctx, repo); err != nil {
+		return nil, fmt.Errorf("%s: %w", co.Rel(repo.Dir), err)
+	}
 	out, err := exportTree(ctx, repo, minor, stage)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", co.Rel(repo.Dir), err)
@@ -99,6 +105,11 @@ func refresh(ctx context.Context, co *checkout.Checkout, p *pins.Pins, tag strin
 		return nil, err
 	}
 	info.Tag = tag
+	if c.state.From != "" && !c.state.Complete {
+		if info.Dropped, err = droppedFrom(ctx, repo); err != nil {
+			return nil, err
+		}
+	}
 
 	// From here on only what has been shown to be right is written, the tree last. A run that is cut
 	// off leaves a mixture of old and new files, which the next refresh takes for what it is.
@@ -135,6 +146,16 @@ func refreshable(ctx context.Context, co *checkout.Checkout, tag string) (condit
 		err = fmt.Errorf("%s holds no commit on top of %s, and a refresh writes no empty queue\nnext: git -C %s reset --hard %s, or make tree TAG=%s", tree, tag, tree, refHead, tag)
 	}
 	return c, err
+}
+
+// resolved fails if the tree's commits have added conflict markers.
+func resolved(ctx context.Context, repo git.Repo) error {
+	const markersOnly = "core.whitespace=-blank-at-eol,-blank-at-eof,-space-before-tab"
+	found, err := repo.Run(ctx, "-c", markersOnly, "diff", "--check", refBase, "HEAD")
+	if found == "" {
+		return err
+	}
+	return fmt.Errorf("a conflict was committed and not resolved:\n%s\nnext: git -C %s rebase -i %s, and edit the commit that has it", found, repo.Dir, refBase)
 }
 
 // unchangedOnDisk reads pkg/ and patches/ and finds each file as it was when the tree was made, or
