@@ -26,9 +26,14 @@ func newModuleCommand(co *checkout.Checkout) *cobra.Command {
 		return out.print(co.Out, m, func() {
 			fmt.Fprintf(co.Out, "%s %s %s\n  in %s, for GOPROXY=%s,...\n", m.Path, m.Version, m.Sum, co.Rel(m.Zip), m.URL)
 			if m.New {
-				fmt.Fprintf(co.Out, "  entered in %s: commit that before the module leaves this machine\n", co.Rel(goproxy.Ledger(co)))
+				fmt.Fprintln(co.Out, enteredInLedger(co))
 			}
 		})
 	}
 	return cmd
+}
+
+// enteredInLedger is what is left to do about a version that was given away.
+func enteredInLedger(co *checkout.Checkout) string {
+	return fmt.Sprintf("  entered in %s: commit that before the module leaves this machine", co.Rel(goproxy.Ledger(co)))
 }

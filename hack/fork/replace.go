@@ -40,6 +40,9 @@ func printReplace(co *checkout.Checkout, o replace.Options, r *replace.Result) {
 	case o.DryRun:
 		fmt.Fprintf(co.Out, "%s: this would be the change\n", r.GoMod)
 	}
+	if r.Module != nil && r.Module.New && !o.DryRun {
+		fmt.Fprintln(co.Out, enteredInLedger(co))
+	}
 	if r.Module != nil && !o.DryRun {
 		fmt.Fprintf(co.Out, "build it with GOPROXY=%s,$(go env GOPROXY)\n", r.Module.URL)
 	}

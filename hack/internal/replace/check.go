@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/mod/modfile"
 
@@ -18,9 +19,6 @@ func (u *user) check(ctx context.Context, co *checkout.Checkout, p *pins.Pins, o
 	if u.replaced != nil && !ours(u.replaced) {
 		return "", u.replacedError()
 	}
-	if err := u.alone(ctx, co); err != nil {
-		return "", err
-	}
 	if u.required == "" {
 		return "", fmt.Errorf("%s does not require %s: there is nothing to replace; next: go get %[2]s@%[3]s there, if the module is to use it",
 			u.gomod.name, u.module, newest(p))
@@ -28,24 +26,37 @@ func (u *user) check(ctx context.Context, co *checkout.Checkout, p *pins.Pins, o
 	if tag, err = u.tag(p, o.Tag); err != nil {
 		return "", err
 	}
+	if err := u.alone(ctx, co, tag); err != nil {
+		return "", err
+	}
 	return tag, u.writable()
 }
 
-// alone fails when something other than go.mod says what the module is built from.
-func (u *user) alone(ctx context.Context, co *checkout.Checkout) error {
+// alone fails when something other than go.mod says what the module is built from: a workspace, or a
+// vendor directory that does not have the fork.
+func (u *user) alone(ctx context.Context, co *checkout.Checkout, tag string) error {
 	work, err := gotool.Work(ctx, co, u.dir)
 	if err != nil {
 		return err
 	}
 	if work != "" {
-		return fmt.Errorf("DIR=%s is in a workspace, %s: that has the say, for all of its modules; next: make tree, and there\n"+
-			"  go work edit -replace=%s=TREE %[2]s\nor, to build the module by itself from then on:\n  GOWORK=off make replace DIR=%[1]s", u.dir, work, u.module)
+		return fmt.Errorf("DIR=%s is in a workspace, %s: that has the say, for all of its modules; next:\n"+
+			"  make tree TAG=%s\n  go work edit -replace=%s=%s %[2]s\nor, to build the module by itself from then on:\n  GOWORK=off make replace DIR=%[1]s",
+			u.dir, work, tag, u.module, co.Tree(tag))
 	}
-	if _, err := os.Stat(filepath.Join(u.dir, "vendor")); err == nil {
+	if u.replaced == nil && u.vendors() {
 		return fmt.Errorf("DIR=%s has a vendor directory, which is built in place of what go.mod says; next: either patch that\n"+
-			"(README.md, \"Use it in your build\"), or rm -r %s, make replace, and go mod vendor there", u.dir, filepath.Join(u.dir, "vendor"))
+			"(README.md, \"Use it in your build\"), or rm -r %s, make replace, and go mod vendor there", u.dir, u.vendor())
 	}
 	return nil
+}
+
+func (u *user) vendor() string { return filepath.Join(u.dir, "vendor") }
+
+// vendors reports whether the module has a vendor directory. What is in there may be older than go.mod.
+func (u *user) vendors() bool {
+	_, err := os.Stat(u.vendor())
+	return err == nil
 }
 
 // tag is the pinned tag that the module requires.
@@ -62,12 +73,8 @@ func (u *user) tag(p *pins.Pins, asked string) (string, error) {
 	if _, err := p.Lookup(u.required); err == nil {
 		return u.required, nil
 	}
-	next := ""
-	if pins.CheckTag(u.required) == nil {
-		next = fmt.Sprintf(", or make rebase FROM=%s TO=%s here", p.Nearest(u.required), u.required)
-	}
-	return "", fmt.Errorf("%s requires %s %s, which the fork does not carry; the nearest that it does is %s; next: go get %[2]s@%[4]s (with the k8s.io modules that it is released with) in %[5]s%s; all: make pins",
-		u.gomod.name, u.module, u.required, p.Nearest(u.required), u.dir, next)
+	return "", fmt.Errorf("%s requires %s %s, which the fork does not carry; the nearest that it does is %s; next: go get %[2]s@%[4]s (with the k8s.io modules that it is released with) in %[5]s\n%s; all: make pins",
+		u.gomod.name, u.module, u.required, p.Nearest(u.required), u.dir, p.Unpinned(u.required))
 }
 
 func newest(p *pins.Pins) string {
@@ -102,11 +109,11 @@ func (u *user) replacedError() error {
 }
 
 // ours reports whether Do has written r.
-func ours(r *modfile.Replace) bool {
-	for _, c := range r.Syntax.Before {
-		if c.Token == comment {
-			return true
-		}
-	}
-	return false
+func ours(r *modfile.Replace) bool { return commented(r, comment) || commented(r, comment+sumsToo) }
+
+// sumsAreOurs reports whether there was no go.sum before Do.
+func (u *user) sumsAreOurs() bool { return u.replaced != nil && commented(u.replaced, comment+sumsToo) }
+
+func commented(r *modfile.Replace, with string) bool {
+	return slices.ContainsFunc(r.Syntax.Before, func(c modfile.Comment) bool { return c.Token == with })
 }

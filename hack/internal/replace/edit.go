@@ -20,7 +20,7 @@ import (
 
 // appendBlock adds the replacement to the end of a go.mod. It does so as text, which leaves every
 // byte of the user's alone: they need not have formatted it, and it can be taken back exactly.
-func appendBlock(gomod, path string, target module.Version) string {
+func appendBlock(gomod, comment, path string, target module.Version) string {
 	end := "\n"
 	if strings.Contains(gomod, "\r\n") {
 		end = "\r\n"
@@ -57,10 +57,10 @@ func (u *user) removeBlock() (string, error) {
 }
 
 // restoreSums puts back upstream's lines of go.sum, which `go mod tidy` drops while they are not
-// needed. A module that has no go.sum gets none.
+// needed. A module that has no go.sum, or none but the one that Do has made, gets none.
 func (u *user) restoreSums(ctx context.Context, co *checkout.Checkout, p *pins.Pins, text string) (_, warning string) {
 	had := gosum.Find(text, u.module, u.required)
-	if !u.gosum.exists || had.Zip != "" && had.GoMod != "" {
+	if !u.gosum.exists || text == "" && u.sumsAreOurs() || had.Zip != "" && had.GoMod != "" {
 		return text, ""
 	}
 	hint := fmt.Sprintf("go.sum lacks %s %s; next: go mod tidy in %s", u.module, u.required, u.dir)
@@ -142,15 +142,18 @@ func (e *edit) apply(ctx context.Context, co *checkout.Checkout, dryRun bool, re
 		if f.text == f.file.text {
 			continue
 		}
-		if err := write(f.file, f.text); err != nil {
+		if err := f.become(f.text); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// write replaces a file in one step.
-func write(f file, text string) error {
+// become replaces a file in one step. One that is to have no text goes: a go.sum that Do has made.
+func (f file) become(text string) error {
+	if text == "" {
+		return os.Remove(f.name)
+	}
 	tmp, err := os.CreateTemp(filepath.Dir(f.name), ".fork-*")
 	if err != nil {
 		return err

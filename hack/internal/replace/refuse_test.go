@@ -36,7 +36,7 @@ func TestRefusals(t *testing.T) {
 		undo    bool
 		want    []string
 	}{
-		"no directory":       {prepare: gomod(require), sub: "nowhere", want: []string{"nowhere is not a directory"}},
+		"no directory":       {prepare: gomod(require), sub: "nowhere", want: []string{"nowhere is not a directory", "make replace DIR=path"}},
 		"a file":             {prepare: gomod(require), sub: "go.mod", want: []string{"is not a directory"}},
 		"no module":          {prepare: with("sub/x.go", "package x\n"), sub: "sub", want: []string{"is not a module", "go env GOMOD"}},
 		"no module to undo":  {prepare: with("sub/x.go", "package x\n"), sub: "sub", undo: true, want: []string{"is not a module"}},
@@ -44,14 +44,14 @@ func TestRefusals(t *testing.T) {
 		"this checkout":      {prepare: gomod("module " + checkout.Module + "\n"), want: []string{"is this checkout itself", "make replace DIR=path"}},
 		"replaced":           {prepare: gomod(require + "replace toy.test/apiserver => ../theirs\n"), want: []string{"already, with ../theirs", "go mod edit -dropreplace=toy.test/apiserver in "}},
 		"a version replaced": {prepare: gomod(require + "replace toy.test/apiserver v0.1.0 => ../theirs\n"), want: []string{"-dropreplace=toy.test/apiserver@v0.1.0"}},
-		"a workspace":        {prepare: with("go.work", "go 1.21\nuse .\n"), want: []string{"go.work", "go work edit -replace=toy.test/apiserver=", "GOWORK=off make replace"}},
+		"a workspace":        {prepare: with("go.work", "go 1.21\nuse .\n"), want: []string{"go.work", "make tree TAG=v0.1.0\n  go work edit -replace=toy.test/apiserver=" + co.Tree("v0.1.0") + " /", "GOWORK=off make replace"}},
 		"a workspace above": {prepare: func(t *testing.T, dir string) {
 			toy.Write(t, filepath.Join(dir, "m", "go.mod"), require)
 			toy.Write(t, filepath.Join(dir, "go.work"), "go 1.21\nuse ./m\n")
 		}, sub: "m", want: []string{"go.work", "GOWORK=off"}},
 		"a vendor directory": {prepare: with("vendor/modules.txt", ""), want: []string{"vendor directory", "README.md", "go mod vendor"}},
 		"no requirement":     {prepare: gomod("module x.test/x\n"), want: []string{"does not require toy.test/apiserver", "go get toy.test/apiserver@v0.1.5"}},
-		"a version between":  {prepare: gomod(strings.ReplaceAll(require, "v0.1.0", "v0.1.2")), want: []string{"v0.1.2, which the fork does not carry", "the nearest that it does is v0.1.5; next: go get toy.test/apiserver@v0.1.5", "make rebase FROM=v0.1.5 TO=v0.1.2"}},
+		"a version between":  {prepare: gomod(strings.ReplaceAll(require, "v0.1.0", "v0.1.2")), want: []string{"v0.1.2, which the fork does not carry", "the nearest that it does is v0.1.5; next: go get toy.test/apiserver@v0.1.5", "make pins ADD=v0.1.2"}},
 		"no release":         {prepare: gomod(strings.ReplaceAll(require, "v0.1.0", "v0.0.0-20200101000000-0123456789ab")), want: []string{"the nearest that it does is v0.1.5"}},
 		"another tag":        {prepare: gomod(require), tag: "v0.1.5", want: []string{"TAG=v0.1.5, but", "requires toy.test/apiserver v0.1.0", "leave TAG out", "go get toy.test/apiserver@v0.1.5"}},
 		"an unknown tag":     {prepare: gomod(require), tag: "v0.9.9", want: []string{"unknown tag v0.9.9"}},

@@ -46,6 +46,9 @@ type Result struct {
 // comment stands above the line that Do adds, and tells Undo that it may be taken back.
 const comment = "// Added by `make replace` of the fork of k8s.io/apiserver; with UNDO=1 it takes this back."
 
+// sumsToo is the end of comment when there was no go.sum before.
+const sumsToo = " There was no go.sum."
+
 // Do makes the module in o.Dir use the fork, unless it does so already. It makes the tree or the
 // module first if need be. show gets the result before anything of the user's is written. The error
 // says that nothing of theirs was, because nothing was.
@@ -67,7 +70,11 @@ func Do(ctx context.Context, co *checkout.Checkout, o Options, show func(*Result
 	edit := u.edit()
 	switch {
 	case u.replaced == nil:
-		edit.gomod = appendBlock(u.gomod.text, p.Module, target)
+		said := comment
+		if o.Module && !u.gosum.exists {
+			said += sumsToo
+		}
+		edit.gomod = appendBlock(u.gomod.text, said, p.Module, target)
 	case u.replaced.New != target:
 		return unchanged(u.replacedError())
 	}
@@ -76,6 +83,9 @@ func Do(ctx context.Context, co *checkout.Checkout, o Options, show func(*Result
 	}
 	if err := edit.check(target); err != nil {
 		return unchanged(err)
+	}
+	if u.vendors() {
+		result.Warning = u.staleVendor()
 	}
 	return edit.apply(ctx, co, o.DryRun, result, show)
 }
@@ -101,6 +111,9 @@ func Undo(ctx context.Context, co *checkout.Checkout, o Options, show func(*Resu
 	if err := edit.check(module.Version{}); err != nil {
 		return unchanged(err)
 	}
+	if result.Warning == "" && u.vendors() {
+		result.Warning = u.staleVendor()
+	}
 	return edit.apply(ctx, co, o.DryRun, result, show)
 }
 
@@ -116,6 +129,11 @@ func begin(ctx context.Context, co *checkout.Checkout, o Options) (context.Conte
 		return nil, nil, nil, nil, err
 	}
 	return ctx, unlock, p, u, nil
+}
+
+// staleVendor is what is left to do where a vendor directory is built.
+func (u *user) staleVendor() string {
+	return fmt.Sprintf("%s is what is built, as it was copied last; next: go mod vendor in %s", u.vendor(), u.dir)
 }
 
 func unchanged(err error) error { return fmt.Errorf("%w\nnothing of yours was changed", err) }
@@ -188,7 +206,7 @@ func load(dir, replaceable string) (*user, error) {
 	}
 	info, err := os.Stat(dir)
 	if err != nil || !info.IsDir() {
-		return nil, fmt.Errorf("DIR=%s is not a directory that can be read: it is the one with the go.mod of your module", dir)
+		return nil, fmt.Errorf("DIR=%s is not a directory that can be read: it is the one with the go.mod of your module; next: make replace DIR=path", dir)
 	}
 	if u.gomod, err = readFile(filepath.Join(dir, "go.mod")); err != nil {
 		return nil, err

@@ -6,12 +6,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"fork.internal/apiserver/hack/internal/checkout"
 	"fork.internal/apiserver/hack/internal/goproxy"
 	"fork.internal/apiserver/hack/internal/gotool"
+	"fork.internal/apiserver/hack/internal/proc"
 	"fork.internal/apiserver/hack/internal/toy"
 	"fork.internal/apiserver/hack/internal/upstream"
 )
@@ -133,6 +135,54 @@ func TestDoAndUndo(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestNoGoSumIsLeftWhereThereWasNone(t *testing.T) {
+	t.Parallel()
+	co := toy.New(t)
+	dir := sample(t, co)
+	toy.Check(t, os.Remove(filepath.Join(dir, "go.sum")))
+	before := snapshot(t, dir)
+	doing(t, Do, co, Options{Dir: dir, Module: true})
+	if data, err := os.ReadFile(filepath.Join(dir, "go.sum")); err != nil || !strings.Contains(string(data), "-deadline.1 h1:") {
+		t.Errorf("got %s, %v", data, err)
+	}
+	doing(t, Undo, co, Options{Dir: dir})
+	same(t, dir, before)
+}
+
+// TestAVendorDirectoryOfTheForks is what the refusal of a vendor directory leads to.
+func TestAVendorDirectoryOfTheForks(t *testing.T) {
+	t.Parallel()
+	co := toy.New(t)
+	dir := sample(t, co)
+	vendor := func() {
+		t.Helper()
+		_, err := gotool.RunMod(ctx, co, dir, nil, "mod", "vendor")
+		toy.Check(t, err)
+	}
+	runs := func(want string) {
+		t.Helper()
+		vendored := *co
+		vendored.Env = append(slices.Clip(co.Env), "GOFLAGS=-mod=vendor")
+		out, err := proc.Cmd{Args: []string{"go", "run", "."}, Dir: dir, Env: vendored.Environ()}.Output(ctx)
+		if err != nil || strings.TrimSpace(out) != want {
+			t.Errorf("got %s, %v; want %s", out, err, want)
+		}
+	}
+	before := snapshot(t, dir)
+	doing(t, Do, co, Options{Dir: dir})
+	vendor()
+	runs("patched")
+	for _, do := range []func(context.Context, *checkout.Checkout, Options, func(*Result)) error{Do, Undo} {
+		if r := doing(t, do, co, Options{Dir: dir}); !strings.Contains(r.Warning, "go mod vendor in ") {
+			t.Errorf("warned: %q", r.Warning)
+		}
+	}
+	vendor()
+	runs("pristine")
+	toy.Check(t, os.RemoveAll(filepath.Join(dir, "vendor")))
+	same(t, dir, before)
 }
 
 func TestUndoAfterTidy(t *testing.T) {
