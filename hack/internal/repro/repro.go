@@ -63,19 +63,24 @@ type testCase struct {
 // are not as they should be.
 func Run(ctx context.Context, co *checkout.Checkout, tag string, ids []string, report func(Row)) error {
 	programs := map[half]string{}
+	var cases []testCase
 	for _, h := range []half{{build.Upstream, false}, {build.Upstream, true}, {build.Fork, false}, {build.Fork, true}} {
 		path, err := build.Repro(ctx, co, tag, h.variant, h.race)
 		if err != nil {
 			return err
 		}
 		programs[h] = path
-	}
-	cases, err := list(ctx, programs[half{build.Upstream, false}], ids)
-	if err != nil {
-		return err
+		if cases != nil {
+			continue
+		}
+		// Before the others are built, for minutes.
+		if cases, err = list(ctx, path, ids); err != nil {
+			return err
+		}
 	}
 	var wrong []string
 	for _, c := range cases {
+		var err error
 		row := Row{ID: c.ID, Title: c.Title}
 		// What kills upstream does so sooner without the race detector, which
 		// slows it down; what it only corrupts, the detector shows. The fork
@@ -128,7 +133,7 @@ func list(ctx context.Context, program string, ids []string) ([]testCase, error)
 	}
 	for _, id := range ids {
 		if !slices.Contains(known, id) {
-			return nil, fmt.Errorf("there is no case %s; there are %s", id, strings.Join(known, ", "))
+			return nil, fmt.Errorf("there is no case %s; there are %s; next: make repro ID=%s", id, strings.Join(known, ", "), known[0])
 		}
 	}
 	return cases, nil
