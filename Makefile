@@ -15,7 +15,11 @@ N ?=
 UNDO ?=
 
 FORK := _output/bin/fork
-tag = $(if $(TAG),--tag $(TAG))
+
+# q is a word for the shell, whatever is in it; yes is empty if a switch says no.
+q = '$(subst ','\'',$(1))'
+yes = $(filter-out 0 n no false,$(1))
+tag = $(if $(TAG),--tag $(call q,$(TAG)))
 
 .DEFAULT_GOAL := help
 .PHONY: help tree refresh rebase review pins readme verify verify-tags replace try-replace module export kube-apiserver run demo repro bench bench-check bench-publish test test-go test-upstream test-minor test-all clean $(FORK)
@@ -35,13 +39,13 @@ refresh: $(FORK) ## Write the commits of a tree back to pkg/ and patches/ [TAG=]
 	@$(FORK) refresh $(tag)
 
 rebase: $(FORK) ## Carry the patches to a new upstream tag, check it, list what to look at: TO=vB [FROM=vA]
-	@$(FORK) rebase --from "$(FROM)" --to "$(TO)" -o $(O)
+	@$(FORK) rebase --from $(call q,$(FROM)) --to $(call q,$(TO)) -o $(O)
 
 review: $(FORK) ## List what upstream changed under the fork between two pinned tags: FROM=vA TO=vB
-	@$(FORK) review --from "$(FROM)" --to "$(TO)" -o $(O)
+	@$(FORK) review --from $(call q,$(FROM)) --to $(call q,$(TO)) -o $(O)
 
 pins: $(FORK) ## List the pinned upstream tags, or pin a further one of a minor: ADD=vX
-	@$(FORK) pins $(if $(ADD),add $(ADD),-o $(O))
+	@$(FORK) pins $(if $(ADD),add -o $(O) -- $(call q,$(ADD)),-o $(O))
 
 readme: $(FORK) ## Write README.md's compatibility table from the pins
 	@$(FORK) readme
@@ -53,22 +57,22 @@ verify-tags: $(FORK) ## Apply the patches to every pinned tag and build; repeate
 	@$(FORK) verify-tags $(tag) -o $(O)
 
 replace: $(FORK) ## Have your module built with the fork: DIR=path [TAG=] [MODULE=1] [N=1 only prints] [UNDO=1]
-	@$(FORK) replace $(tag) $(if $(MODULE),--module) $(if $(N),--dry-run) $(if $(UNDO),--undo) -- "$(DIR)"
+	@$(FORK) replace $(tag) $(if $(call yes,$(MODULE)),--module) $(if $(call yes,$(N)),--dry-run) $(if $(call yes,$(UNDO)),--undo) -- $(call q,$(DIR))
 
 try-replace: $(FORK) ## Build k8s.io/sample-apiserver (KUBE=1: kube-apiserver) with the tree and with the module, from an empty module cache [TAG=]
-	@$(FORK) try-replace $(tag) $(if $(KUBE),--kube-apiserver) -o $(O)
+	@$(FORK) try-replace $(tag) $(if $(call yes,$(KUBE)),--kube-apiserver) -o $(O)
 
 module: $(FORK) ## Make a Go module of the fork, below _output/module for GOPROXY [TAG=]
 	@$(FORK) module $(tag) -o $(O)
 
 export: $(FORK) ## Write the series for upstream, for git am; CHECK=1 tests each commit, which takes long [TAG=] [CHECK=1]
-	@$(FORK) export $(tag) $(if $(CHECK),--check) -o $(O)
+	@$(FORK) export $(tag) $(if $(call yes,$(CHECK)),--check) -o $(O)
 
 kube-apiserver: $(FORK) ## Build the real kube-apiserver with the fork [TAG=]
 	@$(FORK) kube-apiserver $(tag)
 
 run: $(FORK) ## Run etcd and the patched kube-apiserver until Ctrl-C [TAG=] [PORT=]
-	@$(FORK) run $(tag) --port $(PORT)
+	@$(FORK) run $(tag) --port $(call q,$(PORT))
 
 demo: $(FORK) ## Kill an unmodified kube-apiserver, and not the patched one, under the same load [TAG=]
 	@$(FORK) demo $(tag) -o $(O)
@@ -77,7 +81,7 @@ repro: $(FORK) ## Show the known defects on upstream, and that the fork has none
 	@$(FORK) repro $(tag) $(ID) -o $(O)
 
 bench: $(FORK) ## Measure upstream and the fork in turn, and compare them [TAG=] [LEVEL=1..5] [ROUNDS=]
-	@$(FORK) bench $(tag) $(if $(LEVEL),--level $(LEVEL)) $(if $(ROUNDS),--rounds $(ROUNDS)) -o $(O)
+	@$(FORK) bench $(tag) $(if $(LEVEL),--level $(call q,$(LEVEL))) $(if $(ROUNDS),--rounds $(call q,$(ROUNDS))) -o $(O)
 
 bench-check: $(FORK) ## Fail if the timeout filter has become far slower, compared with upstream's [TAG=]
 	@$(FORK) bench check $(tag) -o $(O)
@@ -92,10 +96,10 @@ test-go: ## The tests of the tool, of pkg/ and of test/
 	go test -race ./...
 
 test-upstream: $(FORK) ## Upstream's own tests of the packages that the fork touches, in its tree [TAG=]
-	@hack/test-upstream.sh $(TAG)
+	@hack/test-upstream.sh $(call q,$(TAG))
 
 test-minor: $(FORK) ## Upstream's own tests, and repro, with a minor's newest tag: MINOR=v0.37
-	@$(FORK) test --minor "$(MINOR)" -o $(O)
+	@$(FORK) test --minor $(call q,$(MINOR)) -o $(O)
 
 test-all: $(FORK) ## test-minor for every minor; repeated, only what has not passed on the same files
 	@$(FORK) test --all -o $(O)

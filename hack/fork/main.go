@@ -65,6 +65,9 @@ func run(ctx context.Context, args []string) error {
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w; next: %s --help, or make, which lists what its targets take", err, cmd.CommandPath())
+	})
 	for _, newCommand := range commands {
 		root.AddCommand(newCommand(co))
 	}

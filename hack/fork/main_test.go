@@ -44,7 +44,7 @@ func TestErrors(t *testing.T) {
 		{"etcd", `no "etcd"`},
 		{"tree -o yaml", "text or json"},
 		{"bench --level 7", "there is no level 7"},
-		{"bench --level x", "invalid argument"},
+		{"bench --level x", "next: fork bench --help, or make"},
 		{"bench --level 0", "--level 0"},
 		{"bench --rounds 0", "--rounds 0"},
 		{"bench --rounds -1", "at least one"},

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// TestMakePassesItsVariablesOn has make print the commands that it would run.
+func TestMakePassesItsVariablesOn(t *testing.T) {
+	for args, want := range map[string]string{
+		"replace DIR=path":                          "replace -- 'path'",
+		"replace DIR=path N=1 UNDO=yes MODULE=1":    "replace --module --dry-run --undo -- 'path'",
+		"replace DIR=path N=0 UNDO=no MODULE=false": "replace -- 'path'",
+		"replace DIR=it's TAG=v0.1.0":               `replace --tag 'v0.1.0' -- 'it'\''s'`,
+		"replace DIR=;true TAG=$(HOME)`x`":          "replace --tag '" + os.Getenv("HOME") + "`x`' -- ';true'",
+		"export CHECK=0":                            "export -o text",
+		"export CHECK=1 O=json":                     "export --check -o json",
+		"try-replace KUBE=0":                        "try-replace -o text",
+		"pins O=json":                               "pins -o json",
+		"pins ADD=v0.1.1":                           "pins add -o text -- 'v0.1.1'",
+		"rebase TO=v0.1.1":                          "rebase --from '' --to 'v0.1.1' -o text",
+		"bench LEVEL=1 ROUNDS=2":                    "bench --level '1' --rounds '2' -o text",
+		"test-minor MINOR=v0.1":                     "test --minor 'v0.1' -o text",
+	} {
+		cmd := exec.Command("make", append([]string{"--no-print-directory", "-n"}, strings.Fields(args)...)...)
+		cmd.Dir = "../.."
+		// Another make, which may be running this, and its variables have no say.
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("make %s: %v", args, err)
+		}
+		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+		got := strings.Join(strings.Fields(lines[len(lines)-1]), " ")
+		if want = "_output/bin/fork " + want; got != want {
+			t.Errorf("make %s: got %s, want %s", args, got, want)
+		}
+	}
+}
