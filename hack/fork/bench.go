@@ -87,7 +87,7 @@ func newBenchCheckCommand(co *checkout.Checkout) *cobra.Command {
 func newBenchPublishCommand(co *checkout.Checkout) *cobra.Command {
 	return &cobra.Command{
 		Use:   "publish",
-		Short: "Copy the data and the chart of the last bench to test/bench, which the README shows",
+		Short: "Copy the data, the chart and the table of the last bench to test/bench, which the README shows",
 		Args:  cobra.NoArgs,
 		RunE:  func(*cobra.Command, []string) error { return bench.Publish(co) },
 	}

@@ -1,9 +1,9 @@
 // Package bench runs the benchmarks below test/bench against unmodified upstream and against the fork, in turn
 // on one machine, and compares what they have measured.
 //
-// What is compared is paired by round: the two programs run one after the other, so that what else the machine
-// is doing, its temperature and its clock weigh on both, and the ratio of each round tells more than that of
-// two medians.
+// What is compared is paired by round: the two programs run one after the other, case by case, so that what else
+// the machine is doing, its temperature and its clock weigh on both, and the ratio of each round tells more than
+// that of two medians.
 package bench
 
 import (
@@ -100,12 +100,13 @@ func programs(ctx context.Context, co *checkout.Checkout, l level, o Options) (h
 		if err != nil {
 			return halves, err
 		}
-		for i, server := range []string{upstream, fork} {
-			halves[i] = program{variant: variants[i], path: path, env: []string{
-				"BENCH_KUBE_APISERVER=" + server,
+		for i, first := range variants {
+			halves[i] = program{variant: first, path: path, env: []string{
+				"BENCH_UPSTREAM=" + upstream,
+				"BENCH_FORK=" + fork,
 				"BENCH_ETCD=" + etcd,
-				"BENCH_VARIANT=" + string(variants[i]),
-				"BENCH_DIR=" + filepath.Join(Dir(co), strconv.Itoa(l.number), string(variants[i])),
+				"BENCH_FIRST=" + string(first),
+				"BENCH_DIR=" + filepath.Join(Dir(co), strconv.Itoa(l.number)),
 			}}
 		}
 		return halves, nil

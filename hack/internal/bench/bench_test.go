@@ -104,10 +104,10 @@ func TestProgramsTakeTurns(t *testing.T) {
 	var halves [2]program
 	for i, v := range []build.Variant{build.Upstream, build.Fork} {
 		halves[i] = program{variant: v, env: []string{"WHO=" + string(v)},
-			path: script(t, "echo $WHO $* >>"+log+"\necho 'BenchmarkX/peer='$WHO' 1 5 ns/op'\necho PASS\n")}
+			path: script(t, "echo $WHO $* >>"+log+"\ncase $* in *BenchmarkX*) n=X ;; *) n=Y ;; esac\necho 'Benchmark'$n'/peer='$WHO' 1 5 ns/op'\necho PASS\n")}
 	}
 	l := levels[0]
-	l.rounds = 3
+	l.rounds, l.turns = 3, []string{"^BenchmarkX$", "^BenchmarkY$"}
 	r, err := measure(t.Context(), co, l, halves, keepRaw(co, l))
 	if err != nil {
 		t.Fatal(err)
@@ -118,19 +118,57 @@ func TestProgramsTakeTurns(t *testing.T) {
 	ran, _ := os.ReadFile(log)
 	var who []string
 	for line := range strings.Lines(string(ran)) {
-		who = append(who, strings.Fields(line)[0])
-		for _, want := range []string{"-test.benchtime=200ms", "-test.count=1", "-test.bench=^BenchmarkFilter$"} {
+		turn := "Y"
+		if strings.Contains(line, "-test.bench=^BenchmarkX$") {
+			turn = "X"
+		}
+		who = append(who, turn+" "+strings.Fields(line)[0])
+		for _, want := range []string{"-test.benchtime=200ms", "-test.count=1", "-test.bench=^Benchmark" + turn + "$"} {
 			if !strings.Contains(line, want) {
 				t.Errorf("%q lacks %s", line, want)
 			}
 		}
 	}
-	if got := strings.Join(who, " "); got != "upstream fork fork upstream upstream fork" {
+	const one, two = "X upstream, X fork, Y upstream, Y fork", "X fork, X upstream, Y fork, Y upstream"
+	if got := strings.Join(who, ", "); got != one+", "+two+", "+one {
 		t.Errorf("order: %s", got)
+	}
+	for _, m := range append(r.upstream, r.fork...) {
+		if got := strings.Join(m.names, " "); got != "X Y" {
+			t.Errorf("a round has measured %s", got)
+		}
 	}
 	raw, err := os.ReadFile(filepath.Join(Dir(co), "1", "fork.txt"))
 	if err != nil || strings.Count(string(raw), "BenchmarkX/peer=fork 1 5 ns/op") != 3 {
 		t.Errorf("got %q, %v", raw, err)
+	}
+}
+
+// TestOneProgramHasBothServers: it is run once a round, and what it prints is of both.
+func TestOneProgramHasBothServers(t *testing.T) {
+	co := toy(t)
+	if err := os.MkdirAll(filepath.Join(co.Root, "test/bench/cluster"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	log := filepath.Join(t.TempDir(), "log")
+	var halves [2]program
+	for i, v := range []build.Variant{build.Upstream, build.Fork} {
+		halves[i] = program{variant: v, env: []string{"FIRST=" + string(v)},
+			path: script(t, "echo $FIRST >>"+log+"\necho 'BenchmarkX/peer=upstream 1 5 ns/op'\necho 'BenchmarkX/peer=fork 1 3 ns/op'\necho PASS\n")}
+	}
+	l := levels[2]
+	l.rounds = 3
+	r, err := measure(t.Context(), co, l, halves, keepRaw(co, l))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ran, _ := os.ReadFile(log); string(ran) != "upstream\nfork\nupstream\n" {
+		t.Errorf("ran first: %s", ran)
+	}
+	for round := range l.rounds {
+		if u, f := r.upstream[round].values["X"]["upstream"]["ns/op"], r.fork[round].values["X"]["fork"]["ns/op"]; u != 5 || f != 3 {
+			t.Errorf("round %d: got %v and %v", round, u, f)
+		}
 	}
 }
 
@@ -144,7 +182,7 @@ func TestAProgramThatFailsFailsTheRun(t *testing.T) {
 		"says FAIL":   {"echo 'BenchmarkX/peer=fork 1 5 ns/op'\necho '--- FAIL: BenchmarkY'\necho '  y_test.go:3: status 500'\n", "status 500"},
 		"says little": {"echo PASS", "no benchmark"},
 	} {
-		_, _, err := program{variant: build.Fork, path: script(t, tt.body)}.run(t.Context(), co, levels[0])
+		_, err := program{variant: build.Fork, path: script(t, tt.body)}.run(t.Context(), co, levels[0], "^BenchmarkX$")
 		if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "the fork program of ./test/bench/filter") {
 			t.Errorf("%s: got %v", name, err)
 		}

@@ -16,7 +16,7 @@ import (
 // little not clearly more. Allocations are counted, not timed, so that their bound can be closer to the goal.
 var checked = level{
 	number: 1, title: "bench-check", pkg: "./test/bench/filter",
-	bench: "^BenchmarkFilter$/^frames=(0|60)$/^parallel=(1|2)$/^peer=(fork|upstream|none)$",
+	turns: turns("Filter", []string{"frames=0", "frames=60"}, []string{"parallel=1", "parallel=2"}, []string{"peer=(fork|upstream|none)"}),
 	time:  "50ms", rounds: 11, overhead: true,
 	goals: []rule{
 		ratio("frames=0", "ns/op", atMost(1.5)),

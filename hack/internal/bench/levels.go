@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 )
 
@@ -11,10 +12,12 @@ type level struct {
 	number int
 	title  string
 	pkg    string // of the benchmarks
-	bench  string // which of them, for -test.bench
+	// turns are which of them, each for -test.bench: in a round the two programs take turns at each.
+	turns  []string
 	time   string // how much of each in a round, for -test.benchtime
 	rounds int    // unless the caller says otherwise
-	// servers is set where the benchmarks measure real kube-apiservers: then one program does for both halves.
+	// servers is set where the benchmarks measure real kube-apiservers: then one program has both, and takes
+	// turns at them by itself.
 	servers bool
 	// skip are units that say nothing at this level, or what another one says.
 	skip []string
@@ -39,8 +42,9 @@ type rule struct {
 // levels take less than half an hour with their own rounds, on 2 CPUs.
 var levels = []level{
 	{
-		number: 1, title: "the filter alone, over a direct call", pkg: "./test/bench/filter", bench: "^BenchmarkFilter$",
-		time: "200ms", rounds: 10, overhead: true, chart: []string{"ns/op", "allocs/op"},
+		number: 1, title: "the filter alone, over a direct call", pkg: "./test/bench/filter",
+		turns: turns("Filter", []string{"frames=0", "frames=60"}, []string{"parallel=1", "parallel=2", "parallel=8"}),
+		time:  "200ms", rounds: 10, overhead: true, chart: []string{"ns/op", "allocs/op"},
 		goals: []rule{
 			ratio("frames=0", "ns/op", atMost(0.5)),
 			ratio("frames=60", "ns/op", atMost(0.25)),
@@ -51,18 +55,20 @@ var levels = []level{
 		},
 	},
 	{
-		number: 2, title: "the whole chain over TLS", pkg: "./test/bench/chain", bench: "^BenchmarkChain$",
-		time: "300ms", rounds: 6, skip: []string{"ns/op"}, chart: []string{"req/s", "p99-ms", "cpu-us/req"},
+		number: 2, title: "the whole chain over TLS", pkg: "./test/bench/chain",
+		turns: turns("Chain", []string{"proto=HTTP1", "proto=HTTP2"}, []string{"verb=get", "verb=list", "verb=create", "verb=patch"}),
+		time:  "300ms", rounds: 10, skip: []string{"ns/op"}, chart: []string{"req/s", "p99-ms", "cpu-us/req"},
 		goals: throughput(1.02, ratio("", "p99-ms", atMost(1))),
 	},
 	{
-		number: 3, title: "kube-apiserver and etcd", pkg: "./test/bench/cluster", bench: ".",
-		time: "1s", rounds: 6, servers: true, skip: []string{"ns/op"}, chart: []string{"req/s", "cpu-us/req", "s-ready", "MiB-loaded"},
+		number: 3, title: "kube-apiserver and etcd", pkg: "./test/bench/cluster", turns: []string{"."},
+		time: "1s", rounds: 8, servers: true, skip: []string{"ns/op"}, chart: []string{"req/s", "cpu-us/req", "s-ready", "MiB-loaded"},
 		goals: throughput(1),
 	},
 	{
-		number: 4, title: "when things go wrong", pkg: "./test/bench/chain", bench: "^Benchmark(504|Stalled|Timeouts)$",
-		time: "1x", rounds: 3, skip: []string{"ns/op"}, chart: []string{"p99-ms", "MiB-during", "release-ms"},
+		number: 4, title: "when things go wrong", pkg: "./test/bench/chain",
+		turns: slices.Concat(turns("504"), turns("Stalled"), turns("Timeouts")),
+		time:  "1x", rounds: 3, skip: []string{"ns/op"}, chart: []string{"p99-ms", "MiB-during", "release-ms"},
 		goals: []rule{
 			{name: regexp.MustCompile("^504/.*cpu=idle"), unit: exactly("p99-ms"), what: "fork's p99-ms", bound: atMost(5), value: func(s series) []float64 {
 				return s.peer("fork", "p99-ms")
@@ -77,14 +83,30 @@ var levels = []level{
 		},
 	},
 	{
-		number: 5, title: "growth with what else is going on", pkg: "./test/bench/filter", bench: "^BenchmarkGrowth$",
-		time: "200ms", rounds: 6, base: "Growth/inflight=1", chart: []string{"ns/op"},
+		number: 5, title: "growth with what else is going on", pkg: "./test/bench/filter",
+		turns: turns("Growth", []string{"inflight=1", "inflight=100", "inflight=10000", "overdue=10000"}),
+		time:  "200ms", rounds: 6, base: "Growth/inflight=1", chart: []string{"ns/op"},
 		goals: []rule{
 			{name: regexp.MustCompile("=10000$"), unit: exactly("ns/op"), what: growthOfFork, bound: atMost(1.5), value: func(s series) []float64 {
 				return s.growth("fork", "ns/op")
 			}},
 		},
 	},
+}
+
+// turns are the patterns of a benchmark's cases: one for each choice of a part at each place of their names.
+func turns(benchmark string, parts ...[]string) []string {
+	all := []string{"^Benchmark" + benchmark + "$"}
+	for _, choices := range parts {
+		var longer []string
+		for _, pattern := range all {
+			for _, choice := range choices {
+				longer = append(longer, pattern+"/^"+choice+"$")
+			}
+		}
+		all = longer
+	}
+	return all
 }
 
 // Levels are the numbers of the levels.

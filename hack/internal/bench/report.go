@@ -72,6 +72,7 @@ func (r Report) Missed() []string {
 const (
 	dataName  = "bench.json"
 	chartName = "bench.svg"
+	tableName = "bench.txt"
 )
 
 // Dir is where the results are.
@@ -97,7 +98,7 @@ func load(co *checkout.Checkout) (*Report, error) {
 	return r, nil
 }
 
-// save writes the data and the chart.
+// save writes the data, the chart and the table.
 func (r *Report) save(co *checkout.Checkout) error {
 	var data bytes.Buffer
 	enc := json.NewEncoder(&data)
@@ -110,10 +111,23 @@ func (r *Report) save(co *checkout.Checkout) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(replace(filepath.Join(Dir(co), dataName), data.Bytes()), replace(filepath.Join(Dir(co), chartName), chart))
+	var table bytes.Buffer
+	for _, l := range r.Levels {
+		if err := l.WriteTable(&table); err != nil {
+			return err
+		}
+		table.WriteByte('\n')
+	}
+	for name, content := range map[string][]byte{dataName: data.Bytes(), chartName: chart, tableName: table.Bytes()} {
+		if err := replace(filepath.Join(Dir(co), name), content); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// Publish copies the data and the chart of all levels to where they are committed and the README shows them.
+// Publish copies the data, the chart and the table of all levels to where they are committed and the README shows
+// them.
 func Publish(co *checkout.Checkout) error {
 	r, err := load(co)
 	if err != nil {
@@ -124,7 +138,7 @@ func Publish(co *checkout.Checkout) error {
 			return fmt.Errorf("level %d has not been measured: `make bench LEVEL=%d` does that, then publish", l.number, l.number)
 		}
 	}
-	for _, name := range []string{dataName, chartName} {
+	for _, name := range []string{dataName, chartName, tableName} {
 		data, err := os.ReadFile(filepath.Join(Dir(co), name))
 		if err != nil {
 			return err

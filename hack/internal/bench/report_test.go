@@ -148,4 +148,8 @@ func TestPublishNeedsAllLevels(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(co.Root, "test/bench/bench.svg")); err != nil {
 		t.Error(err)
 	}
+	table, err := os.ReadFile(filepath.Join(co.Root, "test/bench/bench.txt"))
+	if err != nil || !strings.Contains(string(table), "Level 1: ") || !strings.Contains(string(table), "Level 5: ") {
+		t.Errorf("got %q, %v", table, err)
+	}
 }

@@ -26,22 +26,35 @@ func measure(ctx context.Context, co *checkout.Checkout, l level, halves [2]prog
 	var r rounds
 	start := time.Now()
 	for round := range l.rounds {
-		order := halves
+		order := halves[:]
 		if round%2 == 1 { // What runs first may be at an advantage.
-			order = [2]program{halves[1], halves[0]}
+			order = []program{halves[1], halves[0]}
 		}
-		for _, p := range order {
-			fmt.Fprintf(co.Err, "%s, round %d of %d: %s, after %s\n", l.title, round+1, l.rounds, p.variant, time.Since(start).Round(time.Second))
-			out, m, err := p.run(ctx, co, l)
+		printed := map[build.Variant]string{}
+		for i, turn := range l.turns {
+			fmt.Fprintf(co.Err, "%s, round %d of %d, turn %d of %d, after %s\n", l.title, round+1, l.rounds, i+1, len(l.turns), time.Since(start).Round(time.Second))
+			for j, p := range order {
+				if l.servers && j > 0 {
+					printed[p.variant] = printed[order[0].variant]
+					continue
+				}
+				out, err := p.run(ctx, co, l, turn)
+				if err != nil {
+					return r, err
+				}
+				printed[p.variant] += out
+			}
+		}
+		for _, half := range []struct {
+			variant build.Variant
+			runs    *[]*measured
+		}{{build.Upstream, &r.upstream}, {build.Fork, &r.fork}} {
+			m, err := parse(printed[half.variant])
 			if err != nil {
-				return r, err
+				return r, fmt.Errorf("the %s program of %s: %w", half.variant, l.pkg, err)
 			}
-			if p.variant == build.Fork {
-				r.fork = append(r.fork, m)
-			} else {
-				r.upstream = append(r.upstream, m)
-			}
-			if err := keep(p.variant, out); err != nil {
+			*half.runs = append(*half.runs, m)
+			if err := keep(half.variant, printed[half.variant]); err != nil {
 				return r, err
 			}
 		}
@@ -58,25 +71,25 @@ func keepRaw(co *checkout.Checkout, l level) func(build.Variant, string) error {
 	}
 }
 
-// run runs the program once.
-func (p program) run(ctx context.Context, co *checkout.Checkout, l level) (output string, m *measured, err error) {
+// run runs one turn of the program, and returns what it prints.
+func (p program) run(ctx context.Context, co *checkout.Checkout, l level, turn string) (output string, err error) {
 	limited, cancel := context.WithTimeoutCause(ctx, timeout, errTooLong)
 	defer cancel()
 	out, err := proc.Cmd{
-		Args: []string{p.path, "-test.run=^$", "-test.bench=" + l.bench, "-test.benchtime=" + l.time, "-test.count=1", "-test.timeout=0"},
+		Args: []string{p.path, "-test.run=^$", "-test.bench=" + turn, "-test.benchtime=" + l.time, "-test.count=1", "-test.timeout=0"},
 		Dir:  filepath.Join(co.Root, filepath.FromSlash(l.pkg)),
 		Env:  slices.Concat(co.Environ(), p.env),
 	}.Output(limited)
 	if ctx.Err() != nil {
-		return "", nil, context.Cause(ctx)
+		return "", context.Cause(ctx)
 	}
 	if err == nil {
-		m, err = parse(out)
+		_, err = parse(out)
 	}
 	if err != nil {
-		return "", nil, fmt.Errorf("the %s program of %s went wrong: %w\n%s", p.variant, l.pkg, err, tail(out))
+		return "", fmt.Errorf("the %s program of %s went wrong: %w\n%s", p.variant, l.pkg, err, tail(out))
 	}
-	return out, m, nil
+	return out, nil
 }
 
 var errTooLong = fmt.Errorf("it took more than %s: something hangs, or the machine is far too slow", timeout)

@@ -10,7 +10,7 @@ import (
 )
 
 // peerOrder is the order of columns; what is not here comes last.
-var peerOrder = []string{"upstream", "fork", "arming", "timeouthandler", "none"}
+var peerOrder = []string{"upstream", "fork", "arming", "timeouthandler", "least", "none"}
 
 // WriteTable writes a level for people.
 func (l Level) WriteTable(w io.Writer) error {

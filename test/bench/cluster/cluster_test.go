@@ -1,15 +1,16 @@
 // Package cluster measures the real kube-apiserver with etcd (level 3): ConfigMaps of 1 KiB over HTTP/2 and
 // TLS, by a user who is authenticated by a token and authorized by RBAC, with priority and fairness and an
-// audit log of metadata, as in a cluster. One run of its program is one measurement of one server; `make
-// bench LEVEL=3` makes many of each variant in turn. The server is chosen by the environment:
+// audit log of metadata, as in a cluster. One run of its program is one measurement of two servers, an
+// unmodified one and the fork's, which take turns at each verb; `make bench LEVEL=3` makes many. The servers
+// are chosen by the environment:
 //
-//	BENCH_KUBE_APISERVER, BENCH_ETCD  the binaries
-//	BENCH_VARIANT                     which of the two the former is: upstream or fork
-//	BENCH_DIR                         a directory for certificates, data and logs
+//	BENCH_UPSTREAM, BENCH_FORK, BENCH_ETCD  the binaries
+//	BENCH_FIRST                             which of the two has the first turn: upstream or fork
+//	BENCH_DIR                               a directory for certificates, data and logs
 //
 // etcd does not sync its files (--unsafe-no-fsync), because it is not the disk that is compared. Server,
-// etcd and load share the machine, so req/s and the latencies are those of all three together; cpu-us/req
-// is the CPU time of the server alone, and the one to look at for small differences.
+// etcd and load share the machine, and the other server idles on it, so req/s and the latencies are those of
+// all together; cpu-us/req is the CPU time of the server alone, and the one to look at for small differences.
 package cluster
 
 import (
@@ -28,26 +29,31 @@ var (
 	// interrupted is done on Ctrl-C, so that what is running is stopped in order.
 	interrupted context.Context
 
-	// theServer starts it on first use: that takes longer than a benchmark. TestMain stops it. It is nil
-	// when the environment names none.
-	theServer = sync.OnceValues(func() (s *server, err error) {
-		conf, given, err := readConfig(os.Getenv)
-		if !given || err != nil {
+	// theServers starts them on first use, one after the other: that takes longer than a benchmark. TestMain
+	// stops them. They are in the order of their turns, and none when the environment names none.
+	theServers = sync.OnceValues(func() ([]*server, error) {
+		confs, err := readConfig(os.Getenv)
+		if err != nil {
 			return nil, err
 		}
-		s, err = start(interrupted, conf, os.Stderr)
-		started = s
-		return s, err
+		for _, conf := range confs {
+			s, err := start(interrupted, conf, os.Stderr)
+			if err != nil {
+				return nil, err
+			}
+			started = append(started, s)
+		}
+		return started, nil
 	})
-	started *server
+	started []*server
 )
 
 func TestMain(m *testing.M) {
 	var cancel func()
 	interrupted, cancel = signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := m.Run()
-	if started != nil {
-		if err := started.stop(); err != nil {
+	for _, s := range started {
+		if err := s.stop(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = 1
 		}
@@ -56,44 +62,47 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// serverOf is the server to measure.
-func serverOf(b *testing.B) *server {
-	s, err := theServer()
+// servers are those to measure.
+func servers(b *testing.B) []*server {
+	all, err := theServers()
 	if err != nil {
 		b.Fatal(err)
 	}
-	if s == nil {
+	if len(all) == 0 {
 		b.Skip("`make bench LEVEL=3` runs this")
 	}
-	return s
+	return all
 }
 
 // BenchmarkStartup reports s-ready, from exec to ready; MiB-idle, which is resident when it has settled after
 // that; and MiB-loaded, after the same number of requests of each verb for every server. All were measured
 // as the server started, once: what -test.benchtime and -test.count repeat is the report.
 func BenchmarkStartup(b *testing.B) {
-	s := serverOf(b)
-	b.Run("peer="+s.variant, func(b *testing.B) {
-		b.ReportMetric(s.ready.Seconds(), "s-ready")
-		if s.loaded > 0 {
-			b.ReportMetric(mib(s.idle), "MiB-idle")
-			b.ReportMetric(mib(s.loaded), "MiB-loaded")
-		}
-		b.ReportMetric(0, "ns/op")
-	})
+	for _, s := range servers(b) {
+		b.Run("peer="+s.variant, func(b *testing.B) {
+			b.ReportMetric(s.ready.Seconds(), "s-ready")
+			if s.loaded > 0 {
+				b.ReportMetric(mib(s.idle), "MiB-idle")
+				b.ReportMetric(mib(s.loaded), "MiB-loaded")
+			}
+			b.ReportMetric(0, "ns/op")
+		})
+	}
 }
 
 func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }
 
 // BenchmarkCluster sends one verb at a time. An operation is a request.
 func BenchmarkCluster(b *testing.B) {
-	s := serverOf(b)
+	all := servers(b)
 	for _, v := range verbs() {
-		b.Run(fmt.Sprintf("verb=%s/peer=%s", v.name, s.variant), func(b *testing.B) {
-			if err := measure(b, s, v); err != nil {
-				b.Fatal(err)
-			}
-		})
+		for _, s := range all {
+			b.Run(fmt.Sprintf("verb=%s/peer=%s", v.name, s.variant), func(b *testing.B) {
+				if err := measure(b, s, v); err != nil {
+					b.Fatal(err)
+				}
+			})
+		}
 	}
 }
 

@@ -2,50 +2,59 @@ package cluster
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 )
 
 // Environment variables; see the package's comment.
 const (
-	envKubeAPIServer = "BENCH_KUBE_APISERVER"
-	envEtcd          = "BENCH_ETCD"
-	envVariant       = "BENCH_VARIANT"
-	envDir           = "BENCH_DIR"
+	envUpstream = "BENCH_UPSTREAM"
+	envFork     = "BENCH_FORK"
+	envEtcd     = "BENCH_ETCD"
+	envFirst    = "BENCH_FIRST"
+	envDir      = "BENCH_DIR"
 )
 
+// config is one server's.
 type config struct {
 	kubeAPIServer, etcd string // paths of the binaries
 	variant             string // upstream or fork
 	dir                 string // of the state
 }
 
-// readConfig takes the configuration from the environment. given is false when none of the variables is
-// set; to set only some of them is an error.
-func readConfig(getenv func(string) string) (conf config, given bool, err error) {
+// env is the variable that names the server.
+func (c config) env() string {
+	if c.variant == "fork" {
+		return envFork
+	}
+	return envUpstream
+}
+
+// readConfig takes the servers from the environment, in the order of their turns. There are none when none of the
+// variables is set; to set only some of them is an error.
+func readConfig(getenv func(string) string) ([]config, error) {
+	values := map[string]string{}
 	var missing []string
-	for _, v := range []struct {
-		name string
-		into *string
-	}{
-		{envKubeAPIServer, &conf.kubeAPIServer},
-		{envEtcd, &conf.etcd},
-		{envVariant, &conf.variant},
-		{envDir, &conf.dir},
-	} {
-		if *v.into = getenv(v.name); *v.into == "" {
-			missing = append(missing, v.name)
-		} else {
-			given = true
+	names := []string{envUpstream, envFork, envEtcd, envFirst, envDir}
+	for _, name := range names {
+		if values[name] = getenv(name); values[name] == "" {
+			missing = append(missing, name)
 		}
 	}
 	switch {
-	case !given:
-		return config{}, false, nil
+	case len(missing) == len(names):
+		return nil, nil
 	case len(missing) > 0:
-		return config{}, true, fmt.Errorf("not set: %s; set all of %s, %s, %s and %s, or run `make bench LEVEL=3`, which does",
-			strings.Join(missing, ", "), envKubeAPIServer, envEtcd, envVariant, envDir)
-	case conf.variant != "upstream" && conf.variant != "fork":
-		return config{}, true, fmt.Errorf("%s is %q: set it to upstream or fork, whichever %s is", envVariant, conf.variant, conf.kubeAPIServer)
+		return nil, fmt.Errorf("not set: %s; set all of %s, or run `make bench LEVEL=3`, which does",
+			strings.Join(missing, ", "), strings.Join(names, ", "))
 	}
-	return conf, true, nil
+	upstream := config{kubeAPIServer: values[envUpstream], etcd: values[envEtcd], variant: "upstream", dir: filepath.Join(values[envDir], "upstream")}
+	fork := config{kubeAPIServer: values[envFork], etcd: values[envEtcd], variant: "fork", dir: filepath.Join(values[envDir], "fork")}
+	switch values[envFirst] {
+	case "upstream":
+		return []config{upstream, fork}, nil
+	case "fork":
+		return []config{fork, upstream}, nil
+	}
+	return nil, fmt.Errorf("%s is %q: set it to upstream or fork", envFirst, values[envFirst])
 }

@@ -55,7 +55,7 @@ func start(ctx context.Context, conf config, progress io.Writer) (_ *server, err
 	ctx, cancel := context.WithTimeoutCause(ctx, setUpTimeout, fmt.Errorf("the server was not ready to be measured within %v", setUpTimeout))
 	defer cancel()
 	if err := readThrough(conf.kubeAPIServer); err != nil {
-		return nil, fmt.Errorf("kube-apiserver binary: %w; %s names it", err, envKubeAPIServer)
+		return nil, fmt.Errorf("kube-apiserver binary: %w; %s names it", err, conf.env())
 	}
 	token := rand.Text()
 	cl, err := cluster.Start(ctx, cluster.Config{
@@ -152,7 +152,7 @@ func (s *server) checkVariant(ctx context.Context) error {
 		return err
 	}
 	if is != s.variant {
-		return fmt.Errorf("%s is %s, but the server that %s names is %s: give the other of the two", envVariant, s.variant, envKubeAPIServer, is)
+		return fmt.Errorf("%s names a server that is %s: give the other of the two", config{variant: s.variant}.env(), is)
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ func TestVariantOf(t *testing.T) {
 func TestStartWithoutBinary(t *testing.T) {
 	conf := config{kubeAPIServer: filepath.Join(t.TempDir(), "missing"), variant: "fork", dir: t.TempDir()}
 	_, err := start(t.Context(), conf, io.Discard)
-	if err == nil || !strings.Contains(err.Error(), conf.kubeAPIServer) || !strings.Contains(err.Error(), envKubeAPIServer) {
+	if err == nil || !strings.Contains(err.Error(), conf.kubeAPIServer) || !strings.Contains(err.Error(), envFork) {
 		t.Errorf("start = %v", err)
 	}
 }
