@@ -46,8 +46,8 @@ type peer struct {
 	filter func(http.Handler) http.Handler
 }
 
-// peers are those that this program can measure. All but none isolate a
-// handler from the response.
+// peers are those that this program can measure. All but none isolate the
+// response from its handler, and all but net/http's the request too.
 func peers() []peer {
 	own := peer{bench.Variant(), func(h http.Handler) http.Handler {
 		return filters.WithTimeoutForNonLongRunningRequests(h, filters.BasicLongRunningRequestCheck(sets.NewString("watch"), sets.NewString("proxy")))
@@ -56,7 +56,7 @@ func peers() []peer {
 	if own.name == "fork" {
 		return []peer{own, none}
 	}
-	return []peer{own, none, {"timeouthandler", func(h http.Handler) http.Handler {
+	return []peer{own, none, {"least", withLeast}, {"timeouthandler", func(h http.Handler) http.Handler {
 		return http.TimeoutHandler(h, time.Hour, "")
 	}}}
 }
