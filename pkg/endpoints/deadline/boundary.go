@@ -78,10 +78,12 @@ type Boundary struct {
 	// outermost first, and are called in the opposite one.
 	Reporters []Reporter
 
-	// JoinTime is how long the serve goroutine waits, after it has answered or
-	// aborted a request, for the handler to return, so that a handler that
-	// honours its context has finished before the request has. The end of an
-	// HTTP/2 answer waits with it. Zero means DefaultJoinTime.
+	// JoinTime is how long a handler may take to return, after its request has
+	// been answered or aborted, before it is overdue. Over HTTP/1.1 the serve
+	// goroutine waits that long for it, so that a handler that honours its
+	// context has finished before the request has. An HTTP/2 answer does not
+	// end until the serve goroutine returns, so there it is another goroutine
+	// that waits. Zero means DefaultJoinTime.
 	JoinTime time.Duration
 
 	// MaxOverdue is how many handlers may be left behind, running after their
@@ -371,7 +373,7 @@ func (b *Boundary) abort(g *guard) {
 // stay waits for the handler to return. What is to be said is said meanwhile.
 func (b *Boundary) stay(g *guard) {
 	o := &overdue{g: g, free: func() {}}
-	if g.join(b.joinTime()) || o.begin() {
+	if b.joined(o) {
 		return
 	}
 	o.announce()
@@ -395,17 +397,34 @@ func (b *Boundary) reserve() bool {
 // leave joins the handler, or leaves it behind in the place that was reserved.
 func (b *Boundary) leave(g *guard) {
 	o := &overdue{g: g, free: func() { b.overdue.Add(-1) }}
-	if g.join(b.joinTime()) {
-		o.free()
-		return
-	}
-	if o.begin() {
-		return
-	}
-	go func() {
+	tell := func() {
 		o.announce()
 		g.report()
-	}()
+	}
+	switch {
+	case g.http1:
+		if !b.joined(o) {
+			go tell()
+		}
+	case g.hasReturned():
+		o.free()
+	default:
+		go func() {
+			if !b.joined(o) {
+				tell()
+			}
+		}()
+	}
+}
+
+// joined reports whether the handler has returned within the join. One that
+// has not is overdue from then on.
+func (b *Boundary) joined(o *overdue) bool {
+	if o.g.join(b.joinTime()) {
+		o.free()
+		return true
+	}
+	return o.begin()
 }
 
 func (b *Boundary) joinTime() time.Duration {

@@ -152,6 +152,35 @@ func TestReportsDoNotWait(t *testing.T) {
 	})
 }
 
+// TestTheJoinHoldsUpNoAnswer: an HTTP/1 answer is out before the join, and an
+// HTTP/2 answer ends when the serve goroutine returns.
+func TestTheJoinHoldsUpNoAnswer(t *testing.T) {
+	inBubbles(t, func(t *testing.T, http1 bool) {
+		returned := make(chan time.Time, 1)
+		start := time.Now()
+		tr := newTrial(t, http1, deadline, func(_ http.ResponseWriter, r *http.Request) {
+			<-r.Context().Done()
+			time.Sleep(DefaultJoinTime / 2)
+			returned <- time.Now()
+		}).run()
+		tr.want(timedOut)
+		want := deadline
+		if http1 {
+			want += DefaultJoinTime / 2
+		}
+		if tr.took != want {
+			t.Errorf("the serve goroutine returned after %v, want %v", tr.took, want)
+		}
+		if after := (<-returned).Sub(start); after != deadline+DefaultJoinTime/2 {
+			t.Errorf("the handler returned after %v", after)
+		}
+		synctest.Wait()
+		if n := tr.boundary.Overdue(); n != 0 {
+			t.Errorf("%d are overdue", n)
+		}
+	})
+}
+
 // TestSettledAnswerDoesNotWait: what a filter does after it has settled holds
 // no answer up, and costs the handler none.
 func TestSettledAnswerDoesNotWait(t *testing.T) {
