@@ -85,7 +85,7 @@ var levels = []level{
 	{
 		number: 5, title: "growth with what else is going on", pkg: "./test/bench/filter",
 		turns: turns("Growth", []string{"inflight=1", "inflight=100", "inflight=10000", "overdue=10000"}),
-		time:  "200ms", rounds: 6, base: "Growth/inflight=1", chart: []string{"ns/op"},
+		time:  "2s", rounds: 5, base: "Growth/inflight=1", chart: []string{"ns/op"},
 		goals: []rule{
 			{name: regexp.MustCompile("=10000$"), unit: exactly("ns/op"), what: growthOfFork, bound: atMost(1.5), value: func(s series) []float64 {
 				return s.growth("fork", "ns/op")
