@@ -52,6 +52,6 @@ func printRefresh(w io.Writer, info *queue.RefreshInfo) {
 
 func printDropped(w io.Writer, info *queue.RefreshInfo) {
 	for _, subject := range info.Dropped {
-		fmt.Fprintf(w, "not carried, as %s has it or it was skipped: %s\n", info.Tag, subject)
+		fmt.Fprintf(w, "not carried, as %s has it, or it was skipped or renamed: %s\n", info.Tag, subject)
 	}
 }

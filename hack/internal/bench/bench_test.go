@@ -165,6 +165,12 @@ func TestOneProgramHasBothServers(t *testing.T) {
 	if ran, _ := os.ReadFile(log); string(ran) != "upstream\nfork\nupstream\n" {
 		t.Errorf("ran first: %s", ran)
 	}
+	for variant, other := range map[string]string{"upstream": "fork", "fork": "upstream"} {
+		raw, err := os.ReadFile(filepath.Join(Dir(co), "3", variant+".txt"))
+		if err != nil || strings.Count(string(raw), "peer="+variant+" ") != 3 || strings.Contains(string(raw), "peer="+other) {
+			t.Errorf("%s: got %q, %v", variant, raw, err)
+		}
+	}
 	for round := range l.rounds {
 		if u, f := r.upstream[round].values["X"]["upstream"]["ns/op"], r.fork[round].values["X"]["fork"]["ns/op"]; u != 5 || f != 3 {
 			t.Errorf("round %d: got %v and %v", round, u, f)

@@ -138,6 +138,9 @@ func Publish(co *checkout.Checkout) error {
 			return fmt.Errorf("level %d has not been measured: `make bench LEVEL=%d` does that, then publish", l.number, l.number)
 		}
 	}
+	if err := r.save(co); err != nil { // in this version's form
+		return err
+	}
 	for _, name := range []string{dataName, chartName, tableName} {
 		data, err := os.ReadFile(filepath.Join(Dir(co), name))
 		if err != nil {

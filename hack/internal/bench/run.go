@@ -45,21 +45,39 @@ func measure(ctx context.Context, co *checkout.Checkout, l level, halves [2]prog
 				printed[p.variant] += out
 			}
 		}
-		for _, half := range []struct {
-			variant build.Variant
-			runs    *[]*measured
-		}{{build.Upstream, &r.upstream}, {build.Fork, &r.fork}} {
+		for _, half := range []half{{build.Upstream, &r.upstream}, {build.Fork, &r.fork}} {
 			m, err := parse(printed[half.variant])
 			if err != nil {
 				return r, fmt.Errorf("the %s program of %s: %w", half.variant, l.pkg, err)
 			}
 			*half.runs = append(*half.runs, m)
-			if err := keep(half.variant, printed[half.variant]); err != nil {
+			if err := keep(half.variant, half.of(printed[half.variant])); err != nil {
 				return r, err
 			}
 		}
 	}
 	return r, nil
+}
+
+// half is the runs of one of the two.
+type half struct {
+	variant build.Variant
+	runs    *[]*measured
+}
+
+// of leaves out what was measured of the other.
+func (h half) of(printed string) string {
+	other := build.Fork
+	if h.variant == build.Fork {
+		other = build.Upstream
+	}
+	var b strings.Builder
+	for line := range strings.Lines(printed) {
+		if name, _, _ := strings.Cut(line, " "); !strings.HasSuffix(strings.TrimRight(name, "-0123456789"), "/peer="+string(other)) {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
 }
 
 // keepRaw writes what the programs print as it comes, for benchstat, below Dir.

@@ -40,8 +40,8 @@ func AddPin(ctx context.Context, co *checkout.Checkout, tag string) (*AddedPin, 
 	if err != nil {
 		return nil, err
 	}
-	known, err := p.Lookup(tag)
-	if err == nil && known.Consumer == "" {
+	known, notKnown := p.Lookup(tag)
+	if notKnown == nil && known.Consumer == "" {
 		if err := lookForConsumer(ctx, co, p, &pin); err != nil {
 			return nil, err
 		}
@@ -52,6 +52,9 @@ func AddPin(ctx context.Context, co *checkout.Checkout, tag string) (*AddedPin, 
 	}
 	defer remove()
 	if _, err := lay(ctx, co, rel, in, dir); err != nil {
+		if notKnown == nil {
+			return nil, fmt.Errorf("%s is pinned, but: %w", tag, err)
+		}
 		return nil, fmt.Errorf("%s was not pinned: %w", tag, err)
 	}
 	p.Add(pin)

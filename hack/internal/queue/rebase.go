@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -131,7 +132,7 @@ func rebasable(ctx context.Context, co *checkout.Checkout, p *pins.Pins, from, t
 	if newest := p.NewestOf(minor); newest != "" && semver.Compare(to, newest) < 0 {
 		return fmt.Errorf("patches/%s is written against %s, its newest tag, and serves older ones as it is: rebase to %s or later, or pin the older tag as it is: make pins ADD=%s", minor, newest, newest, to)
 	}
-	if err := lacksNone(ctx, co, from, to); err != nil {
+	if err := lacksNone(ctx, co, p, from, to); err != nil {
 		return err
 	}
 	c, err := inspect(ctx, co, to)
@@ -150,22 +151,37 @@ func rebasable(ctx context.Context, co *checkout.Checkout, p *pins.Pins, from, t
 
 // lacksNone fails if to's minor has patches that from's has not: those of to's are about to be written anew
 // from the others.
-func lacksNone(ctx context.Context, co *checkout.Checkout, from, to string) error {
-	theirs, err := subjects(co, pins.MinorOf(from))
+func lacksNone(ctx context.Context, co *checkout.Checkout, p *pins.Pins, from, to string) error {
+	theirs, err := subjects(ctx, co, pins.MinorOf(from))
 	if err != nil {
 		return err
 	}
-	own, err := subjects(co, pins.MinorOf(to))
+	own, err := subjects(ctx, co, pins.MinorOf(to))
 	if err != nil {
 		return err
 	}
-	own = slices.DeleteFunc(own, func(s string) bool { return slices.Contains(theirs, s) })
-	if len(own) == 0 {
+	lost := without(own, theirs)
+	if len(lost) == 0 {
 		return nil
 	}
+	next := fmt.Sprintf("make rebase TO=%s, which takes those of its own minor", to)
+	if newest := p.NewestOf(pins.MinorOf(to)); newest == to {
+		next = fmt.Sprintf("take single patches there in place of all:\n  make tree TAG=%s\n%s", from, pick(co, from, to))
+	}
 	return fmt.Errorf("patches/%s has patches that patches/%s has not, and a rebase from %s to %s would lose them:%s\n"+
-		"next: take single patches there in place of all:\n%s\nor, if these may go: git rm them, and git commit",
-		pins.MinorOf(to), pins.MinorOf(from), from, to, few(own), pick(co, from, to))
+		"next: %s\nor, if these may go: git rm them, and git commit",
+		pins.MinorOf(to), pins.MinorOf(from), from, to, few(lost), next)
+}
+
+// without is what is left of list when each of others has taken one of its like.
+func without(list, others []string) []string {
+	left := slices.Clone(list)
+	for _, s := range others {
+		if i := slices.Index(left, s); i >= 0 {
+			left = slices.Delete(left, i, i+1)
+		}
+	}
+	return left
 }
 
 // pick is the commands that take single patches from one tree to another.
@@ -174,14 +190,29 @@ func pick(co *checkout.Checkout, from, to string) string {
 	return fmt.Sprintf("  make tree TAG=%s\n  git -C %s fetch ../%s main\n  git -C %[2]s cherry-pick COMMIT\n  make refresh TAG=%[1]s", to, tree, from)
 }
 
-// subjects are those of a minor's patches, which git has made the names of their files of.
-func subjects(co *checkout.Checkout, minor string) ([]string, error) {
+// subjects are those of a minor's patches, in order.
+func subjects(ctx context.Context, co *checkout.Checkout, minor string) ([]string, error) {
 	in, err := readInputs(co.Root, minor)
-	names := in.patches()
-	for i, name := range names {
-		_, names[i], _ = strings.Cut(path.Base(name), "-")
+	if err != nil {
+		return nil, err
 	}
-	return names, err
+	var all []string
+	for _, name := range in.patches() {
+		data, err := os.ReadFile(in.file(name))
+		if err != nil {
+			return nil, err
+		}
+		info, err := git.At(co, co.Root).Feed(ctx, string(data), "mailinfo", os.DevNull, os.DevNull)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		for line := range strings.Lines(info) {
+			if subject, ok := strings.CutPrefix(line, "Subject: "); ok {
+				all = append(all, strings.TrimSuffix(subject, "\n"))
+			}
+		}
+	}
+	return all, nil
 }
 
 // uncommitted lists what the checkout's own git says has changed below dir; nothing when the
@@ -226,8 +257,9 @@ func lookForConsumer(ctx context.Context, co *checkout.Checkout, p *pins.Pins, p
 		return err
 	}
 	_, err = upstream.Look(ctx, co, p.Consumer, version)
-	if errors.As(err, new(*upstream.NotServedError)) {
-		fmt.Fprintf(co.Err, "warning: %s is pinned without a kube-apiserver: %v\n", pin.Tag, err)
+	var absent *upstream.NotServedError
+	if errors.As(err, &absent) {
+		fmt.Fprintf(co.Err, "warning: %s is pinned without a kube-apiserver: %v; make pins ADD=%[1]s looks for it again\n", pin.Tag, absent.Cause)
 		return nil
 	}
 	if err == nil {
@@ -251,21 +283,14 @@ func onto(ctx context.Context, repo git.Repo, source string) error {
 }
 
 // droppedFrom lists the subjects of the commits that onto was given and that HEAD has not: git has found
-// their change upstream, or somebody has skipped them.
-func droppedFrom(ctx context.Context, repo git.Repo) (dropped []string, err error) {
+// their change upstream, or somebody has skipped or renamed them.
+func droppedFrom(ctx context.Context, repo git.Repo) ([]string, error) {
 	before, err := repo.Lines(ctx, "\n", "log", "--reverse", "--format=%s", refFromBase+".."+refFrom)
 	if err != nil {
 		return nil, err
 	}
 	after, err := repo.Lines(ctx, "\n", "log", "--reverse", "--format=%s", refBase+"..HEAD")
-	for _, subject := range before {
-		if i := slices.Index(after, subject); i >= 0 {
-			after = slices.Delete(after, i, i+1)
-		} else {
-			dropped = append(dropped, subject)
-		}
-	}
-	return dropped, err
+	return without(before, after), err
 }
 
 func describeStop(ctx context.Context, co *checkout.Checkout, repo git.Repo, from, to string) error {

@@ -2,6 +2,8 @@ package queue
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -176,13 +178,17 @@ func TestRebaseRefusesToLoseWork(t *testing.T) {
 		_, err := Rebase(ctx, toy.co, "v0.1.0", "v0.2.0")
 		toy.check(err)
 		toy.writeTree("v0.2.0", "pkg/d/d.go", "package d\n\nconst Four = 4\n")
+		toy.writeTree("v0.2.0", "pkg/d/README.md", "Four\n=======\n") // no conflict's
 		toy.commit("v0.2.0", "Have four")
 		toy.refresh("v0.2.0")
 		before := toy.snapshot()
 		_, err = Rebase(ctx, toy.co, "v0.1.0", "v0.2.0")
-		toy.fails(err, "patches/v0.2 has patches that patches/v0.1 has not", "would lose them:\n  Have-four.patch\nnext:",
-			"  make tree TAG=v0.2.0\n  git -C _output/tree/v0.2.0 fetch ../v0.1.0 main\n  git -C _output/tree/v0.2.0 cherry-pick COMMIT\n  make refresh TAG=v0.2.0")
+		toy.fails(err, "patches/v0.2 has patches that patches/v0.1 has not", "would lose them:\n  Have four\nnext:",
+			"  make tree TAG=v0.1.0\n  make tree TAG=v0.2.0\n  git -C _output/tree/v0.2.0 fetch ../v0.1.0 main\n  git -C _output/tree/v0.2.0 cherry-pick COMMIT\n  make refresh TAG=v0.2.0")
 		toy.same(before)
+		toy.publish("v0.2.1", nil)
+		_, err = Rebase(ctx, toy.co, "v0.1.0", "v0.2.1")
+		toy.fails(err, "would lose them:\n  Have four\nnext: make rebase TO=v0.2.1, which takes those of its own minor\n")
 		// The other way round it has them all.
 		_, err = Rebase(ctx, toy.co, "v0.2.0", "v0.1.0")
 		toy.check(err)
@@ -252,7 +258,7 @@ func TestATagWithoutAConsumer(t *testing.T) {
 			t.Errorf("got %+v, %v; want consumer %q", pin, err, want)
 		}
 	}
-	if said := toy.errs.String(); !strings.Contains(said, "v0.2.0 is pinned without a kube-apiserver") {
+	if said := toy.errs.String(); !strings.Contains(said, "v0.2.0 is pinned without a kube-apiserver") || strings.Contains(said, "nothing was changed") {
 		t.Errorf("said %q", said)
 	}
 	pinnedWith("")
@@ -280,8 +286,12 @@ func TestAddPin(t *testing.T) {
 			t.Errorf("got %+v", pin)
 		}
 	}
+	toy.write("pkg/a/a.go", "package a\n")
+	_, err := AddPin(ctx, toy.co, "v0.1.0-rc.1")
+	toy.fails(err, "v0.1.0-rc.1 is pinned, but")
+	toy.check(os.RemoveAll(filepath.Join(toy.co.Root, "pkg", "a")))
 	before := toy.snapshot()
-	_, err := AddPin(ctx, toy.co, "v0.1.0-rc.0")
+	_, err = AddPin(ctx, toy.co, "v0.1.0-rc.0")
 	toy.fails(err, "v0.1.0-rc.0 was not pinned", "0002-Make-three-a-larger-number.patch", "pkg/b/b.go, hunk")
 	_, err = AddPin(ctx, toy.co, "v0.5.0")
 	toy.fails(err, "patches/v0.5 holds no patch", "make rebase TO=v0.5.0")

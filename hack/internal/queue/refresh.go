@@ -148,11 +148,16 @@ func refreshable(ctx context.Context, co *checkout.Checkout, tag string) (condit
 	return c, err
 }
 
-// resolved fails if the tree's commits have added conflict markers.
+// resolved fails if the tree's commits have added conflict markers: those that open and close one, as the line
+// between them may well be a heading's.
 func resolved(ctx context.Context, repo git.Repo) error {
 	const markersOnly = "core.whitespace=-blank-at-eol,-blank-at-eof,-space-before-tab"
 	found, err := repo.Run(ctx, "-c", markersOnly, "diff", "--check", refBase, "HEAD")
 	if found == "" {
+		return err
+	}
+	added, err := repo.Run(ctx, "diff", "--no-color", "--no-ext-diff", "--unified=0", refBase, "HEAD")
+	if err != nil || !strings.Contains(added, "\n+<<<<<<< ") && !strings.Contains(added, "\n+>>>>>>> ") {
 		return err
 	}
 	return fmt.Errorf("a conflict was committed and not resolved:\n%s\nnext: git -C %s rebase -i %s, and edit the commit that has it", found, repo.Dir, refBase)

@@ -142,16 +142,16 @@ func (e *edit) apply(ctx context.Context, co *checkout.Checkout, dryRun bool, re
 		if f.text == f.file.text {
 			continue
 		}
-		if err := f.become(f.text); err != nil {
+		if err := f.become(f.text, f.text == "" && e.user.sumsAreOurs()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// become replaces a file in one step. One that is to have no text goes: a go.sum that Do has made.
-func (f file) become(text string) error {
-	if text == "" {
+// become replaces a file in one step, or removes it.
+func (f file) become(text string, gone bool) error {
+	if gone {
 		return os.Remove(f.name)
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(f.name), ".fork-*")

@@ -71,7 +71,7 @@ func Do(ctx context.Context, co *checkout.Checkout, o Options, show func(*Result
 	switch {
 	case u.replaced == nil:
 		said := comment
-		if o.Module && !u.gosum.exists {
+		if o.Module && !u.gosum.exists || u.gosum.text != "" && gosum.Drop(u.gosum.text, p.Module, goproxy.IsVersion) == "" {
 			said += sumsToo
 		}
 		edit.gomod = appendBlock(u.gomod.text, said, p.Module, target)

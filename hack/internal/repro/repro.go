@@ -131,6 +131,9 @@ func list(ctx context.Context, program string, ids []string) ([]testCase, error)
 			cases = append(cases, c)
 		}
 	}
+	if len(known) == 0 {
+		return nil, errors.New("the program of the reproductions lists none; next: make clean, and again")
+	}
 	for _, id := range ids {
 		if !slices.Contains(known, id) {
 			return nil, fmt.Errorf("there is no case %s; there are %s; next: make repro ID=%s", id, strings.Join(known, ", "), known[0])

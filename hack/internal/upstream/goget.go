@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"strings"
 
 	"fork.internal/apiserver/hack/internal/checkout"
 	"fork.internal/apiserver/hack/internal/gotool"
@@ -23,7 +24,11 @@ type Cached struct {
 }
 
 // NotServedError is what the module proxy, or the repository, says of a version that it does not have.
-type NotServedError struct{ error }
+type NotServedError struct {
+	error
+	// Cause is no more than what they say.
+	Cause error
+}
 
 // notServed finds that in what the go command says, which has no other way to tell it from a network
 // that is down.
@@ -74,14 +79,10 @@ func get(ctx context.Context, co *checkout.Checkout, dir, what, module, version 
 	if err == nil {
 		return &answer.Cached, nil
 	}
-	first := "the network and `go env GOPROXY` are the first things to look at"
-	absent := notServed.MatchString(err.Error())
-	if absent {
-		first = fmt.Sprintf("next: go list -m -versions %s, which lists those that there are", module)
+	says := fmt.Errorf("cannot %s %s@%s: %w", what, module, version, err)
+	// A checksum database that has nothing to say of a version is none of the proxy's.
+	if notServed.MatchString(err.Error()) && !strings.Contains(err.Error(), "verifying ") {
+		return nil, &NotServedError{fmt.Errorf("%w\nnothing was changed; next: go list -m -versions %s, which lists those that there are", says, module), says}
 	}
-	err = fmt.Errorf("cannot %s %s@%s: %w\nnothing was changed; %s", what, module, version, err, first)
-	if absent {
-		return nil, &NotServedError{err}
-	}
-	return nil, err
+	return nil, fmt.Errorf("%w\nnothing was changed; the network and `go env GOPROXY` are the first things to look at", says)
 }

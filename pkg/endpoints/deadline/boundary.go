@@ -82,8 +82,8 @@ type Boundary struct {
 	// been answered or aborted, before it is overdue. Over HTTP/1.1 the serve
 	// goroutine waits that long for it, so that a handler that honours its
 	// context has finished before the request has. An HTTP/2 answer does not
-	// end until the serve goroutine returns, so there it is another goroutine
-	// that waits. Zero means DefaultJoinTime.
+	// end until the serve goroutine returns, so there, after a deadline, it is
+	// another goroutine that waits. Zero means DefaultJoinTime.
 	JoinTime time.Duration
 
 	// MaxOverdue is how many handlers may be left behind, running after their
@@ -282,7 +282,7 @@ func (b *Boundary) conclude(g *guard) {
 	// to say so. Its answer does not wait for that.
 	if !g.join(b.joinTime()) {
 		if b.reserve() {
-			b.leave(g)
+			b.leaveBehind(g)
 		} else {
 			b.stay(g)
 		}
@@ -376,8 +376,7 @@ func (b *Boundary) stay(g *guard) {
 	if b.joined(o) {
 		return
 	}
-	o.announce()
-	g.report()
+	o.left()
 	g.stay()
 }
 
@@ -396,25 +395,33 @@ func (b *Boundary) reserve() bool {
 
 // leave joins the handler, or leaves it behind in the place that was reserved.
 func (b *Boundary) leave(g *guard) {
-	o := &overdue{g: g, free: func() { b.overdue.Add(-1) }}
-	tell := func() {
-		o.announce()
-		g.report()
-	}
+	o := b.reserved(g)
 	switch {
 	case g.http1:
 		if !b.joined(o) {
-			go tell()
+			go o.left()
 		}
 	case g.hasReturned():
 		o.free()
 	default:
 		go func() {
 			if !b.joined(o) {
-				tell()
+				o.left()
 			}
 		}()
 	}
+}
+
+// leaveBehind is leave without the join.
+func (b *Boundary) leaveBehind(g *guard) {
+	if o := b.reserved(g); !o.begin() {
+		go o.left()
+	}
+}
+
+// reserved is the handler in a place that was reserved.
+func (b *Boundary) reserved(g *guard) *overdue {
+	return &overdue{g: g, free: func() { b.overdue.Add(-1) }}
 }
 
 // joined reports whether the handler has returned within the join. One that

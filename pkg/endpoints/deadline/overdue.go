@@ -116,6 +116,12 @@ func (o *overdue) end() {
 	o.free()
 }
 
+// left says what there is to say without the handler, which is overdue.
+func (o *overdue) left() {
+	o.announce()
+	o.g.report()
+}
+
 // announce tells of a handler at its request's end. One that has given its
 // answer is no news yet: it may be held up by an audit log that is slow for
 // all.
