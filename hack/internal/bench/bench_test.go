@@ -95,19 +95,25 @@ func script(t *testing.T, body string) string {
 	return name
 }
 
-func TestProgramsTakeTurns(t *testing.T) {
-	co := toy(t)
-	if err := os.MkdirAll(filepath.Join(co.Root, "test/bench/filter"), 0o755); err != nil {
+// halvesOf are a level's two programs, which run body with their variant in $WHO.
+func halvesOf(t *testing.T, co *checkout.Checkout, l level, body string) (halves [2]program) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Join(co.Root, l.pkg), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	log := filepath.Join(t.TempDir(), "log")
-	var halves [2]program
+	path := script(t, body)
 	for i, v := range []build.Variant{build.Upstream, build.Fork} {
-		halves[i] = program{variant: v, env: []string{"WHO=" + string(v)},
-			path: script(t, "echo $WHO $* >>"+log+"\ncase $* in *BenchmarkX*) n=X ;; *) n=Y ;; esac\necho 'Benchmark'$n'/peer='$WHO' 1 5 ns/op'\necho PASS\n")}
+		halves[i] = program{variant: v, env: []string{"WHO=" + string(v)}, path: path}
 	}
+	return halves
+}
+
+func TestProgramsTakeTurns(t *testing.T) {
+	co := toy(t)
 	l := levels[0]
 	l.rounds, l.turns = 3, []string{"^BenchmarkX$", "^BenchmarkY$"}
+	log := filepath.Join(t.TempDir(), "log")
+	halves := halvesOf(t, co, l, "echo $WHO $* >>"+log+"\ncase $* in *BenchmarkX*) n=X ;; *) n=Y ;; esac\necho 'Benchmark'$n'/peer='$WHO' 1 5 ns/op'\necho PASS\n")
 	r, err := measure(t.Context(), co, l, halves, keepRaw(co, l))
 	if err != nil {
 		t.Fatal(err)
@@ -147,17 +153,10 @@ func TestProgramsTakeTurns(t *testing.T) {
 // TestOneProgramHasBothServers: it is run once a round, and what it prints is of both.
 func TestOneProgramHasBothServers(t *testing.T) {
 	co := toy(t)
-	if err := os.MkdirAll(filepath.Join(co.Root, "test/bench/cluster"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	log := filepath.Join(t.TempDir(), "log")
-	var halves [2]program
-	for i, v := range []build.Variant{build.Upstream, build.Fork} {
-		halves[i] = program{variant: v, env: []string{"FIRST=" + string(v)},
-			path: script(t, "echo $FIRST >>"+log+"\necho 'BenchmarkX/peer=upstream 1 5 ns/op'\necho 'BenchmarkX/peer=fork 1 3 ns/op'\necho PASS\n")}
-	}
 	l := levels[2]
 	l.rounds = 3
+	log := filepath.Join(t.TempDir(), "log")
+	halves := halvesOf(t, co, l, "echo $WHO >>"+log+"\necho 'BenchmarkX/peer=upstream 1 5 ns/op'\necho 'BenchmarkX/peer=fork 1 3 ns/op'\necho PASS\n")
 	r, err := measure(t.Context(), co, l, halves, keepRaw(co, l))
 	if err != nil {
 		t.Fatal(err)
@@ -180,15 +179,12 @@ func TestOneProgramHasBothServers(t *testing.T) {
 
 func TestAProgramThatFailsFailsTheRun(t *testing.T) {
 	co := toy(t)
-	if err := os.MkdirAll(filepath.Join(co.Root, "test/bench/filter"), 0o755); err != nil {
-		t.Fatal(err)
-	}
 	for name, tt := range map[string]struct{ body, want string }{
 		"exit status": {"echo no listener >&2; exit 2", "no listener"},
 		"says FAIL":   {"echo 'BenchmarkX/peer=fork 1 5 ns/op'\necho '--- FAIL: BenchmarkY'\necho '  y_test.go:3: status 500'\n", "status 500"},
 		"says little": {"echo PASS", "no benchmark"},
 	} {
-		_, err := program{variant: build.Fork, path: script(t, tt.body)}.run(t.Context(), co, levels[0], "^BenchmarkX$")
+		_, err := halvesOf(t, co, levels[0], tt.body)[1].run(t.Context(), co, levels[0], "^BenchmarkX$")
 		if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "the fork program of ./test/bench/filter") {
 			t.Errorf("%s: got %v", name, err)
 		}

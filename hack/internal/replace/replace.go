@@ -71,7 +71,7 @@ func Do(ctx context.Context, co *checkout.Checkout, o Options, show func(*Result
 	switch {
 	case u.replaced == nil:
 		said := comment
-		if o.Module && !u.gosum.exists || u.gosum.text != "" && gosum.Drop(u.gosum.text, p.Module, goproxy.IsVersion) == "" {
+		if o.Module && !u.hasSums() {
 			said += sumsToo
 		}
 		edit.gomod = appendBlock(u.gomod.text, said, p.Module, target)
@@ -137,6 +137,12 @@ func (u *user) staleVendor() string {
 }
 
 func unchanged(err error) error { return fmt.Errorf("%w\nnothing of yours was changed", err) }
+
+// hasSums reports whether the module has a go.sum of its own: one with no other lines than Do's is what a run
+// that was cut off has left.
+func (u *user) hasSums() bool {
+	return u.gosum.exists && (u.gosum.text == "" || gosum.Drop(u.gosum.text, u.module, goproxy.IsVersion) != "")
+}
 
 // target is what go.mod shall say after the arrow. It makes what that needs.
 func (u *user) target(ctx context.Context, co *checkout.Checkout, tag string, o Options, result *Result) (module.Version, error) {

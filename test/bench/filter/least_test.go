@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"sync"
@@ -69,8 +70,6 @@ func (e *exchange) Write(p []byte) (int, error) { return e.w.Write(p) }
 func (e *exchange) WriteHeader(status int) {
 	header := e.w.Header()
 	clear(header)
-	for k, v := range e.header.Clone() {
-		header[k] = v
-	}
+	maps.Copy(header, e.header.Clone())
 	e.w.WriteHeader(status)
 }
