@@ -14,13 +14,13 @@ off=$(mktemp -d)
 trap 'rm -rf "$off"' EXIT
 
 # The gate's default is in one file, which go's -overlay replaces.
-features=$tree/pkg/features/kube_features.go
-sed '/^	PerHandlerReadWriteTimeout: {$/,/^	},$/s/Default: true/Default: false/' "$features" >"$off/kube_features.go"
-if cmp -s "$features" "$off/kube_features.go"; then
+features=$tree/pkg/features/per_handler_read_write_timeout.go
+sed '/^	PerHandlerReadWriteTimeout: {$/,/^	},$/s/Default: true/Default: false/' "$features" >"$off/features.go"
+if cmp -s "$features" "$off/features.go"; then
 	echo "test-upstream: PerHandlerReadWriteTimeout is not on by default in $features: nothing would be tested twice" >&2
 	exit 1
 fi
-printf '{"Replace": {"%s": "%s"}}' "$features" "$off/kube_features.go" >"$off/overlay.json"
+printf '{"Replace": {"%s": "%s"}}' "$features" "$off/features.go" >"$off/overlay.json"
 
 cd "$tree"
 export GOWORK=off

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,20 +28,20 @@ var formatPatch = []string{"format-patch",
 	"--no-stat", "--no-renames", "--inter-hunk-context=0", "--diff-algorithm=myers", "--indent-heuristic",
 	"--no-ext-diff", "--no-textconv", "--no-color"}
 
-// exportTree writes what the tree's HEAD says on top of the pristine tag to dir: new files to
-// dir/pkg, everything else to patches in dir/patches/MINOR. The same tree gives the same bytes
-// everywhere. The repository gets some unreferenced commits; nothing else in it changes.
+// exportTree writes what the tree's HEAD says on top of the pristine tag to dir: the files that are
+// the fork's to dir/pkg, everything else to patches in dir/patches/MINOR. The same tree gives the same
+// bytes everywhere. The repository gets some unreferenced commits; nothing else in it changes.
 func exportTree(ctx context.Context, repo git.Repo, minor, dir string) (export, error) {
 	if merges, err := repo.Lines(ctx, "\n", "log", "--merges", "--format=%h %s", refBase+"..HEAD"); err != nil {
 		return export{}, err
 	} else if len(merges) > 0 {
 		return export{}, fmt.Errorf("a patch queue is a straight line, and these are merges:%s\nnext: git rebase %s", few(merges), refBase)
 	}
-	if err := exportNew(ctx, repo, dir); err != nil {
-		return export{}, err
-	}
 	ours, err := notUpstream(ctx, repo)
 	if err != nil {
+		return export{}, err
+	}
+	if err := exportNew(ctx, repo, ours, dir); err != nil {
 		return export{}, err
 	}
 	tip, err := normalise(ctx, repo)
@@ -70,8 +71,10 @@ func exportTree(ctx context.Context, repo git.Repo, minor, dir string) (export, 
 	return export{inputs: in, messages: messages}, err
 }
 
-// notUpstream lists the files that some commit of the tree has and the tag has not, those that a
-// later commit removes again included.
+// notUpstream lists the files that are the fork's: those that some commit of the tree has and the tag
+// has not, those that a later commit removes again included. A Go file that joins a package of the
+// tag's is none of them, as it compiles only there: the commit that adds it is a patch. But what was in
+// pkg/ when the tree was made stays there.
 func notUpstream(ctx context.Context, repo git.Repo) ([]string, error) {
 	added, err := repo.Lines(ctx, "\x00", "log", "-z", "--format=", "--name-only", "--no-renames", "--diff-filter=A", refBase+"..HEAD")
 	if err != nil {
@@ -81,14 +84,25 @@ func notUpstream(ctx context.Context, repo git.Repo) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	inPkg, err := repo.Lines(ctx, "\x00", "ls-tree", "-r", "-z", "--name-only", refPkg)
+	if err != nil {
+		return nil, err
+	}
+	packages := map[string]bool{}
+	for _, name := range upstream {
+		if path.Ext(name) == ".go" {
+			packages[path.Dir(name)] = true
+		}
+	}
 	slices.Sort(added)
 	return slices.DeleteFunc(slices.Compact(added), func(name string) bool {
-		return name == "" || slices.Contains(upstream, name)
+		joins := path.Ext(name) == ".go" && packages[path.Dir(name)] && !slices.Contains(inPkg, name)
+		return name == "" || slices.Contains(upstream, name) || joins
 	}), nil
 }
 
-// exportNew writes the files that HEAD has and the tag has not.
-func exportNew(ctx context.Context, repo git.Repo, dir string) error {
+// exportNew writes those of ours that HEAD has.
+func exportNew(ctx context.Context, repo git.Repo, ours []string, dir string) error {
 	fields, err := repo.Lines(ctx, "\x00", "diff", "--raw", "-z", "--no-renames", "--no-abbrev", "--diff-filter=A", refBase, "HEAD")
 	if err != nil {
 		return err
@@ -97,6 +111,8 @@ func exportNew(ctx context.Context, repo git.Repo, dir string) error {
 	for i := 0; i+1 < len(fields); i += 2 {
 		meta, name := strings.Fields(fields[i]), fields[i+1] // :000000 100644 0000... BLOB A
 		switch {
+		case !slices.Contains(ours, name):
+			continue
 		case !strings.HasPrefix(name, "pkg/"):
 			wrong = append(wrong, name+": new files go below pkg/")
 			continue

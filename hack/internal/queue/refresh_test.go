@@ -100,6 +100,38 @@ func TestRefreshOfACommitOfNewFilesMakesNoPatch(t *testing.T) {
 	}
 }
 
+func TestRefreshLeavesAFileThatJoinsAPackageOfUpstreamInItsPatch(t *testing.T) {
+	toy := newToy(t)
+	toy.queue()
+	toy.write("pkg/b/ours.go", "package b\n") // a file that needs nothing of the package
+	toy.tree("v0.1.0")
+	toy.writeTree("v0.1.0", "pkg/a/more.go", "package a\n\n// D is C.\nfunc D(x int) int { return C(x) }\n")
+	toy.writeTree("v0.1.0", "pkg/a/notes.txt", "D is C.\n")
+	toy.commit("v0.1.0", "Double it by another name")
+	info := toy.refresh("v0.1.0")
+	const patch = "patches/v0.1/0003-Double-it-by-another-name.patch"
+	if got, want := strings.Join(info.Changes, ", "), "A "+patch+", A pkg/a/notes.txt"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if text := toy.snapshot()[patch]; !strings.Contains(text, "+++ b/pkg/a/more.go\n") || strings.Contains(text, "notes.txt") {
+		t.Errorf("got %s", text)
+	}
+	before := toy.snapshot()
+	toy.check(os.RemoveAll(toy.co.Tree("v0.1.0")))
+	if got := toy.tree("v0.1.0"); got.Head != info.Head {
+		t.Errorf("made again: got %+v, want %s", got, info.Head)
+	}
+	toy.refresh("v0.1.0")
+	toy.same(before)
+
+	toy.sub("v0.1.0", "pkg/a/more.go", "D is C.", "D doubles.")
+	toy.commit("v0.1.0", "Say what it is that D does")
+	toy.refresh("v0.1.0")
+	if text := toy.snapshot()["patches/v0.1/0004-Say-what-it-is-that-D-does.patch"]; !strings.Contains(text, "+// D doubles.\n") {
+		t.Errorf("got %s", text)
+	}
+}
+
 func TestRefreshRenumbersReorderedAndDroppedPatches(t *testing.T) {
 	toy := newToy(t)
 	toy.queue()

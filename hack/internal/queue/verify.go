@@ -93,6 +93,7 @@ func VerifyBuild(ctx context.Context, co *checkout.Checkout, tag string, report 
 		}
 		return nil, err
 	}) {
+		v.do(ctx, tag, chainCheck, func() ([]string, error) { return nil, checkChain(ctx, co, tree, tag) })
 		v.do(ctx, tag, "touched packages build", func() ([]string, error) {
 			dirs, err := touched(ctx, tree, refBase)
 			if err != nil || len(dirs) == 0 {
@@ -233,6 +234,8 @@ func (v *verifier) tag(ctx context.Context, pin pins.Tag) error {
 		}
 		return nil, err
 	})
+	v.do(ctx, tag, chainCheck, func() ([]string, error) { return nil, checkChain(ctx, v.co, where, tag) })
+	v.do(ctx, tag, signaturesCheck, func() ([]string, error) { return nil, checkSignatures(ctx, where) })
 	newest := v.pins.NewestOf(minor)
 	v.do(ctx, tag, "refresh changes nothing", func() ([]string, error) {
 		if newest != tag {

@@ -111,6 +111,16 @@ func TestVerifyFinds(t *testing.T) {
 			t.commit(tag, "Print what is not a number")
 			t.refresh(tag)
 		}, "v0.1.0 touched packages vet", "%d"},
+		{"an exported function with another signature", func(t *toy) {
+			t.sub(tag, "pkg/a/a.go", "func B(x int) int", "func B(x int, more ...int) int")
+			t.commit(tag, "Take more away than that")
+			t.refresh(tag)
+		}, "v0.1.0 exported signatures are upstream's", "pkg/a: B is func(x int, more ...int) int, and not func(x int) int\nnext: "},
+		{"an exported function that is gone", func(t *toy) {
+			t.sub(tag, "pkg/a/a.go", "// B takes away.\nfunc B", "// b takes away.\nfunc b")
+			t.commit(tag, "Keep it in the package")
+			t.refresh(tag)
+		}, "v0.1.0 exported signatures are upstream's", "pkg/a: B is gone\n"},
 		{"a pin that the README lacks", func(t *toy) {
 			t.publish("v0.1.1", nil)
 			_, err := AddPin(ctx, t.co, "v0.1.1")
@@ -145,10 +155,13 @@ func TestVerifyWarnsOfALongPatch(t *testing.T) {
 	toy.queue()
 	toy.sub("v0.1.0", "pkg/b/b.go", "const Two = 2\n", strings.Repeat("// A line.\n", maxChanged+1)+"const Two = 2\n")
 	toy.commit("v0.1.0", "Add a great many lines")
+	toy.writeTree("v0.1.0", "pkg/b/more.go", "package b\n\n"+strings.Repeat("// A line.\n", 2*maxChanged)+"const Four = 4\n")
+	toy.commit("v0.1.0", "Add a file with many lines")
 	toy.refresh("v0.1.0")
 	toy.readme()
 	failed, warnings, err := toy.verify("")
-	if err != nil || !strings.Contains(warnings["v0.1.0 patches are well formed"], "0003-Add-a-great-many-lines.patch: changes 81 lines") {
+	got := warnings["v0.1.0 patches are well formed"]
+	if err != nil || !strings.Contains(got, "0003-Add-a-great-many-lines.patch: changes 81 lines") || strings.Contains(got, "0004") {
 		t.Errorf("got %v, %v, %v", err, failed, warnings)
 	}
 }

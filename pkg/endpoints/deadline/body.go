@@ -22,12 +22,11 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"time"
 )
 
-// maxDrain is how much of a request body that the handler left unread net/http
-// reads before it gives up and closes the connection (maxPostHandlerReadBytes
-// in net/http/server.go).
-const maxDrain = 256 << 10
+// errNotClosed is how a Close has ended that panicked.
+var errNotClosed = errors.New("not closed")
 
 // body is the request body that a handler gets. It is part of the guard: once
 // that is sealed, the real one is net/http's alone.
@@ -42,8 +41,9 @@ type body struct {
 	trailers sync.Once
 
 	// Guarded by g.mu.
-	read int64 // bytes read
-	eof  bool  // net/http waits for no more of it
+	read    int64 // bytes read
+	eof     bool  // net/http waits for no more of it
+	drained bool  // or nobody does: see drain
 }
 
 // Read returns http.ErrHandlerTimeout after the deadline, or what else ended the request.
@@ -51,10 +51,10 @@ func (b *body) Read(p []byte) (n int, err error) {
 	if err := b.enter(); err != nil {
 		return 0, err
 	}
-	eof := false
-	defer func() { b.exit(n, eof) }() // Even if it panics: the serve goroutine waits for it.
-	n, err = b.real.Read(p)
-	if eof = errors.Is(err, io.EOF); eof {
+	var real error
+	defer func() { b.exit(n, real) }() // Even if it panics: the serve goroutine waits for it.
+	n, real = b.real.Read(p)
+	if err = real; errors.Is(err, io.EOF) {
 		// Here, while net/http cannot be filling it in.
 		b.trailers.Do(b.copyTrailer)
 		return n, err
@@ -68,10 +68,12 @@ func (b *body) Close() error {
 	if err := b.enter(); err != nil {
 		return err
 	}
-	eof := false
-	defer func() { b.exit(0, eof) }()
+	end := errNotClosed
+	defer func() { b.exit(0, end) }()
 	err := b.real.Close()
-	eof = err == nil
+	if end = err; err == nil {
+		end = io.EOF // net/http has read what there was, or knows that it has not.
+	}
 	return b.g.late(err)
 }
 
@@ -88,11 +90,16 @@ func (b *body) enter() error {
 	return nil
 }
 
-func (b *body) exit(n int, eof bool) {
+// exit ends a read that has read n bytes and come to that end.
+func (b *body) exit(n int, err error) {
 	b.g.mu.Lock()
 	b.g.reading--
 	b.read += int64(n)
-	b.eof = b.eof || eof
+	if errors.Is(err, io.EOF) {
+		// net/http takes back what read deadline there was, to watch the client.
+		b.eof, b.g.readBy = true, time.Time{}
+	}
+	b.g.noteRead(err)
 	b.g.mu.Unlock()
 	b.g.idle.Broadcast()
 }
@@ -107,14 +114,4 @@ func (b *body) copyTrailer() {
 	for k, v := range b.g.outer.Trailer {
 		b.inner.Trailer[k] = slices.Clone(v)
 	}
-}
-
-// expectsContinue reports whether the client waits to be asked for the body
-// (RFC 9110, section 10.1.1). It must not be asked by way of draining it.
-func (b *body) expectsContinue() bool { return b.g.outer.Header.Get("Expect") != "" }
-
-// drainable reports whether net/http would try to read what is left before it
-// answers, and so might wait for the client. The caller holds g.mu.
-func (b *body) drainable() bool {
-	return !b.eof && (b.declared < 0 || b.declared-b.read < maxDrain)
 }

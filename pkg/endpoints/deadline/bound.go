@@ -24,28 +24,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-type guardKey struct{}
-
-func guardFrom(ctx context.Context) *guard {
-	g, _ := ctx.Value(guardKey{}).(*guard)
-	return g
-}
-
-// guardContext is a guard as the context of its handler's request: the one
-// that the request came with, in which the guard is found.
-type guardContext guard
-
-func (c *guardContext) Deadline() (time.Time, bool) { return c.ctx.Deadline() }
-func (c *guardContext) Done() <-chan struct{}       { return c.ctx.Done() }
-func (c *guardContext) Err() error                  { return c.ctx.Err() }
-
-func (c *guardContext) Value(key any) any {
-	if key == (guardKey{}) {
-		return (*guard)(c)
-	}
-	return c.ctx.Value(key)
-}
-
 // Bind makes the deadline of ctx, which a handler derived from its request's
 // context, a deadline of the response: when it passes before release is
 // called, the boundary ends the request as at its own deadline, with that

@@ -178,7 +178,6 @@ func TestBoundThatNobodyHasHeardOf(t *testing.T) {
 		"release":        func(w http.ResponseWriter, release func()) { release(); w.WriteHeader(500) },
 		"release, stay":  func(w http.ResponseWriter, release func()) { release(); time.Sleep(2 * deadline) },
 		"informational":  func(w http.ResponseWriter, _ func()) { w.WriteHeader(103); w.WriteHeader(500) },
-		"settle":         func(w http.ResponseWriter, _ func()) { Settle(guardOf(w), "key", false) },
 		"release, write": func(w http.ResponseWriter, release func()) { release(); io.WriteString(w, "error") },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -197,9 +196,4 @@ func TestBoundThatNobodyHasHeardOf(t *testing.T) {
 			})
 		})
 	}
-}
-
-// guardOf returns a context of a handler's, by its writer.
-func guardOf(w http.ResponseWriter) context.Context {
-	return context.WithValue(context.Background(), guardKey{}, w.(hijackable).guard)
 }

@@ -17,6 +17,8 @@ limitations under the License.
 package deadline
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"runtime"
@@ -26,24 +28,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-const (
-	// DefaultJoinTime is the JoinTime of a Boundary that sets none.
-	DefaultJoinTime = 2 * time.Millisecond
-
-	// DefaultMaxOverdue is the MaxOverdue of a Boundary that sets none.
-	DefaultMaxOverdue = 1000
-
-	// commitTime is how long after the deadline a handler that has committed
-	// its response may take to complete it: it would be a pity to reset a
-	// response that is all but written.
-	commitTime = 20 * time.Millisecond
-
-	// cappedJoinTime is how long a request that has timed out waits for its
-	// handler when no more may be left behind, before it is cut without an
-	// answer: when ten thousand time out at once, even those that honour their
-	// context take that long to be scheduled.
-	cappedJoinTime = time.Second
-)
+// DefaultMaxOverdue is the MaxOverdue of a Boundary that sets none.
+const DefaultMaxOverdue = 1000
 
 // Boundary runs handlers under the deadlines of their requests. Its exported
 // fields are set before its first use and not changed after that; it is then
@@ -89,30 +75,42 @@ type Boundary struct {
 	// MaxOverdue is how many handlers may be left behind, running after their
 	// request has ended. Above that, the serve goroutine gives a handler one
 	// more second to return and be answered for, then aborts the request and
-	// stays with its handler, so that net/http's own limits count it. Zero
-	// means DefaultMaxOverdue.
+	// stays with its handler, so that net/http's own limits count it; an answer
+	// that is complete or has begun by then is delivered all the same.
+	//
+	// As many again may have returned and wait only for reports on them, such as
+	// an audit log that blocks. Above that, an answer that was given in time
+	// waits for its own. Zero means DefaultMaxOverdue.
 	MaxOverdue int64
 
-	overdue atomic.Int64
-	kept    kept
+	overdue   atomic.Int64
+	reporting atomic.Int64
+	kept      kept
 }
 
 // Serve runs the handler until it returns, the deadline of the request's
-// context or a bound of the handler's passes, or the client goes: that is, the
-// context is cancelled in any other way. It panics as the handler does, with
-// the handler's stack in the text, and with http.ErrAbortHandler where the
-// response can only be aborted. Inside another boundary it does no more than
-// call the handler.
+// context or a bound of the handler's passes, or the client goes. If the
+// handler returns in time, what it has answered is handed to net/http when all
+// reports on it have been said, at the deadline at the latest. It panics as the
+// handler does, with the handler's stack in the text, and with
+// http.ErrAbortHandler where it has cut the response off. Inside another
+// boundary, of which w is the ResponseWriter, it does no more than call the
+// handler.
+//
+// A context that is cancelled before its deadline means that the client has
+// gone if the server says so, and otherwise that the request is to time out
+// now: an outer filter has given it up.
 func (b *Boundary) Serve(w http.ResponseWriter, r *http.Request, handler http.Handler) {
-	if guardFrom(r.Context()) != nil {
+	if g := guardFrom(r.Context()); g != nil && g.leads(w) {
 		handler.ServeHTTP(w, r)
 		return
 	}
 	g := newGuard(b, handler, w, r)
+	defer g.release()
 	var s state
 	if g.arrive() {
 		b.kept.start(g)
-		s = b.wait(g)
+		s = g.wait()
 	} else {
 		s = g.result()
 		defer g.report()
@@ -129,28 +127,21 @@ func (b *Boundary) Serve(w http.ResponseWriter, r *http.Request, handler http.Ha
 	}
 }
 
-// quiesce waits, after the seal, for a handler's call that sets a deadline.
-// None of them blocks, and none begins any more.
-func (g *guard) quiesce() {
-	g.control.Lock()
-	g.control.Unlock() //nolint:staticcheck // SA2001: nothing to do inside
-}
-
 // arrive reports whether the handler is to be started. A request whose
 // deadline has passed, or whose client has gone, starts nothing.
 func (g *guard) arrive() bool {
+	why := notOver
+	if deadline, ok := g.ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		why = byDeadline // Perhaps before the context's own timer.
+	} else if g.ctx.Err() != nil {
+		why = g.why()
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	deadline, ok := g.ctx.Deadline()
-	switch {
-	case g.over():
-		g.end()
-	case ok && !time.Now().Before(deadline):
-		// Before the context's own timer.
-		g.seal(timedOut)
-	default:
+	if why == notOver {
 		return true
 	}
+	g.end(why)
 	g.returned = true
 	return false
 }
@@ -186,55 +177,112 @@ func withStack(p any) any {
 	return fmt.Sprintf("%v\n%s", p, buf[:runtime.Stack(buf, false)])
 }
 
-// wait returns when the request has ended: the guard is sealed, and unless the
-// deadline or the client did that, the handler has returned. It returns the
-// state that the request ended in.
-func (b *Boundary) wait(g *guard) state {
-	over, patient := g.ctx.Done(), true
+// wait returns when the request has ended, with the state that it ended in: the
+// guard is sealed, and what was to be said before an answer has been. It is the
+// one place where the end of the request's context is looked at, and from which
+// the handler's ends.
+func (g *guard) wait() state {
+	over := g.ctx.Done()
+	var timer <-chan time.Time // in place of ctx, when that has ended early
+	patient := true
 	for {
 		select {
 		case <-g.events:
 		case <-over:
-			over = nil // It stays closed; what it says is in the context.
+			over = nil // It stays closed; what it says has been noted.
+			timer = g.look()
+		case <-timer:
 		}
-		ended, graced := g.decide(patient)
+		s, graced := g.decide(patient)
 		if graced {
 			patient = false
+			g.endContext(context.DeadlineExceeded)
 			g.join(commitTime)
-			ended, _ = g.decide(patient)
+			s, _ = g.decide(patient)
 		}
-		if ended {
-			g.mu.Lock()
-			s, control := g.state, g.controlled
-			g.mu.Unlock()
-			if control {
-				g.quiesce()
-			}
+		if s != open {
+			g.ended()
 			return s
 		}
+		g.outliveHijack()
 	}
 }
 
-// decide seals the guard if the request is over. A handler that has committed
-// a response may be about to return; it is granted the time to do so, once.
-func (g *guard) decide(patient bool) (ended, graced bool) {
+// outliveHijack has a handler know that has the connection, and so ends its
+// request itself, that the time for it is over.
+func (g *guard) outliveHijack() {
+	g.mu.Lock()
+	over := g.state == hijacked && g.ending != notOver
+	g.mu.Unlock()
+	if over {
+		g.ended()
+	}
+}
+
+// ended has the handler know, unless it has returned, that its request is over.
+func (g *guard) ended() {
+	g.mu.Lock()
+	why, controlled := g.ending, g.controlled
+	given := !g.bound && !g.alone && errors.Is(g.ctx.Err(), context.Canceled)
+	g.mu.Unlock()
+	switch {
+	case why == byDeadline && given:
+		g.endContext(context.Canceled) // An outer filter has given it up.
+	case why == byDeadline:
+		g.endContext(context.DeadlineExceeded)
+	case why == byClient:
+		g.endContext(context.Canceled)
+	}
+	if controlled {
+		g.quiesce()
+	}
+}
+
+// look finds out what the end of the request's context means. If it is not the
+// request's, it returns what to wait for in its place.
+func (g *guard) look() (timer <-chan time.Time) {
+	why := g.why()
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if why == byDeadline || why == byClient && !g.returned {
+		g.ending = why
+	} else {
+		g.alone = true
+		if deadline, ok := g.ctx.Deadline(); ok {
+			timer = time.After(time.Until(deadline))
+		}
+	}
+	g.idle.Broadcast()
+	return timer
+}
+
+// decide seals the guard if the request is over, and returns the state that it
+// has ended in, or open if it goes on. A handler that has committed a response,
+// and flushed nothing of it, may be about to return; it is granted the time to
+// do so, once.
+func (g *guard) decide(patient bool) (s state, graced bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	why := g.over()
 	switch {
+	case g.returned && g.state == done:
+		// Its answer waits for what is to be said, for as long as there is time.
+		if !g.allSaid() && why != byDeadline {
+			return open, false
+		}
 	case g.returned:
-		return true, false
 	case g.state == hijacked:
 		// The hijacker has the connection, and its deadlines.
-		return false, false
+		return open, false
 	case g.sealed():
-		return true, false
-	case !g.over():
-		return false, false
-	case patient && g.state == committed && !g.clientGone():
-		return false, true
+	case why == notOver:
+		return open, false
+	case why == byDeadline && patient && g.state == committed && !g.flushed && !g.complete():
+		return open, true
+	default:
+		g.end(why)
 	}
-	g.end()
-	return true, false
+	return g.state, false
 }
 
 func (g *guard) result() state {
@@ -262,183 +310,10 @@ func (g *guard) join(d time.Duration) (returned bool) {
 	}
 }
 
-// stay waits for the handler to return.
-func (g *guard) stay() {
-	for !g.hasReturned() {
-		<-g.events
-	}
-}
-
 func (g *guard) hasReturned() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.returned
-}
-
-// conclude hands a response over to net/http whose handler has returned, or
-// raises its panic.
-func (b *Boundary) conclude(g *guard) {
-	// A handler that has settled before it has returned has no more to do than
-	// to say so. Its answer does not wait for that.
-	if !g.join(b.joinTime()) {
-		if b.reserve() {
-			b.leaveBehind(g)
-		} else {
-			b.stay(g)
-		}
-	}
-	g.mu.Lock()
-	e, s := g.exit, g.state
-	if g.broken && !g.returned {
-		e.panicked = errPanicking
-	}
-	g.mu.Unlock()
-	switch {
-	case s == done && e == exit{}:
-		g.drain()
-	case s == done && g.http1 && g.body != nil:
-		g.stopReading()
-	}
-	switch {
-	case e.panicked != nil:
-		panic(e.panicked)
-	case e.goexit:
-		panic(http.ErrAbortHandler)
-	}
-}
-
-// timedOut answers a request of which nothing was committed at the deadline.
-func (b *Boundary) timedOut(g *guard) {
-	left := b.reserve()
-	if left {
-		defer b.leave(g)
-	}
-	interrupted := g.reclaim()
-	stays := !left && !g.join(cappedJoinTime)
-	if stays && g.giveUp() {
-		g.cut()
-		b.stay(g)
-		panic(http.ErrAbortHandler)
-	}
-	if g.lost() {
-		panic(http.ErrAbortHandler)
-	}
-	if b.TimedOut != nil {
-		b.TimedOut(g.outer)
-	}
-	g.respond(interrupted)
-	if stays {
-		b.stay(g)
-	}
-}
-
-// giveUp has a request end without an answer whose handler cannot be left
-// behind, unless that has returned, or the answer was reported.
-func (g *guard) giveUp() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.cutOff = !g.returned && !g.spoken
-	return g.cutOff
-}
-
-// lost reports whether a hijack has taken the connection before the answer.
-func (g *guard) lost() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.taken
-}
-
-// clientGone stays with the handler of a client that has gone: there is nobody
-// to answer, and net/http counts it as long as it is not returned.
-func (b *Boundary) clientGone(g *guard) {
-	g.cut()
-	b.stay(g)
-	panic(http.ErrAbortHandler)
-}
-
-// abort ends a response that was under way.
-func (b *Boundary) abort(g *guard) {
-	g.cut()
-	g.mu.Lock()
-	gone := g.err == errGone
-	g.mu.Unlock()
-	if !gone && b.reserve() {
-		b.leave(g)
-	} else {
-		b.stay(g)
-	}
-	panic(http.ErrAbortHandler)
-}
-
-// stay waits for the handler to return. What is to be said is said meanwhile.
-func (b *Boundary) stay(g *guard) {
-	o := &overdue{g: g, free: func() {}}
-	if b.joined(o) {
-		return
-	}
-	o.left()
-	g.stay()
-}
-
-// reserve takes a place among the overdue handlers, if there is one.
-func (b *Boundary) reserve() bool {
-	limit := b.MaxOverdue
-	if limit == 0 {
-		limit = DefaultMaxOverdue
-	}
-	if b.overdue.Add(1) > limit {
-		b.overdue.Add(-1)
-		return false
-	}
-	return true
-}
-
-// leave joins the handler, or leaves it behind in the place that was reserved.
-func (b *Boundary) leave(g *guard) {
-	o := b.reserved(g)
-	switch {
-	case g.http1:
-		if !b.joined(o) {
-			go o.left()
-		}
-	case g.hasReturned():
-		o.free()
-	default:
-		go func() {
-			if !b.joined(o) {
-				o.left()
-			}
-		}()
-	}
-}
-
-// leaveBehind is leave without the join.
-func (b *Boundary) leaveBehind(g *guard) {
-	if o := b.reserved(g); !o.begin() {
-		go o.left()
-	}
-}
-
-// reserved is the handler in a place that was reserved.
-func (b *Boundary) reserved(g *guard) *overdue {
-	return &overdue{g: g, free: func() { b.overdue.Add(-1) }}
-}
-
-// joined reports whether the handler has returned within the join. One that
-// has not is overdue from then on.
-func (b *Boundary) joined(o *overdue) bool {
-	if o.g.join(b.joinTime()) {
-		o.free()
-		return true
-	}
-	return o.begin()
-}
-
-func (b *Boundary) joinTime() time.Duration {
-	if b.JoinTime == 0 {
-		return DefaultJoinTime
-	}
-	return b.JoinTime
 }
 
 // Overdue returns how many handlers have been left behind and are running.

@@ -5,7 +5,7 @@ Licensed under the Apache License, Version 2.0 (the "License");
 you may not use this file except in compliance with the License.
 You may obtain a copy of the License at
 
-    http://www.apache.org/licenses/LICENSE-2.0
+	http://www.apache.org/licenses/LICENSE-2.0
 
 Unless required by applicable law or agreed to in writing, software
 distributed under the License is distributed on an "AS IS" BASIS,
@@ -13,38 +13,93 @@ WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 See the License for the specific language governing permissions and
 limitations under the License.
 */
-
 package deadline
 
 import (
 	"context"
+	"errors"
 	"net"
+	"os"
+	"time"
 )
 
 type connKey struct{}
 
-// ConnContext is for http.Server.ConnContext: it lets a boundary close an
-// HTTP/1 connection at once when a client does not read. Without it that takes
-// a few milliseconds, and a client that reads on may see a broken TLS record
-// where the response was cut: net/http closes a connection on which a write
-// has failed by itself, and crypto/tls first sends an alert, for up to 5 s.
-func ConnContext(ctx context.Context, conn net.Conn) context.Context {
-	return context.WithValue(ctx, connKey{}, conn)
+// connection is a server's connection, as ConnContext has noted it.
+type connection struct {
+	net.Conn
+	stallTime time.Duration
 }
 
-func connFrom(ctx context.Context) net.Conn {
-	conn, _ := ctx.Value(connKey{}).(net.Conn)
+// ConnContext is for http.Server.ConnContext: it lets a boundary close an
+// HTTP/1 connection at once when a client does not read, and an HTTP/2
+// connection that has taken no byte for stallTime while a request on it is to
+// be ended that waits for that. Zero means DefaultStallTime. Without it the
+// former takes a few milliseconds, and the latter does not happen.
+func ConnContext(stallTime time.Duration) func(ctx context.Context, conn net.Conn) context.Context {
+	if stallTime <= 0 {
+		stallTime = DefaultStallTime
+	}
+	return func(ctx context.Context, conn net.Conn) context.Context {
+		return context.WithValue(ctx, connKey{}, &connection{conn, stallTime})
+	}
+}
+
+func connFrom(ctx context.Context) *connection {
+	conn, _ := ctx.Value(connKey{}).(*connection)
 	return conn
+}
+
+// close closes the connection at once, if gently with what the kernel has of it
+// sent before. crypto/tls is not asked: it would wait to say goodbye.
+func (c *connection) close(gently bool) {
+	if gently {
+		_ = raw(c.Conn).Close()
+		return
+	}
+	reset(c.Conn)
 }
 
 // reset closes a connection at once, whatever waits to be sent on it, in this
 // process or in the kernel. It may be called while others use the connection.
 func reset(conn net.Conn) {
-	if tls, ok := conn.(interface{ NetConn() net.Conn }); ok {
-		conn = tls.NetConn()
-	}
+	conn = raw(conn)
 	if tcp, ok := conn.(interface{ SetLinger(sec int) error }); ok {
 		_ = tcp.SetLinger(0)
 	}
 	_ = conn.Close()
+}
+
+// raw is the connection below TLS.
+func raw(conn net.Conn) net.Conn {
+	if tls, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		return tls.NetConn()
+	}
+	return conn
+}
+
+// Listener is for the server's listener, below TLS: it closes a connection on
+// which a write has timed out, at once. It is of no more use then, and
+// crypto/tls would wait for 5 s to say goodbye to a client that does not read.
+// Only TCP connections are changed; they keep their methods.
+func Listener(l net.Listener) net.Listener { return listener{l} }
+
+type listener struct{ net.Listener }
+
+func (l listener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		return tcpConn{tcp}, err
+	}
+	return conn, err
+}
+
+type tcpConn struct{ *net.TCPConn }
+
+func (c tcpConn) Write(p []byte) (n int, err error) {
+	n, err = c.TCPConn.Write(p)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		reset(c.TCPConn)
+	}
+	return n, err
 }

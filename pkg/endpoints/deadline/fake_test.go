@@ -25,6 +25,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -53,6 +54,7 @@ type fake struct {
 	status        int
 	informational []int
 	body          strings.Builder
+	flushed       time.Time // when it was first asked to send what it had, if it was
 	taken         bool
 	hijacking     chan struct{} // if not nil, Hijack waits for it
 	client        net.Conn      // the hijacked connection's other end
@@ -69,6 +71,8 @@ type fake struct {
 	endless  bool          // after which it stalls
 	readDone bool
 	reads    int
+	reading  int  // reads of the body that are under way
+	over     bool // Serve has returned, and over HTTP/1 none may begin
 }
 
 func newFake(t *testing.T, http1 bool) *fake {
@@ -112,7 +116,7 @@ func (f *fake) WriteHeader(status int) {
 	if f.taken || f.status != 0 {
 		return
 	}
-	if status < 200 && status != http.StatusSwitchingProtocols {
+	if status < 200 && (status != http.StatusSwitchingProtocols || !f.http1) {
 		f.informational = append(f.informational, status)
 		_ = f.send(nil)
 		return
@@ -128,10 +132,21 @@ func (f *fake) Write(p []byte) (int, error) {
 	if f.status == 0 {
 		f.WriteHeader(http.StatusOK)
 	}
+	if len(p) > 0 && !bodyAllowed(f.status) {
+		return 0, http.ErrBodyNotAllowed
+	}
+	if n, err := strconv.Atoi(f.sent.Get("Content-Length")); err == nil && f.body.Len()+len(p) > n {
+		return 0, http.ErrContentLength
+	}
 	if err := f.send(p); err != nil {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// bodyAllowed is whether a response with that status has a body.
+func bodyAllowed(status int) bool {
+	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
 }
 
 func (f *fake) send(p []byte) error {
@@ -145,6 +160,9 @@ func (f *fake) send(p []byte) error {
 }
 
 func (f *fake) FlushError() error {
+	if f.flushed.IsZero() {
+		f.flushed = time.Now()
+	}
 	_, err := f.Write(nil)
 	return err
 }
@@ -204,6 +222,16 @@ func (f *fake) kill() {
 	f.cond.Broadcast()
 }
 
+// returned is called when Serve has. It returns how many reads of the body are
+// under way.
+func (f *fake) returned() (reading int) {
+	f.closed = true
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.over = true
+	return f.reading
+}
+
 func (f *fake) stall() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -217,23 +245,28 @@ func (f *fake) unstall() {
 	f.cond.Broadcast()
 }
 
+// stallsFor is how long a connection of a test may take nothing.
+const stallsFor = 3 * time.Second / 2
+
 // fakeConn is the connection that ConnContext passes.
 type fakeConn struct {
 	net.Conn
 	f *fake
 }
 
-func (c fakeConn) Close() error { c.f.kill(); return nil }
+func (c fakeConn) Close() error                       { c.f.kill(); return nil }
+func (c fakeConn) SetReadDeadline(t time.Time) error  { return c.f.SetReadDeadline(t) }
+func (c fakeConn) SetWriteDeadline(t time.Time) error { return c.f.SetWriteDeadline(t) }
 
 type fakeBody struct{ *fake }
 
 func (b fakeBody) Read(p []byte) (int, error) {
-	if b.http1 {
-		b.touch()
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.touch()
 	b.reads++
+	b.reading++
+	defer func() { b.reading-- }()
 	if err := b.wait(func() bool { return b.unsent == 0 && b.endless && !b.readDone }, &b.fake.read); err != nil {
 		return 0, err
 	}
@@ -245,12 +278,19 @@ func (b fakeBody) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func (b fakeBody) Close() error {
-	if b.http1 {
-		b.touch()
+// touch flags a call that begins after Serve has returned. One that a goroutine
+// has begun which the handler left behind may go on: net/http's body has a lock
+// of its own. The caller holds mu.
+func (b fakeBody) touch() {
+	if b.http1 && b.over {
+		b.t.Error("the body was touched after Serve has returned")
 	}
+}
+
+func (b fakeBody) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.touch()
 	b.readDone = true
 	b.cond.Broadcast()
 	return nil
@@ -307,7 +347,7 @@ func (tr *trial) run() *trial {
 	ctx := context.WithValue(context.Background(), http.ServerContextKey, &http.Server{})
 	ctx = context.WithValue(ctx, trialKey{}, tr)
 	if tr.conn {
-		ctx = ConnContext(ctx, fakeConn{f: tr.fake})
+		ctx = ConnContext(stallsFor)(ctx, fakeConn{f: tr.fake})
 	}
 	if tr.wrap != nil {
 		var cancel context.CancelFunc
@@ -336,7 +376,7 @@ func (tr *trial) run() *trial {
 		}))
 	}()
 	tr.took = time.Since(start)
-	tr.closed = true
+	tr.fake.returned()
 	if !tr.taken {
 		tr.kill()
 	}

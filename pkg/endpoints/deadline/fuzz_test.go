@@ -24,7 +24,9 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -79,6 +81,13 @@ func seeds() (seeds [][]byte) {
 		{op(opWrite, 3), op(opReport, 1), op(opReport, 0), op(opSleep, 15)},
 		{op(opHijack, 0), op(opSleep, 15), op(opWrite, 1), op(opEnd, 0)},
 		{op(opSleep, 4), op(opEnd, 1)}, {op(opStatus, 0), op(opEnd, 2)},
+		{op(opHeader, 8+3), op(opWrite, 3), op(opSleep, 15), op(opWrite, 1)},
+		{op(opHeader, 8+3), op(opWrite, 3), op(opSleep, 15), op(opEnd, 2)},
+		{op(opHeader, 8+3), op(opWrite, 2), op(opSleep, 4), op(opWrite, 1)},
+		{op(opStatus, 8), op(opFlush, 0), op(opSleep, 15)},
+		{op(opWrite, 3), op(opFlush, 0), op(opSleep, 4), op(opSleep, 1)},
+		{op(opSetReadDeadline, 5), op(opRead, 15), op(opRead, 15), op(opSleep, 3), op(opStatus, 2)},
+		{op(opSleep, 4), op(opReport, 0), op(opSleep, 1), op(opReport, 0)},
 	} {
 		for _, config := range [][]byte{{0xff, 0, 0x11}, {0xfd, 0x20, 0x11}, {0x0e, 0x04, 0x31}, {0x44, 0x22, 0xf1}, {0x25, 0, 0x11}, {0x04, 0, 0x11}, {0x85, 0x10, 0x11}} {
 			seeds = append(seeds, append(config[:len(config):len(config)], ops...))
@@ -121,10 +130,13 @@ type experiment struct {
 	*fake
 	boundary   Boundary
 	data       []byte
+	head       bool
 	start      time.Time
 	deadlineAt time.Duration
 	clientAt   time.Duration // when it goes
 	stalls     bool          // the client does not read, at times
+	sink       time.Duration // how long a report takes
+	fails      func()        // ends the request's context, as net/http does when a call fails
 	serving    string        // the serve goroutine
 	busy       atomic.Int32  // calls of the writer under way
 	owned      bool          // the serve goroutine is answering: its alone
@@ -136,16 +148,27 @@ type experiment struct {
 	panicked any
 	timedOut int
 	took     time.Duration
+	readers  int // reads that were under way when Serve returned
 
-	mu       sync.Mutex
-	ended    time.Duration // when the handler returned, or settled
-	settled  bool
-	broken   bool // the handler panicked or exited
-	hijacked bool
-	bytes    int // that Write took
-	bounds   []*bounded
-	late     []error // of calls that were made after Serve had returned
-	said     map[string][]Outcome
+	// When the response may first have been known to be all that there will be,
+	// and when it was; and when a part of it had first been flushed.
+	completeFrom, completeAt, flushedAt time.Duration
+
+	mu         sync.Mutex
+	committing time.Duration // the first try to
+	ended      time.Duration // when the handler returned
+	broken     bool          // the handler panicked or exited
+	exits      bool          // by runtime.Goexit
+	hijacked   bool
+	hijacks    bool // the handler has net/http's connection, hijacked or too late
+	readBound  bool // the handler has bound its reads
+	writeBound bool // and its writes
+	decided    []Outcome
+	bytes      int // that Write took
+	bounds     []*bounded
+	late       []error // of calls that were made after Serve had returned
+	said       map[string][]Outcome
+	saidAt     time.Duration // the last of it
 }
 
 // bounded is one use of Bind.
@@ -156,7 +179,7 @@ type bounded struct {
 }
 
 func newExperiment(t *testing.T, data []byte) *experiment {
-	x := &experiment{data: data, start: time.Now(), deadlineAt: never, clientAt: lastClient, ended: never, said: map[string][]Outcome{}}
+	x := &experiment{data: data, start: time.Now(), deadlineAt: never, clientAt: lastClient, ended: never, committing: never, completeFrom: never, completeAt: never, flushedAt: never, said: map[string][]Outcome{}}
 	outlastKept(t)
 	flags, client, times := x.next(), x.next(), x.next()
 	x.fake = newFake(t, flags&1 != 0)
@@ -167,6 +190,9 @@ func newExperiment(t *testing.T, data []byte) *experiment {
 	if flags&8 != 0 {
 		x.boundary.MaxOverdue = -1
 	}
+	if times&8 != 0 {
+		x.sink = 3 * unit
+	}
 	if flags&0x20 != 0 {
 		x.slow = 3 * patience / 2
 	}
@@ -175,7 +201,8 @@ func newExperiment(t *testing.T, data []byte) *experiment {
 	}
 	if n := client >> 4; n > 0 && n < 6 {
 		x.stalls = true
-		x.deaf = flags&0xc0 == 0xc0
+		// Over HTTP/1 a connection is one request's, and sees its deadlines.
+		x.deaf = !x.http1 && flags&0xc0 == 0xc0
 		time.AfterFunc(time.Duration(n-1)*unit, x.stall)
 		if n := times >> 4; n != 0 {
 			time.AfterFunc(time.Duration(n)*4*unit, x.unstall)
@@ -200,21 +227,26 @@ func (x *experiment) run() {
 	ctx, gone := context.WithCancel(context.WithValue(context.Background(), http.ServerContextKey, &http.Server{}))
 	client := time.AfterFunc(x.clientAt, func() { x.kill(); gone() })
 	if x.deaf || x.data != nil && len(x.data)%2 == 0 {
-		ctx = ConnContext(ctx, fakeConn{f: x.fake})
+		ctx = ConnContext(stallsFor)(ctx, fakeConn{f: x.fake})
 	}
 	if x.deadlineAt != never {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, x.deadlineAt)
 		defer cancel()
 	}
-	r, _ := http.NewRequestWithContext(ctx, "POST", "/", strictBody{fakeBody{x.fake}, x})
+	method := http.MethodPost
+	if x.head = x.data != nil && len(x.data)%5 == 0; x.head {
+		method = http.MethodHead
+	}
+	x.fails = gone
+	r, _ := http.NewRequestWithContext(ctx, method, "/", strictBody{fakeBody{x.fake}, x})
 	r.ContentLength, r.ProtoMajor, r.ProtoMinor = -1, 2, 0
 	if x.http1 {
 		r.ProtoMajor, r.ProtoMinor = 1, 1
 	}
 	x.boundary.Answer = timeoutStatus
 	x.boundary.TimedOut = func(*http.Request) { x.timedOut++; x.owned = true }
-	for _, key := range []string{"outer", "taken", "settled"} {
+	for _, key := range []string{"outer", "taken"} {
 		x.boundary.Reporters = append(x.boundary.Reporters, Reporter{key, x.say(key)})
 	}
 	x.serving = goroutine()
@@ -231,8 +263,8 @@ func (x *experiment) run() {
 	x.returned.Store(true)
 	// Of a connection that was hijacked, a read may be left in the body. It is
 	// the hijacker's: net/http has done with it.
-	if !x.taken {
-		x.closed = true
+	if !x.hijacks {
+		x.readers = x.fake.returned()
 	}
 	r.Header.Set("X-Next", "request") // It is net/http's again, and
 	x.header.Set("X-Next", "request") // so is this.
@@ -240,14 +272,20 @@ func (x *experiment) run() {
 	x.kill() // As net/http does, or the hijacker has done.
 	gone()
 	x.goroutines.Wait()
+	time.Sleep(3 * x.sink)
 	synctest.Wait()
 }
 
 func (x *experiment) say(key string) func(*http.Request, Outcome) {
 	return func(_ *http.Request, o Outcome) {
+		time.Sleep(x.sink)
 		x.mu.Lock()
 		defer x.mu.Unlock()
+		if !o.Running && x.ended == never {
+			x.t.Errorf("%s: said that the handler has returned, while it is running", key)
+		}
 		x.said[key] = append(x.said[key], o)
+		x.saidAt = x.now()
 	}
 }
 
@@ -337,6 +375,13 @@ func (a *actor) over() bool {
 // step does one op. calls is whether it is one that must fail after the seal.
 func (a *actor) step(s step) (err error, calls bool) {
 	rc := http.NewResponseController(a.w)
+	if s.op == opWrite || s.op == opStatus || s.op == opFlush {
+		a.mu.Lock()
+		if guardFrom(a.r.Context()).result() == open {
+			a.committing = min(a.committing, a.now())
+		}
+		a.mu.Unlock()
+	}
 	switch s.op {
 	case opSleep:
 		d := time.Duration(s.arg) * unit
@@ -351,7 +396,7 @@ func (a *actor) step(s step) (err error, calls bool) {
 		a.mu.Unlock()
 		return err, true
 	case opStatus:
-		a.w.WriteHeader([]int{200, 201, 404, 500, 103, 100, 102, 101}[s.arg&7])
+		a.w.WriteHeader([]int{200, 201, 404, 500, 103, 100, 102, 101, 204, 304}[s.arg%10])
 	case opFlush:
 		switch s.arg & 3 {
 		case 0:
@@ -372,6 +417,12 @@ func (a *actor) step(s step) (err error, calls bool) {
 		if a.handler && (!a.spawns || a.sealed) {
 			a.w.Header()["X-Inner"] = []string{"x"}
 			a.w.Header().Del("X-Outer")
+			switch {
+			case s.arg == 15:
+				a.w.Header().Set("Trailer", "X-Trailer")
+			case s.arg&8 != 0:
+				a.w.Header().Set("Content-Length", strconv.Itoa(int(s.arg&7)))
+			}
 		}
 	case opHijack:
 		conn, _, err := rc.Hijack()
@@ -383,8 +434,14 @@ func (a *actor) step(s step) (err error, calls bool) {
 		}
 		return err, true
 	case opSetReadDeadline:
+		a.mu.Lock()
+		a.readBound = true
+		a.mu.Unlock()
 		return rc.SetReadDeadline(a.time(s.arg)), true
 	case opSetWriteDeadline:
+		a.mu.Lock()
+		a.writeBound = true
+		a.mu.Unlock()
 		return rc.SetWriteDeadline(a.time(s.arg)), true
 	case opRead:
 		_, err := a.r.Body.Read(make([]byte, s.arg))
@@ -411,7 +468,10 @@ func (a *actor) step(s step) (err error, calls bool) {
 		}()
 	case opEnd:
 		switch {
-		case !a.handler || s.arg&3 == 0:
+		case !a.handler:
+			runtime.Goexit()
+		case s.arg&3 == 0:
+			a.exits = true
 			runtime.Goexit()
 		case s.arg&3 == 1:
 			panic(http.ErrAbortHandler)
@@ -466,11 +526,10 @@ func (a *actor) report(arg byte) {
 	switch {
 	case !a.handler:
 	case arg&1 == 0:
-		if Settle(a.r.Context(), "settled", false) {
-			a.say("settled")(nil, Outcome{})
+		if o, ok := Decided(a.r.Context()); ok {
 			a.mu.Lock()
 			defer a.mu.Unlock()
-			a.settled, a.ended = true, min(a.ended, a.now())
+			a.decided = append(a.decided, o)
 		}
 	default:
 		Report(a.r.Context(), "taken", a.say("taken"))
@@ -500,14 +559,54 @@ func (x *experiment) own() {
 	}
 }
 
-func (s strict) Header() http.Header         { defer s.use()(); return s.fake.Header() }
-func (s strict) WriteHeader(status int)      { defer s.use()(); s.fake.WriteHeader(status) }
-func (s strict) Write(p []byte) (int, error) { defer s.use()(); return s.fake.Write(p) }
-func (s strict) FlushError() error           { defer s.use()(); return s.fake.FlushError() }
-func (s strict) EnableFullDuplex() error     { defer s.use()(); return s.fake.EnableFullDuplex() }
+func (s strict) Header() http.Header { defer s.use()(); return s.fake.Header() }
+func (s strict) WriteHeader(status int) {
+	defer s.use()()
+	defer s.x.note()
+	s.fake.WriteHeader(status)
+}
+
+// Write ends the request's context when it fails, as net/http's does.
+func (s strict) Write(p []byte) (int, error) {
+	defer s.use()()
+	defer s.x.note()
+	n, err := s.fake.Write(p)
+	if errors.Is(err, errReset) || errors.Is(err, os.ErrDeadlineExceeded) {
+		s.x.fails()
+	}
+	return n, err
+}
+func (s strict) EnableFullDuplex() error { defer s.use()(); return s.fake.EnableFullDuplex() }
+
+func (s strict) FlushError() error {
+	defer s.use()()
+	defer func() { s.x.flushedAt = min(s.x.flushedAt, s.x.now()) }()
+	defer s.x.note()
+	return s.fake.FlushError()
+}
+
 func (s strict) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	defer s.use()()
+	if goroutine() != s.x.serving {
+		s.x.hijacks = true
+	}
 	return s.fake.Hijack()
+}
+
+// note notes when the handler's response is complete, whatever comes next.
+func (x *experiment) note() {
+	if x.owned || x.status < 200 || x.sent["Trailer"] != nil {
+		return
+	}
+	switch {
+	case x.head || !bodyAllowed(x.status) || x.body.Len() == 0 && x.sent.Get("Content-Length") == "0":
+		// As it is committed, before the call that sends it.
+		x.completeFrom = min(x.completeFrom, x.committing)
+	case x.sent.Get("Content-Length") != strconv.Itoa(x.body.Len()):
+		return
+	}
+	x.completeAt = min(x.completeAt, x.now())
+	x.completeFrom = min(x.completeFrom, x.completeAt)
 }
 
 // Deadlines are set beside anything, but not when Serve has returned.
@@ -529,8 +628,17 @@ type strictBody struct {
 	x *experiment
 }
 
-func (b strictBody) Read(p []byte) (int, error) { b.own(); return b.fakeBody.Read(p) }
-func (b strictBody) Close() error               { b.own(); return b.fakeBody.Close() }
+// Read ends the request's context when it fails, as net/http's does over HTTP/1.
+func (b strictBody) Read(p []byte) (int, error) {
+	b.own()
+	n, err := b.fakeBody.Read(p)
+	if b.http1 && err != nil && !errors.Is(err, io.EOF) {
+		b.x.fails()
+	}
+	return n, err
+}
+
+func (b strictBody) Close() error { b.own(); return b.fakeBody.Close() }
 func (b strictBody) own() {
 	if b.http1 {
 		b.x.own()

@@ -21,7 +21,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 	"sync"
 	"time"
 )
@@ -35,6 +34,9 @@ import (
 //	  ├──deadline──> timedOut           (the serve goroutine answers)
 //	  ├──client gone──> gone            (nothing is written)
 //	  └──hijack──> hijacked             (also from committed)
+//
+// A response that is known to be complete when the deadline strikes, or when
+// the client goes, is done: see complete.
 type state uint8
 
 const (
@@ -47,12 +49,18 @@ const (
 	hijacked
 )
 
+// ending is why a request is over though its handler has not returned.
+type ending uint8
+
+const (
+	notOver ending = iota
+	byDeadline
+	byClient
+)
+
 var (
 	// errReturned is what a call on the response gets after the handler has returned.
 	errReturned = errors.New("the handler of this request has returned: its response can no longer be used")
-	// errPanicking is what a handler panics with of which no more is known than
-	// that it does: it is unwinding, and a filter holds it up.
-	errPanicking = errors.New("the handler of this request is panicking; what with is logged when it has returned")
 	// errGoexit is how a handler has ended that called runtime.Goexit.
 	errGoexit = errors.New("the handler of this request called runtime.Goexit")
 	// errGone is what a call on the response gets after the client has gone. It
@@ -80,13 +88,16 @@ func (*goneError) Unwrap() []error {
 // alone.
 type guard struct {
 	// Immutable.
-	b       *Boundary
-	handler http.Handler
-	w       http.ResponseWriter // net/http's, or an outer filter's
-	ctx     context.Context     // ends at the deadline, or when the client goes
-	http1   bool                // one connection per request at a time
-	outer   *http.Request       // the request as it came, which receives the trailer
-	body    *body               // nil when the request has none
+	b        *Boundary
+	handler  http.Handler
+	w        http.ResponseWriter // net/http's, or an outer filter's
+	ctx      context.Context     // the request's as it came; what its end means, why tells
+	http1    bool                // one connection per request at a time
+	server   *http.Server        // whose client can go, or nil
+	controls bool                // deadlines can be set through w
+	conn     *connection         // as ConnContext has noted it, or nil
+	outer    *http.Request       // the request as it came, which receives the trailer
+	body     *body               // nil when the request has none
 
 	// inner is the handler's own copy of the request, and innerURL of its URL.
 	// They are allocated with the guard, as one; nobody but the handler touches
@@ -110,32 +121,52 @@ type guard struct {
 
 	mu sync.Mutex
 	// Guarded by mu.
-	state      state
-	err        error       // what late calls get; set when sealed
-	bound      bool        // a bound has passed
-	bounds     *bound      // those that may yet pass, the last one first
-	answer     answer      // of the bound that has passed; nil for the request's own deadline
-	status     int         // the committed status
-	attempted  int         // the status that came too late to be committed
-	written    int64       // bytes of the response body that net/http took
-	writing    bool        // the writer is claimed
-	reading    int         // reads of the body that are under way
-	controlled bool        // the handler has set a deadline
-	taken      bool        // a hijack that came too late has the connection
-	cutOff     bool        // timed out, and cut without an answer
-	notified   chan bool   // what CloseNotify returned, if it was called
-	idle       sync.Cond   // of mu; signalled when a claim is given back, and at the seal
-	sealedAt   time.Time   // when the request ended, if the handler did not end it by returning
-	broken     bool        // sealed by a handler that does not return, but panics or exits
-	returned   bool        // the handler has returned
-	exit       exit        // how; set with returned
-	left       func()      // what to do when a handler that is overdue returns
-	reports    []report    // what is to be said about the outcome
-	few        [3]report   // their place, mostly
-	spoken     bool        // a report of the outcome has been said, or begun
-	saying     int         // reports that are being said
-	held       []func()    // what is released when all is over
-	holdTimer  *time.Timer // after which it is released all the same
+	state       state
+	err         error     // what late calls get; set when sealed
+	ending      ending    // why the request is over, once the serve goroutine knows
+	alone       bool      // ctx has ended, and the request has not
+	bound       bool      // a bound has passed
+	bounds      *bound    // those that may yet pass, the last one first
+	answer      answer    // of the bound that has passed; nil for the request's own deadline
+	status      int       // the committed status
+	declared    int64     // how many bytes the committed response has, or -1 if that is not known
+	bodyless    bool      // it is one of those that have none
+	attempted   int       // the status that came too late to be committed
+	written     int64     // bytes of the response body that net/http took
+	unsent      int64     // those of them that no Flush has sent since
+	flushed     bool      // a part of the response was sent by the handler's wish
+	fullDuplex  bool      // the handler reads while it answers, and net/http lets it
+	writing     bool      // the writer is claimed
+	reading     int       // reads of the body that are under way
+	readBy      time.Time // the handler's own read deadline, or zero
+	writeBy     time.Time // and its write deadline
+	readFailed  bool      // a read has timed out, or is to: to net/http the client has gone
+	writeFailed bool      // a write has, and not for a deadline
+	writeLate   bool      // a write deadline of the handler's has passed: likewise
+	controlled  bool      // the handler has set a deadline
+	taken       bool      // a hijack that came too late has the connection
+	cutOff      bool      // timed out, and cut without an answer
+	notified    chan bool // what CloseNotify returned, if it was called
+	idle        sync.Cond // of mu; signalled when a claim is given back, at the seal, and when ending is known
+	sealedAt    time.Time // when the request ended, if the handler did not end it by returning
+	returned    bool      // the handler has returned
+	exit        exit      // how; set with returned
+	left        func()    // what to do when a handler that is overdue returns
+	released    bool      // the serve goroutine has let go of the request
+
+	// What is to be said about the outcome: see report.
+	reports   []report
+	few       [3]report   // their place, mostly
+	saying    int         // reports that are being said
+	lingering bool        // counted as only being reported on
+	held      []func()    // what is released when all is over
+	holdTimer *time.Timer // after which it is released all the same
+
+	// The handler's context: see guardContext. Guarded by ctxMu.
+	ctxMu   sync.Mutex
+	ctxErr  error
+	ctxDone chan struct{} // nil if nobody has asked
+	after   map[*afterFunc]struct{}
 }
 
 // exit is how a handler ended: by returning, with a panic, or by runtime.Goexit.
@@ -146,14 +177,23 @@ type exit struct {
 
 // newGuard returns an open guard over w, with the handler's own request.
 func newGuard(b *Boundary, handler http.Handler, w http.ResponseWriter, r *http.Request) *guard {
+	ctx := r.Context()
 	g := &guard{
-		b:       b,
-		handler: handler,
-		w:       w,
-		ctx:     r.Context(),
-		http1:   r.ProtoMajor < 2,
-		outer:   r,
-		events:  make(chan struct{}, 1),
+		b:        b,
+		handler:  handler,
+		w:        w,
+		ctx:      ctx,
+		http1:    r.ProtoMajor < 2,
+		outer:    r,
+		events:   make(chan struct{}, 1),
+		declared: -1,
+	}
+	if guardFrom(ctx) == nil {
+		// Otherwise it is a sub-request, and what is in the context is the other's.
+		g.server, _ = ctx.Value(http.ServerContextKey).(*http.Server)
+		if g.controls = g.server != nil && controllable(w); g.controls {
+			g.conn = connFrom(ctx)
+		}
 	}
 	g.idle.L = &g.mu
 	g.reports = g.few[:0]
@@ -169,8 +209,10 @@ func newGuard(b *Boundary, handler http.Handler, w http.ResponseWriter, r *http.
 func (g *guard) copyRequest() {
 	r, header := g.outer, g.w.Header()
 	values := make([]string, 0, len(r.Header)+len(header)+1)
-	ctx := (*guardContext)(g)
-	g.inner = *r.WithContext(ctx)
+	bare := *r
+	bare.Header, bare.URL = nil, nil
+	// net/http knows what else there is to copy: forms, trailers, path values.
+	g.inner = *bare.Clone((*guardContext)(g))
 	g.inner.Header, values = cloneHeader(r.Header, values)
 	g.header, _ = cloneHeader(header, values)
 	if r.URL != nil {
@@ -180,15 +222,6 @@ func (g *guard) copyRequest() {
 			*g.innerURL.User = *user
 		}
 		g.inner.URL = &g.innerURL
-	}
-	g.inner.TransferEncoding = slices.Clone(r.TransferEncoding)
-	if r.Trailer != nil {
-		g.inner.Trailer = r.Trailer.Clone()
-	}
-	if r.Form != nil || r.PostForm != nil || r.MultipartForm != nil || r.Pattern != "" {
-		// Somebody has parsed or routed it already: what else there is to copy
-		// net/http knows.
-		g.inner = *r.Clone(ctx)
 	}
 	if r.Body != nil && r.Body != http.NoBody {
 		g.body = &body{g: g, real: r.Body, inner: &g.inner, declared: r.ContentLength}
@@ -217,7 +250,7 @@ func (g *guard) seal(s state) {
 		g.err = http.ErrHijacked
 	default:
 		g.err = http.ErrHandlerTimeout
-		if s == gone || (s == aborted && g.clientGone()) {
+		if g.ending == byClient {
 			g.err = errGone
 		}
 	}
@@ -226,92 +259,104 @@ func (g *guard) seal(s state) {
 
 func (g *guard) sealed() bool { return g.state > committed }
 
-// over reports whether the deadline or a bound has passed or the client has
-// gone. The caller holds mu.
-func (g *guard) over() bool { return g.passed() || g.ctx.Err() != nil }
-
-// clientGone tells, of a request that is over, the one reason from the other.
-// A context that is cancelled and is not a server's has no client that could
-// go; to end it is then a way to have the request time out. The caller holds mu.
-func (g *guard) clientGone() bool {
-	return !g.bound && !errors.Is(g.ctx.Err(), context.DeadlineExceeded) &&
-		g.ctx.Value(http.ServerContextKey) != nil
+// over returns why the request is over, if it is, as far as can be told without
+// the serve goroutine: that a client has gone is for it to find. The caller
+// holds mu.
+func (g *guard) over() ending {
+	if g.ending == notOver && (g.passed() || g.expired()) {
+		g.ending = byDeadline
+		g.notify()
+	}
+	return g.ending
 }
 
-// end seals a response that is over: the one place that decides between the
-// handler and the deadline. The caller holds mu and has found the guard
-// unsealed and over.
-func (g *guard) end() {
-	g.sealedAt = time.Now()
+// expired reports whether the request's deadline has passed. The caller holds mu.
+func (g *guard) expired() bool {
+	if !g.alone {
+		return errors.Is(g.ctx.Err(), context.DeadlineExceeded)
+	}
+	deadline, ok := g.ctx.Deadline()
+	return ok && !time.Now().Before(deadline)
+}
+
+// complete reports whether the response is known to be all that there will be,
+// whatever the handler does next. Against a client that goes it counts only if
+// the client may have it: if it has been flushed, or was more than is held back
+// before it leaves. The caller holds mu.
+func (g *guard) complete() bool {
+	switch {
+	case g.state != committed:
+		return false
+	case g.bodyless:
+		return true
+	case g.written != g.declared:
+		return false
+	}
+	return g.ending != byClient || g.flushed && g.unsent == 0 || g.written > heldBack
+}
+
+// end seals a response that is over, for that reason: the one place that
+// decides between the handler and what has ended its request. The caller holds
+// mu and has found the guard unsealed.
+func (g *guard) end(why ending) {
+	g.ending, g.sealedAt = why, time.Now()
 	g.limitHold()
 	switch {
+	case g.complete():
+		g.seal(done)
 	case g.state == committed:
 		g.seal(aborted)
-	case g.clientGone():
+	case why == byClient:
 		g.seal(gone)
 	default:
 		g.seal(timedOut)
 	}
 }
 
-// finish is the handler goroutine's last call. A handler that comes here, or
-// to Settle, before the seal has won, unless it has nothing to show and is
-// over: it saw its context end and returned, which is not an answer. It
-// reports whether the handler has lost.
+// finish is called by the handler goroutine when the handler has returned. It
+// has won if the guard is not sealed, unless it has come to its end because the
+// request was over: against the deadline, with nothing to show, with a part that
+// it had flushed, or broken; against the client, with anything that is not
+// known to be complete. It reports whether the handler has lost.
 func (g *guard) finish(e exit) (late bool) {
 	g.mu.Lock()
 	// A goroutine that the handler has started may be in a Write that began
 	// before the return: it is part of the answer, and under the same deadline.
-	for g.writing && !g.sealed() {
+	// And what the end of the request's context means, the serve goroutine is
+	// about to find out.
+	for !g.sealed() && (g.writing || g.over() == notOver && !g.alone && g.ctx.Err() != nil) {
 		g.idle.Wait()
 	}
 	if !g.sealed() {
-		g.complete(e != exit{})
+		why, broken := g.over(), e != exit{}
+		if why == notOver && g.writeFailed && !g.alone && !g.writeLate && !passed(g.writeBy) {
+			why = byClient // The handler has noticed before the context has ended.
+		}
+		switch {
+		case why == notOver && broken:
+			g.seal(done)
+		case why == notOver, !broken && g.complete(), why == byDeadline && g.state == committed && !g.flushed && !broken:
+			if g.state == open {
+				g.announceClose()
+				replaceHeader(g.w.Header(), g.header)
+			} else {
+				copyTrailers(g.w.Header(), g.header)
+			}
+			g.seal(done)
+		default:
+			g.end(why)
+		}
 	}
 	g.returned, g.exit = true, e
 	late, left := g.state != done && g.state != hijacked, g.left
-	if left != nil && e.panicked != nil {
+	if g.state == done && !g.sealedAt.IsZero() && e.panicked != nil {
 		late = true // Nobody else tells of this panic.
 	}
+	g.account()
 	g.mu.Unlock()
 	g.notify()
 	if left != nil {
 		left()
 	}
 	return late
-}
-
-// complete seals a response to which the handler has nothing to add. If it has
-// nothing to show, and the request is over, the deadline has won. The caller
-// holds mu and has found the guard unsealed.
-func (g *guard) complete(broken bool) {
-	switch {
-	case g.state == open && g.over():
-		g.end()
-		return
-	case broken:
-		// Whatever was begun, net/http aborts it.
-		g.broken = true
-	case g.state == open:
-		replaceHeader(g.w.Header(), g.header)
-	default:
-		copyTrailers(g.w.Header(), g.header)
-	}
-	g.seal(done)
-}
-
-// outlast has the handler goroutine do what remains to be done when the
-// handler returns, unless it has returned.
-func (g *guard) outlast(left func()) (returned bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if !g.returned {
-		g.left = left
-		if g.sealedAt.IsZero() {
-			// Answered, and the handler has more to do than to return.
-			g.sealedAt = time.Now()
-		}
-		g.limitHold()
-	}
-	return g.returned
 }

@@ -5,7 +5,7 @@ Licensed under the Apache License, Version 2.0 (the "License");
 you may not use this file except in compliance with the License.
 You may obtain a copy of the License at
 
-    http://www.apache.org/licenses/LICENSE-2.0
+	http://www.apache.org/licenses/LICENSE-2.0
 
 Unless required by applicable law or agreed to in writing, software
 distributed under the License is distributed on an "AS IS" BASIS,
@@ -13,21 +13,10 @@ WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 See the License for the specific language governing permissions and
 limitations under the License.
 */
-
 package deadline
 
-import "time"
-
-const (
-	// patience is how long a call that was interrupted may take to leave
-	// net/http, before it is interrupted again. It has no more to do than to
-	// see its deadline.
-	patience = 10 * time.Millisecond
-
-	// stuckTime is how long calls may resist that, and a stream its reset,
-	// before the connection is closed: over HTTP/2 a reset waits in line behind
-	// what a client does not read.
-	stuckTime = time.Second
+import (
+	"time"
 )
 
 // longAgo is a deadline that has passed.
@@ -37,11 +26,18 @@ var longAgo = time.Unix(1, 0)
 func (g *guard) setDeadlines(read, write *time.Time) {
 	g.control.Lock()
 	defer g.control.Unlock()
+	var c interface {
+		SetReadDeadline(time.Time) error
+		SetWriteDeadline(time.Time) error
+	} = g.rc()
+	if g.http1 && g.conn != nil {
+		c = g.conn.Conn // Whatever stands between.
+	}
 	if read != nil {
-		_ = g.rc().SetReadDeadline(*read)
+		_ = c.SetReadDeadline(*read)
 	}
 	if write != nil {
-		_ = g.rc().SetWriteDeadline(*write)
+		_ = c.SetWriteDeadline(*write)
 	}
 }
 
@@ -49,6 +45,13 @@ func (g *guard) setDeadlines(read, write *time.Time) {
 func in(d time.Duration) *time.Time {
 	t := time.Now().Add(d)
 	return &t
+}
+
+// quiesce waits, after the seal, for a handler's call that sets a deadline.
+// None of them blocks, and none begins any more.
+func (g *guard) quiesce() {
+	g.control.Lock()
+	g.control.Unlock() //nolint:staticcheck // SA2001: nothing to do inside
 }
 
 // reclaim takes net/http's writer back for an answer, and over HTTP/1 its
@@ -73,13 +76,6 @@ func (g *guard) reclaim() (interrupted bool) {
 	}
 	g.settle(read, nil)
 	return interrupted
-}
-
-// stopReading ends the reads of a body whose request is to be aborted, those of
-// net/http included: it would wait for the rest of what is left of it.
-func (g *guard) stopReading() {
-	g.setDeadlines(&longAgo, nil)
-	g.settle(&longAgo, nil)
 }
 
 // settle waits until the calls that were under way at the seal have left. Over
@@ -109,7 +105,8 @@ func (g *guard) settle(read, write *time.Time) {
 
 // insist interrupts the calls under way, over HTTP/1 again and again, because
 // net/http and crypto/tls set deadlines of their own when they close a
-// connection.
+// connection. Over HTTP/2 the stream's deadline is enough, unless its
+// connection takes nothing.
 func (g *guard) insist(stop <-chan struct{}, read, write *time.Time) {
 	tick := time.NewTicker(patience)
 	defer tick.Stop()
@@ -124,10 +121,14 @@ func (g *guard) insist(stop <-chan struct{}, read, write *time.Time) {
 		}
 	}
 	g.setDeadlines(&longAgo, &longAgo)
-	if conn := connFrom(g.ctx); conn != nil {
-		reset(conn)
+	if g.conn == nil {
+		return
 	}
-	<-stop
+	if g.http1 {
+		reset(g.conn.Conn)
+		return
+	}
+	g.conn.closeWhenStalled(stop, g.outer)
 }
 
 // busy reports whether others use what the serve goroutine is about to use.
@@ -135,51 +136,84 @@ func (g *guard) insist(stop <-chan struct{}, read, write *time.Time) {
 func (g *guard) busy() bool { return g.writing || g.http1 && g.reading > 0 }
 
 // cut takes the connection or stream from a handler whose response cannot be
-// completed any more, and from the client. The serve goroutine then panics
-// with http.ErrAbortHandler, on which net/http closes or resets what is left.
+// completed any more, and from the client: an HTTP/1 connection is closed, an
+// HTTP/2 stream reset. The serve goroutine then panics with
+// http.ErrAbortHandler for what stands outside; the client is told by then,
+// whoever recovers that. What net/http has not sent yet is not sent.
 func (g *guard) cut() {
 	g.mu.Lock()
-	stuck, begun, gone := g.writing, g.status != 0, g.err == errGone
+	gone := g.ending == byClient
+	gently := g.status != 0 && !g.writing && !gone && g.delimited()
 	g.mu.Unlock()
-
-	if gone && !g.http1 {
-		// The stream is closed, and calls on it return by themselves.
+	if g.http1 && g.conn != nil {
+		g.conn.close(gently)
 		g.settle(&longAgo, &longAgo)
 		return
 	}
-	if g.http1 && begun && !stuck && !gone {
-		// Nobody is stuck: net/http can close the connection in its own way.
-		g.stopReading()
-		return
+	if g.http1 || !gone {
+		g.setDeadlines(&longAgo, &longAgo) // Resets an HTTP/2 stream, which has gone with its client.
 	}
-	if conn := connFrom(g.ctx); conn != nil && g.http1 {
-		reset(conn)
-		g.settle(&longAgo, &longAgo)
-		return
-	}
-	g.setDeadlines(&longAgo, &longAgo)
 	g.settle(&longAgo, &longAgo)
-	if g.http1 {
-		if conn, _, err := g.rc().Hijack(); err == nil {
-			reset(conn)
-		}
+	if !g.http1 {
+		return
 	}
+	if conn, _, err := g.rc().Hijack(); err == nil {
+		(&connection{Conn: conn}).close(gently)
+	}
+	// Otherwise net/http finds that it cannot write, and closes the connection.
 }
 
-// limitWrites bounds the writes that follow, until stop is called, and lifts
-// what bound the handler had set for its own.
-func (g *guard) limitWrites(d time.Duration) (stop func()) {
-	conn := connFrom(g.ctx)
-	switch {
-	case conn == nil:
-		g.setDeadlines(nil, in(d))
-		return func() {}
-	case g.http1:
-		g.setDeadlines(nil, &time.Time{})
-	default:
-		g.setDeadlines(nil, in(d))
-		d += stuckTime
+// delimited reports whether a client can tell the response's end from that of
+// its connection: an HTTP/1.0 response without a length ends with it, as does
+// one that is not to be chunked.
+func (g *guard) delimited() bool {
+	header := g.w.Header()
+	return header.Get("Content-Length") != "" || g.outer.ProtoAtLeast(1, 1) && header.Get("Transfer-Encoding") != "identity"
+}
+
+// limitFlush bounds net/http's own flush of an answer, after the boundary has
+// returned: nobody is there to interrupt it. It is bounded by the request's
+// deadline, but not to less than flushTime, and net/http takes that bound back
+// before the next request.
+//
+// Over HTTP/2 there is no such bound: one that is set at the end of a stream may
+// come after it, and resets it when nobody expects that any more (RFC 9113,
+// section 5.1). There an answer that was given in time stays with net/http for
+// as long as its client gives it no window.
+func (g *guard) limitFlush() {
+	deadline, ok := g.ctx.Deadline()
+	if !ok || !g.http1 || !g.controls || g.server.WriteTimeout > 0 {
+		return // The server has a bound, or nobody has set one.
 	}
-	timer := time.AfterFunc(d, func() { reset(conn) })
-	return func() { timer.Stop() }
+	if least := time.Now().Add(flushTime); deadline.Before(least) {
+		deadline = least
+	}
+	g.mu.Lock()
+	own := g.writeBy
+	g.mu.Unlock()
+	if !own.IsZero() && own.Before(deadline) {
+		return
+	}
+	g.setDeadlines(nil, &deadline)
+}
+
+// limitWrites bounds the serve goroutine's own writes that follow, until stop is
+// called, and lifts what bound the handler had set for its own. Over HTTP/2 a
+// connection that takes nothing does not let go of them before it is closed.
+func (g *guard) limitWrites(d time.Duration) (stop func()) {
+	g.setDeadlines(nil, in(d))
+	if g.http1 || g.conn == nil {
+		return func() {}
+	}
+	stopping, stopped := make(chan struct{}), make(chan struct{})
+	timer := time.AfterFunc(d, func() {
+		defer close(stopped)
+		g.conn.closeWhenStalled(stopping, g.outer)
+	})
+	return func() {
+		close(stopping)
+		if !timer.Stop() {
+			<-stopped
+		}
+	}
 }

@@ -28,8 +28,10 @@ import (
 )
 
 // released is how long after its deadline a request is over with, whatever its
-// client and its handler do, unless the serve goroutine is to stay.
-const released = commitTime + 2*stuckTime + cappedJoinTime + answerTime + stuckTime + DefaultJoinTime
+// client and its handler do, unless the serve goroutine is to stay: it grants a
+// commit, has the calls under way settled, grants a return when it is capped,
+// and then has an answer sent or a body drained.
+const released = commitTime + stuckTime + 2*stallsFor + cappedJoinTime + answerTime + bodyTime + 2*stuckTime + DefaultJoinTime
 
 // timeouts are when the first deadline may have passed that was not released:
 // that of a bound which was released at that moment may have, or not.
@@ -49,19 +51,42 @@ func (x *experiment) timeouts() (last time.Duration, all []time.Duration) {
 	return last, all
 }
 
+// clients are when the client may be seen to have gone. It is not seen any more
+// once a write, or over HTTP/1 a read, has timed out that the handler had bound
+// or the boundary given up: net/http has then said so already.
+func (x *experiment) clients() []time.Duration {
+	if x.writeBound || x.http1 && (x.readBound || x.endless) {
+		return []time.Duration{x.clientAt, never}
+	}
+	return []time.Duration{x.clientAt}
+}
+
 // allows says which outcomes are right: the model of the guard. What happens at
 // one moment may have happened in any order.
 func (x *experiment) allows(k Kind) bool {
 	_, timeouts := x.timeouts()
-	return slices.ContainsFunc(timeouts, func(timeout time.Duration) bool { return x.allowsAt(timeout, k) })
+	for _, timeout := range timeouts {
+		for _, client := range x.clients() {
+			if x.allowsAt(timeout, client, k) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
-func (x *experiment) allowsAt(timeout time.Duration, k Kind) bool {
-	client := x.clientAt
+// outlasts is whether a call that the handler has left behind, which is waited
+// for as for the handler, may take its time.
+func (x *experiment) outlasts() bool { return x.stalls || x.slow > 0 || x.http1 && x.endless }
+
+func (x *experiment) allowsAt(timeout, client time.Duration, k Kind) bool {
 	committed := x.status != 0 && x.timedOut == 0
-	// Whether the handler had not returned by then, or a Write that it had left
-	// behind: that may take its time.
-	outlasts := func(d time.Duration) bool { return x.ended >= d || x.stalls || x.slow > 0 }
+	outlasts := func(d time.Duration) bool { return x.ended >= d || x.outlasts() }
+	// A response that has been flushed is granted no time.
+	granted := timeout + commitTime
+	if x.flushedAt < timeout {
+		granted = timeout
+	}
 	switch k {
 	case Hijacked:
 		return x.hijacked
@@ -71,17 +96,25 @@ func (x *experiment) allowsAt(timeout time.Duration, k Kind) bool {
 		if !committed {
 			// A hijack has the connection, or the serve goroutine has to stay.
 			capped := x.boundary.MaxOverdue != 0 && outlasts(timeout+cappedJoinTime)
-			return (x.taken && outlasts(timeout) || capped) && timeout <= client
+			return (x.hijacks && outlasts(timeout) || capped) && timeout <= client
 		}
-		return !x.hijacked && timeout <= client && outlasts(timeout+commitTime)
+		if x.flushedAt <= granted || x.broken {
+			granted = timeout
+		}
+		return !x.hijacked && timeout <= client && outlasts(granted) && x.completeAt >= timeout
 	case ClientGone:
+		// A complete response counts against the client if it may have it.
 		return !x.hijacked && client <= timeout && outlasts(client)
 	default:
 		last := min(timeout, client)
+		complete := x.completeFrom <= last
 		if committed && timeout <= client {
-			last += commitTime
+			complete = complete || x.completeFrom <= granted
+			if !x.broken {
+				last = granted
+			}
 		}
-		return !x.hijacked && x.ended <= last
+		return !x.hijacked && (x.ended <= last || complete)
 	}
 }
 
@@ -111,20 +144,35 @@ func (x *experiment) check() {
 		wantLate = http.ErrHijacked
 	case Answered:
 		wantLate = errReturned
-		if o.Status != x.status && (o.Status != 200 || x.status != 0) || x.timedOut != 0 {
-			x.t.Errorf("answered with %d, and got %d, %d calls of TimedOut", o.Status, x.status, x.timedOut)
+		if o.Status != x.sends() || x.timedOut != 0 {
+			x.t.Errorf("answered with %d, and got %d, %d calls of TimedOut", o.Status, x.sends(), x.timedOut)
 		}
 	}
 	if o.Kind != TimedOut && (int64(len(answer)) != o.Bytes || len(answer) != x.bytes || strings.Trim(answer, "x") != "") {
 		x.t.Errorf("reported %d bytes, wrote %d, got %q", o.Bytes, x.bytes, answer)
 	}
-	if ended := o.ByHandler(); ended && !x.settled && (x.panicked != nil) != x.broken {
+	timeout, timeouts := x.timeouts()
+	// Of a response that is complete at its end, Serve need not see its handler's.
+	first := min(slices.Min(timeouts), x.clientAt)
+	outlived := o.Kind == Answered && x.completeAt != never && (x.ended >= first || x.took >= first && x.outlasts())
+	// Of a connection that was hijacked there is nothing left to break off.
+	unseen := outlived || o.Kind == Hijacked && x.exits
+	if o.ByHandler() && (x.panicked != nil) != x.broken && (x.panicked != nil || !unseen) {
 		x.t.Errorf("handler broke: %v; Serve: %v", x.broken, x.panicked)
 	}
-	stays := o.Kind == ClientGone || o.Kind == Hijacked || x.boundary.MaxOverdue != 0
-	timeout, _ := x.timeouts()
+	if o.Kind == Answered && x.took < min(x.saidAt, first) {
+		x.t.Errorf("answered after %v, and the last report was said after %v", x.took, x.saidAt)
+	}
+	stays := o.Kind == ClientGone || o.Kind == Hijacked || outlived || x.boundary.MaxOverdue != 0
 	if end := min(x.ended, timeout); !stays && x.took > end+released && !(o.Kind == Answered && x.stalls) {
 		x.t.Errorf("released %v after its end", x.took-end)
+	}
+	readers := 0
+	if o.Kind == Answered {
+		readers = 1 // Who drains the body, and is not waited for when that has been given up.
+	}
+	if x.http1 && x.readers > readers && (o.Kind != Answered || x.ended > first) {
+		x.t.Errorf("%d are still reading when the handler has lost its request", x.readers)
 	}
 	for _, err := range x.late {
 		if err != wantLate && !(o.Kind == Answered && err == http.ErrBodyReadAfterClose) {
@@ -146,14 +194,36 @@ func (x *experiment) outcome() Outcome {
 		if len(said) != 1 {
 			x.t.Errorf("%s: said %+v", key, said)
 		}
-		if p := said[0]; p != (Outcome{}) && (p.Kind != o.Kind || p.Status != o.Status || p.Bytes != o.Bytes) {
+		if p := said[0]; p.Kind != o.Kind || p.Status != o.Status || p.Bytes != o.Bytes {
 			x.t.Errorf("%s: said %+v, elsewhere %+v", key, p, o)
 		}
 	}
-	if len(x.said["taken"]) != 1 || len(x.said["settled"]) != 1 || x.settled != (x.said["settled"][0].Kind == "") {
+	if len(x.said["taken"]) != 1 {
 		x.t.Errorf("said %+v", x.said)
 	}
+	for _, p := range x.decided {
+		// A request may yet be cut without its answer.
+		cut := p.Kind == TimedOut && o.Kind == Aborted && o.Status == 0
+		if !cut && (p.Kind != o.Kind || p.Status != o.Status) {
+			x.t.Errorf("decided %+v, and then said %+v", p, o)
+		}
+	}
 	return o
+}
+
+// sends is the status that the client gets of a handler that answers: its own,
+// net/http's, or that of who recovers its panic.
+func (x *experiment) sends() int {
+	switch {
+	case x.status != 0:
+		return x.status
+	case !x.broken:
+		return http.StatusOK
+	case x.panicked == http.ErrAbortHandler: // Goexit too.
+		return 0
+	default:
+		return http.StatusInternalServerError
+	}
 }
 
 // check504 checks that the client got a whole 504 and nothing of the handler's,

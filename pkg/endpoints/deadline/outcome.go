@@ -19,6 +19,7 @@ package deadline
 import (
 	"fmt"
 	"net/http"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -90,11 +91,12 @@ func (o Outcome) AuditStatus() *metav1.Status {
 		if o.Panicked == nil {
 			return &metav1.Status{Code: int32(o.Status)}
 		}
+		reason, _, _ := strings.Cut(fmt.Sprint(o.Panicked), "\n") // Without its stack.
 		return &metav1.Status{
 			Code:    http.StatusInternalServerError,
 			Status:  metav1.StatusFailure,
 			Reason:  metav1.StatusReasonInternalError,
-			Message: fmt.Sprintf("APIServer panic'd: %v", o.Panicked),
+			Message: "APIServer panic'd: " + reason,
 		}
 	}
 	status := &metav1.Status{Code: int32(o.Status), Status: metav1.StatusFailure, Reason: metav1.StatusReasonTimeout}
@@ -106,10 +108,10 @@ func (o Outcome) AuditStatus() *metav1.Status {
 			status.Message = "the deadline passed: cut without an answer"
 			break
 		}
-		status.Message = fmt.Sprintf("the deadline passed with the response under way: aborted after %d bytes of its body", o.Bytes)
+		status.Message = fmt.Sprintf("the deadline passed with the response under way: aborted after %d bytes of its body, of which the last may not have arrived", o.Bytes)
 	case ClientGone:
 		status.Reason = "ClientGone"
-		status.Message = fmt.Sprintf("the client went before the response was complete: %d bytes of its body were sent", o.Bytes)
+		status.Message = fmt.Sprintf("the client went before the response was complete: %d bytes of its body had been sent, of which the last may not have arrived", o.Bytes)
 	}
 	if o.Panicked != nil {
 		status.Message += "; the handler panicked"
@@ -126,10 +128,7 @@ func (g *guard) outcome() Outcome {
 		Attempted: g.attempted,
 		Panicked:  g.exit.panicked,
 	}
-	switch {
-	case g.broken && !g.returned:
-		o.Panicked = errPanicking
-	case g.exit.goexit:
+	if g.exit.goexit {
 		o.Panicked = errGoexit
 	}
 	switch g.state {
@@ -144,15 +143,19 @@ func (g *guard) outcome() Outcome {
 		o.Kind = ClientGone
 	case aborted:
 		o.Kind = Aborted
-		if g.err == errGone {
+		if g.ending == byClient {
 			o.Kind = ClientGone
 		}
 	case hijacked:
 		o.Kind = Hijacked
 	default:
 		o.Kind = Answered
-		if o.Status == 0 {
-			o.Status = http.StatusOK
+		switch {
+		case o.Status != 0:
+		case o.Panicked == nil:
+			o.Status = http.StatusOK // net/http's.
+		case !g.exit.goexit && o.Panicked != http.ErrAbortHandler:
+			o.Status = http.StatusInternalServerError // Of who recovers it.
 		}
 	}
 	return o

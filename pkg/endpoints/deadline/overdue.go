@@ -54,13 +54,27 @@ var (
 		Buckets:        []float64{.005, .01, .05, .1, .5, 1, 5, 10, 30, 60, 300, 1800, 7200},
 		StabilityLevel: metrics.ALPHA,
 	})
+	reportingRequests = metrics.NewGauge(&metrics.GaugeOpts{
+		Subsystem:      "apiserver",
+		Name:           "reporting_requests",
+		Help:           "Number of requests that are over, and that wait only for what is to be said of them, such as by an audit log that blocks.",
+		StabilityLevel: metrics.ALPHA,
+	})
+	stalledConnections = metrics.NewCounter(&metrics.CounterOpts{
+		Subsystem:      "apiserver",
+		Name:           "stalled_connections_closed_total",
+		Help:           "Number of HTTP/2 connections that were closed with all their requests because their client had taken nothing for too long.",
+		StabilityLevel: metrics.ALPHA,
+	})
 	registerMetrics sync.Once
 )
 
 // RegisterMetrics registers the metrics of this package with the legacy
 // registry, once. Before that they count nothing.
 func RegisterMetrics() {
-	registerMetrics.Do(func() { legacyregistry.MustRegister(overdueHandlers, overdueDuration) })
+	registerMetrics.Do(func() {
+		legacyregistry.MustRegister(overdueHandlers, overdueDuration, reportingRequests, stalledConnections)
+	})
 }
 
 // overdue is a handler that is running after its request has ended: left
@@ -101,6 +115,17 @@ func (o *overdue) begin() (returned bool) {
 	return false
 }
 
+// outlast has the handler goroutine call left when the handler returns, unless
+// it has returned.
+func (g *guard) outlast(left func()) (returned bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.returned {
+		g.left = left
+	}
+	return g.returned
+}
+
 // end is called by the handler goroutine when the handler has returned.
 func (o *overdue) end() {
 	o.mu.Lock()
@@ -118,17 +143,8 @@ func (o *overdue) end() {
 
 // left says what there is to say without the handler, which is overdue.
 func (o *overdue) left() {
-	o.announce()
+	o.tell()
 	o.g.report()
-}
-
-// announce tells of a handler at its request's end. One that has given its
-// answer is no news yet: it may be held up by an audit log that is slow for
-// all.
-func (o *overdue) announce() {
-	if o.g.result() != done {
-		o.tell()
-	}
 }
 
 // tell logs that the handler is still running, if it is.

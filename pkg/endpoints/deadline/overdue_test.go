@@ -21,7 +21,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -209,87 +208,32 @@ func TestHold(t *testing.T) {
 	}
 }
 
-// TestSettleSaysWhatIsNotTheCallers is for filters whose time to speak is as
-// the handler unwinds.
-func TestSettleSaysWhatIsNotTheCallers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var said []Kind
-		tr := newTrial(t, true, time.Second, func(w http.ResponseWriter, r *http.Request) {
-			Report(r.Context(), "mine", func(_ *http.Request, o Outcome) { said = append(said, o.Kind) })
-			<-r.Context().Done()
-			time.Sleep(time.Microsecond)
-			if Settle(r.Context(), "mine", false) {
-				t.Error("a handler that has lost may say what became of its request")
-			}
-			if !slices.Equal(said, []Kind{TimedOut}) {
-				t.Errorf("said %q when Settle returned", said)
-			}
-		})
-		tr.run().want(timedOut)
-		<-tr.returned
-		if len(said) != 1 {
-			t.Errorf("said %q", said)
-		}
-	})
-}
-
-// TestPanicThatIsHeldUp is about a handler that panics, and a filter that takes
-// its time to say so: what there is of the answer must not pass for all of it.
+// TestPanicThatIsHeldUp is about a handler that panics, and a sink that takes
+// its time to be told: what there is of the answer must not pass for all of it.
 func TestPanicThatIsHeldUp(t *testing.T) {
-	for _, http1 := range []bool{true, false} {
-		for _, begun := range []bool{true, false} {
-			t.Run(fmt.Sprintf("http1=%v,begun=%v", http1, begun), func(t *testing.T) {
-				log := captureLog(t)
-				synctest.Test(t, func(t *testing.T) {
-					var said []Outcome
-					tr := newTrial(t, http1, time.Second, func(w http.ResponseWriter, r *http.Request) {
-						Report(r.Context(), "outcome", func(_ *http.Request, o Outcome) { said = append(said, o) })
-						defer time.Sleep(time.Minute) // the sink
-						defer Settle(r.Context(), "sink", true)
-						if begun {
-							_, _ = w.Write([]byte("a part"))
-						}
-						panic("as designed")
-					})
-					tr.boundary.Describe = func(*http.Request) []any { return nil }
-					tr.run()
-					if tr.panicked != errPanicking {
-						t.Errorf("net/http got the panic %v, want %v", tr.panicked, errPanicking)
-					}
-					<-tr.returned
-					synctest.Wait()
-					if len(said) != 1 || said[0].Panicked == nil {
-						t.Errorf("said %+v, want one that panicked", said)
-					}
-				})
-				if got := log.lines("as designed"); len(got) != 1 {
-					t.Errorf("logged %q, want the panic", got)
+	for _, begun := range []bool{true, false} {
+		inBubbles(t, func(t *testing.T, http1 bool) {
+			var said []Outcome
+			tr := newTrial(t, http1, time.Second, func(w http.ResponseWriter, r *http.Request) {
+				if begun {
+					_, _ = w.Write([]byte("a part"))
 				}
+				panic("as designed")
 			})
-		}
-	}
-}
-
-// TestSlowSinkIsNoNews is about handlers that have settled their answer, and
-// are held up by what records it.
-func TestSlowSinkIsNoNews(t *testing.T) {
-	for held, want := range map[time.Duration]int{time.Second: 0, 11 * time.Second: 1} {
-		log := captureLog(t)
-		synctest.Test(t, func(t *testing.T) {
-			tr := newTrial(t, true, 0, func(w http.ResponseWriter, r *http.Request) {
-				_, _ = w.Write([]byte("all"))
-				Settle(r.Context(), "sink", false)
-				time.Sleep(held)
-			})
-			tr.boundary.Describe = func(*http.Request) []any { return nil }
-			tr.lateOutcome = func(o Outcome) { t.Errorf("an answer is said to be late: %+v", o) }
-			tr.run().want(done)
-			<-tr.returned
+			tr.boundary.Reporters = []Reporter{{"sink", func(_ *http.Request, o Outcome) {
+				said = append(said, o)
+				time.Sleep(time.Minute)
+			}}}
+			tr.run()
 			synctest.Wait()
+			if got := fmt.Sprint(tr.panicked); !strings.HasPrefix(got, "as designed\n") || tr.took != time.Second {
+				t.Errorf("net/http got the panic %v after %v", got, tr.took)
+			}
+			time.Sleep(2 * time.Minute)
+			if len(said) != 1 || said[0].Panicked == nil {
+				t.Errorf("said %+v, want one that panicked", said)
+			}
 		})
-		if got := log.lines("handler"); len(got) != want {
-			t.Errorf("held up for %v: logged %q, want %d lines", held, got, want)
-		}
 	}
 }
 

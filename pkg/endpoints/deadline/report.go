@@ -25,13 +25,10 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// holdTime is how long after its request has ended what a request holds stays
-// held for a handler that has not returned, or a report that has not been said.
-const holdTime = 10 * time.Second
-
 // report is one thing that is to be said about a request. It is said once, when
-// the outcome is decided: by the handler goroutine as it unwinds, if it does so
-// in time, and otherwise by another, which touches nothing of the handler's.
+// the outcome is decided: by the handler goroutine when everything inside the
+// boundary has returned, if that is so in time, and otherwise by another, which
+// touches nothing of the handler's.
 type report struct {
 	// Immutable.
 	key any
@@ -100,52 +97,62 @@ func Report(ctx context.Context, key any, say func(r *http.Request, o Outcome)) 
 	return g.outer
 }
 
-// Settle is for a filter that speaks for the handler as it unwinds: all that
-// is to be written has been. If the response is not sealed yet, the handler
-// has won, and its answer is not held up by what the filter does next. Settle
-// reports whether that is so, or there is no boundary; the caller then makes
-// the report of that key itself. Otherwise that report has been said when it
-// returns. A filter that unwinds from a panic says so.
-func Settle(ctx context.Context, key any, panicking bool) (mine bool) {
+// Decided returns the outcome of a request that a boundary has ended in its
+// handler's place. It seals nothing, and is for a filter that unwinds and keeps
+// a record of its own, such as a span: what it has seen is not what was sent.
+// It is not ok outside a boundary, and while the handler's answer may yet win.
+func Decided(ctx context.Context) (o Outcome, ok bool) {
 	g := guardFrom(ctx)
 	if g == nil {
-		return true
+		return Outcome{}, false
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for g.writing && !g.sealed() {
-		g.idle.Wait()
+	switch g.state {
+	case timedOut, gone, aborted:
+		return g.outcome(), true
 	}
-	if !g.sealed() {
-		g.complete(panicking)
-		if !panicking {
-			defer g.notify()
-		}
-	}
-	r := g.find(key)
-	if g.state != done && g.state != hijacked {
-		if r != nil {
-			g.say(r)
-		}
-		return false
-	}
-	if r == nil {
-		return true
-	}
-	mine, r.said = !r.said, true
-	return mine
+	return Outcome{}, false
 }
 
-// report says what has not been said, as it would be if it were said by the
-// filters as they unwind: the outermost last. It lets go of what was held for
-// that. The guard is sealed.
+// report says what has not been said: the outermost last, as filters that
+// unwind would. It lets go of what was held for that. The guard is sealed.
 func (g *guard) report() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for r := g.unsaid(); r != nil; r = g.unsaid() {
 		g.say(r)
 	}
+	g.account()
 	g.letGo(false)
+	g.notify()
+}
+
+// said reports whether there is nothing more to be said.
+func (g *guard) said() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.allSaid()
+}
+
+// allSaid is said for who holds mu.
+func (g *guard) allSaid() bool { return g.saying == 0 && g.unsaid() == nil }
+
+// account keeps count of requests that are over, whose handler has returned,
+// and that are still being reported on. The caller holds mu, and has changed one
+// of the three.
+func (g *guard) account() {
+	lingers := g.released && g.returned && !g.allSaid()
+	switch {
+	case lingers == g.lingering:
+	case lingers:
+		g.b.reporting.Add(1)
+		reportingRequests.Inc()
+	default:
+		g.b.reporting.Add(-1)
+		reportingRequests.Dec()
+	}
+	g.lingering = lingers
 }
 
 // unsaid returns the innermost report that is to be said, or nil. The caller holds mu.
@@ -170,7 +177,6 @@ func (g *guard) say(r *report) {
 	for g.writing {
 		g.idle.Wait()
 	}
-	g.spoken = true
 	say, o := r.say, g.outcome()
 	g.mu.Unlock()
 	defer func() {
@@ -194,9 +200,9 @@ func contain(what string, f func()) {
 }
 
 // Hold has release called once when the handler has returned and everything
-// has been said about the request, but at the latest 10 s after it has ended.
-// It is for who waits for requests to be over with. It is not ok outside a
-// boundary. The function must not block.
+// has been said about the request, but at the latest 10 s after it has ended or
+// Hold was called, whichever is later. It is for who waits for requests to be
+// over with. It is not ok outside a boundary. The function must not block.
 func Hold(ctx context.Context, release func()) (ok bool) {
 	g := guardFrom(ctx)
 	if g == nil {
@@ -205,7 +211,7 @@ func Hold(ctx context.Context, release func()) (ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.held = append(g.held, release)
-	if g.sealed() && g.state != hijacked {
+	if g.released || g.sealed() && g.state != hijacked && g.state != done {
 		g.limitHold()
 	}
 	return true
@@ -213,7 +219,11 @@ func Hold(ctx context.Context, release func()) (ok bool) {
 
 // limitHold bounds how long what is held is held from now on. The caller holds mu.
 func (g *guard) limitHold() {
-	if g.holdTimer != nil || len(g.held) == 0 {
+	if len(g.held) == 0 {
+		return
+	}
+	if g.holdTimer != nil {
+		g.holdTimer.Reset(holdTime)
 		return
 	}
 	g.holdTimer = time.AfterFunc(holdTime, func() {
@@ -226,7 +236,7 @@ func (g *guard) limitHold() {
 // letGo releases what is held, if there is no more to wait for or it is time
 // to. The caller holds mu, which is given up meanwhile.
 func (g *guard) letGo(now bool) {
-	if len(g.held) == 0 || !now && (!g.returned || g.saying > 0) {
+	if len(g.held) == 0 || !now && (!g.returned || !g.allSaid()) {
 		return
 	}
 	held := g.held
@@ -237,6 +247,6 @@ func (g *guard) letGo(now bool) {
 	g.mu.Unlock()
 	defer g.mu.Lock()
 	for _, release := range held {
-		release()
+		contain("release", release)
 	}
 }

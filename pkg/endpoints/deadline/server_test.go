@@ -18,15 +18,18 @@ package deadline
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -51,7 +54,11 @@ type testServer struct {
 	proto    string
 	boundary Boundary
 	timedOut atomic.Int64
-	late     chan any // what a late handler panicked with, or nil
+	late     chan any     // what a late handler panicked with, or nil
+	outcomes chan Outcome // of each request, as its report is said
+	mu       sync.Mutex
+	requests []seen        // all that net/http took for one
+	begun    chan struct{} // has one for each of them
 	handlers handlerCount
 	hold     chan struct{} // closed at the end of the test
 }
@@ -96,17 +103,32 @@ type serverConfig struct {
 	handler       func(http.ResponseWriter, *http.Request) // behind the boundary
 	plain         bool                                     // no TLS
 	noConnContext bool
+	stallTime     time.Duration      // for ConnContext
+	direct        bool               // no boundary: what net/http does by itself
+	configure     func(*http.Server) // before it starts
+	buffer        int                // of the server's sockets, in bytes; 0 is small
 }
+
+// outcomeKey is the key of the report that testServer.outcomes gets.
+const outcomeKey = "outcome"
+
+// seen is a request that a server has got.
+type seen struct{ method, path string }
 
 func newTestServer(t *testing.T, proto string, c serverConfig) *testServer {
 	t.Helper()
-	s := &testServer{t: t, proto: proto, late: make(chan any, 1<<16), hold: make(chan struct{})}
+	s := &testServer{t: t, proto: proto, late: make(chan any, 1<<16), hold: make(chan struct{}), outcomes: make(chan Outcome, 1<<16), begun: make(chan struct{}, 1<<16)}
+	s.boundary.Reporters = []Reporter{{outcomeKey, func(_ *http.Request, o Outcome) { s.outcomes <- o }}}
 	s.boundary.Answer = timeoutStatus
 	s.boundary.TimedOut = func(*http.Request) { s.timedOut.Add(1) }
 	s.boundary.Late = func(_ *http.Request, _ time.Duration, o Outcome) { s.late <- o.Panicked }
 	var handler http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), holdKey{}, s.hold), c.timeout)
 		defer cancel()
+		if c.direct {
+			c.handler(w, r.WithContext(ctx))
+			return
+		}
 		s.boundary.Serve(w, r.WithContext(ctx), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			s.handlers.add(1)
 			defer s.handlers.add(-1)
@@ -116,7 +138,17 @@ func newTestServer(t *testing.T, proto string, c serverConfig) *testServer {
 	if c.outer != nil {
 		handler = c.outer(handler)
 	}
-	s.Server = httptest.NewUnstartedServer(handler)
+	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		s.requests = append(s.requests, seen{r.Method, r.URL.Path})
+		s.mu.Unlock()
+		s.begun <- struct{}{}
+		handler.ServeHTTP(w, r)
+	}))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	if c.configure != nil {
+		c.configure(s.Config)
+	}
 	s.Config.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
 		// Of a socket that is soon full, not after the megabytes that a kernel
 		// may grant: a handler that writes to one is to be held, not busy.
@@ -124,11 +156,14 @@ func newTestServer(t *testing.T, proto string, c serverConfig) *testServer {
 		if conn, ok := conn.(*tls.Conn); ok {
 			tcp = conn.NetConn()
 		}
-		tcp.(*net.TCPConn).SetWriteBuffer(64 << 10)
+		tcp.(*net.TCPConn).SetWriteBuffer(cmp.Or(c.buffer, 64<<10))
+		if c.buffer != 0 {
+			tcp.(*net.TCPConn).SetReadBuffer(c.buffer)
+		}
 		if c.noConnContext {
 			return ctx
 		}
-		return ConnContext(ctx, conn)
+		return ConnContext(c.stallTime)(ctx, conn)
 	}
 	if c.plain {
 		s.Start()
@@ -188,6 +223,25 @@ func (s *testServer) doWith(c *http.Client, method string, body io.Reader) (*htt
 	defer res.Body.Close()
 	got, err := io.ReadAll(res.Body)
 	return res, string(got), err
+}
+
+// taken returns the requests that net/http has taken so far.
+func (s *testServer) taken() []seen {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.requests)
+}
+
+// outcome returns that of a next request, when it has been said.
+func (s *testServer) outcome() Outcome {
+	s.t.Helper()
+	select {
+	case o := <-s.outcomes:
+		return o
+	case <-time.After(20 * time.Second):
+		s.t.Fatal("no outcome is said")
+		return Outcome{}
+	}
 }
 
 // dial opens a connection to speak HTTP/1.1 on by hand.

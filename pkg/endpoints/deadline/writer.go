@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -74,16 +75,32 @@ func (g *guard) claimCommitted(status int) (first bool, err error) {
 	if g.state == committed {
 		return false, nil
 	}
-	if g.over() {
+	if why := g.over(); why != notOver {
 		g.writing = false
-		g.end()
+		g.end(why)
 		g.notify()
 		g.attempt(status)
 		return false, g.err
 	}
+	g.announceClose()
+	g.declare(status)
 	replaceHeader(g.w.Header(), g.header)
 	g.state, g.status = committed, status
 	return true, nil
+}
+
+// declare notes how long a response is said to be that is committed with that
+// status. One with trailers ends with them. The caller holds mu.
+func (g *guard) declare(status int) {
+	switch {
+	case status < http.StatusOK || g.header["Trailer"] != nil:
+	case g.outer.Method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified:
+		g.bodyless = true
+	case len(g.header["Content-Length"]) == 1:
+		if n, err := strconv.ParseInt(g.header["Content-Length"][0], 10, 64); err == nil && n >= 0 {
+			g.declared = n
+		}
+	}
 }
 
 // attempt notes what the handler would have committed, had it been in time.
@@ -94,11 +111,14 @@ func (g *guard) attempt(status int) {
 	}
 }
 
-// release gives the writer back. n is how many bytes of the body it took.
-func (g *guard) release(n int) {
+// giveBack ends a claim. n is how many bytes of the body the writer took, and
+// err how that has ended.
+func (g *guard) giveBack(n int, err error) {
 	g.mu.Lock()
 	g.writing = false
+	g.noteWrite(err)
 	g.written += int64(n)
+	g.unsent += int64(n)
 	g.mu.Unlock()
 	g.idle.Broadcast()
 }
@@ -107,10 +127,13 @@ func (g *guard) release(n int) {
 // nothing when the response is committed or sealed.
 func (g *guard) WriteHeader(status int) {
 	if status < 100 || status > 999 {
-		// net/http would panic as well, when it is too late for another.
-		panic(fmt.Sprintf("invalid WriteHeader code %v", status))
+		if g.result() == open {
+			// net/http would panic as well, when it is too late for another.
+			panic(fmt.Sprintf("invalid WriteHeader code %v", status))
+		}
+		return
 	}
-	if status >= 100 && status <= 199 && status != http.StatusSwitchingProtocols {
+	if status <= 199 && (status != http.StatusSwitchingProtocols || !g.http1) {
 		g.writeInformational(status)
 		return
 	}
@@ -118,9 +141,8 @@ func (g *guard) WriteHeader(status int) {
 	if err != nil {
 		return
 	}
-	defer g.release(0)
+	defer g.giveBack(0, nil)
 	if first {
-		g.answerFirst()
 		g.w.WriteHeader(status)
 	}
 }
@@ -133,9 +155,9 @@ func (g *guard) writeInformational(status int) {
 	if g.claim() != nil {
 		return
 	}
-	defer g.release(0)
+	defer g.giveBack(0, nil)
 	g.mu.Lock()
-	idle := g.state == committed || g.over()
+	idle := g.state == committed || g.over() != notOver
 	g.mu.Unlock()
 	if idle {
 		return
@@ -154,16 +176,16 @@ func (g *guard) writeInformational(status int) {
 // Write commits the response with 200 if need be and writes to it. After the
 // seal it returns http.ErrHandlerTimeout, or what else ended the request.
 func (g *guard) Write(p []byte) (n int, err error) {
-	first, err := g.claimCommitted(http.StatusOK)
-	if err != nil {
+	if _, err := g.claimCommitted(http.StatusOK); err != nil {
 		return 0, err
 	}
-	defer func() { g.release(n) }()
-	if first {
-		g.answerFirst()
+	var real error
+	defer func() { g.giveBack(n, real) }()
+	if g.headerLeaves(len(p)) {
+		g.drain()
 	}
-	n, err = g.w.Write(p)
-	return n, g.late(err)
+	n, real = g.w.Write(p)
+	return n, g.late(real)
 }
 
 // Flush commits the response with 200 if need be and sends what was written.
@@ -171,15 +193,17 @@ func (g *guard) Flush() { _ = g.FlushError() }
 
 // FlushError is Flush that reports errors, as Write does.
 func (g *guard) FlushError() error {
-	first, err := g.claimCommitted(http.StatusOK)
-	if err != nil {
+	if _, err := g.claimCommitted(http.StatusOK); err != nil {
 		return err
 	}
-	defer g.release(0)
-	if first {
-		g.answerFirst()
-	}
-	return g.late(g.rc().Flush())
+	var err error
+	defer func() { g.giveBack(0, err) }()
+	g.drain()
+	err = g.rc().Flush()
+	g.mu.Lock()
+	g.flushed, g.unsent = true, 0
+	g.mu.Unlock()
+	return g.late(err)
 }
 
 // late returns what ended the request in place of the error of a call that was
@@ -202,7 +226,7 @@ func (g hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err := g.claim(); err != nil {
 		return nil, nil, err
 	}
-	defer g.release(0)
+	defer g.giveBack(0, nil)
 	conn, rw, err := g.rc().Hijack()
 	if err != nil {
 		return nil, nil, g.late(err)
@@ -220,29 +244,35 @@ func (g hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, rw, nil
 }
 
-// CloseNotify returns a channel that receives when the request's context ends:
-// when the client goes, or at the deadline.
+// CloseNotify returns a channel that receives when the handler's context ends:
+// when the client goes, at the deadline, or when the request is over, as with
+// net/http over HTTP/2. A goroutine that the handler has left waiting for it
+// would otherwise wait for ever.
 func (g *guard) CloseNotify() <-chan bool {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.notified == nil {
-		ch := make(chan bool, 1)
+	ch := g.notified
+	first := ch == nil
+	if first {
+		ch = make(chan bool, 1)
 		g.notified = ch
-		context.AfterFunc(g.ctx, func() { ch <- true })
 	}
-	return g.notified
+	g.mu.Unlock() // Which the context takes as well.
+	if first {
+		context.AfterFunc((*guardContext)(g), func() { ch <- true })
+	}
+	return ch
 }
 
 // SetReadDeadline is for http.ResponseController. A time after the request's
 // deadline, the zero one included, does not extend that.
 func (g *guard) SetReadDeadline(t time.Time) error {
-	return g.setUnsealed(func() error { return g.rc().SetReadDeadline(t) })
+	return g.setUnsealed(&g.readBy, &g.readFailed, t, g.rc().SetReadDeadline)
 }
 
 // SetWriteDeadline is for http.ResponseController. A time after the request's
 // deadline, the zero one included, does not extend that.
 func (g *guard) SetWriteDeadline(t time.Time) error {
-	return g.setUnsealed(func() error { return g.rc().SetWriteDeadline(t) })
+	return g.setUnsealed(&g.writeBy, &g.writeLate, t, g.rc().SetWriteDeadline)
 }
 
 // EnableFullDuplex is for http.ResponseController.
@@ -250,21 +280,30 @@ func (g *guard) EnableFullDuplex() error {
 	if err := g.claim(); err != nil {
 		return err
 	}
-	defer g.release(0)
-	return g.rc().EnableFullDuplex()
+	defer g.giveBack(0, nil)
+	err := g.rc().EnableFullDuplex()
+	g.mu.Lock()
+	g.fullDuplex = g.fullDuplex || err == nil
+	g.mu.Unlock()
+	return err
 }
 
-// setUnsealed runs a call that sets something on the connection. The interrupt
-// waits for it, so that it cannot undo the interrupt.
-func (g *guard) setUnsealed(set func() error) error {
+// setUnsealed sets a deadline of the handler's, and notes it, and whether the
+// one before had passed. The interrupt waits for it, so that it cannot undo the
+// interrupt.
+func (g *guard) setUnsealed(own *time.Time, failed *bool, t time.Time, set func(time.Time) error) error {
 	g.control.Lock()
 	defer g.control.Unlock()
 	g.mu.Lock()
 	sealed, err := g.sealed(), g.err
 	g.controlled = true
+	if !sealed {
+		*failed = *failed || passed(*own)
+		*own = t
+	}
 	g.mu.Unlock()
 	if sealed {
 		return err
 	}
-	return set()
+	return set(t)
 }

@@ -63,7 +63,24 @@ func (h *Header) Header() http.Header { return h.held }
 // It has the same optional methods and is as safe for concurrent use, which
 // for net/http's is not at all.
 func (h *Header) ResponseWriter() http.ResponseWriter {
-	return responsewriter.WrapForHTTP1Or2(&writer{h})
+	if !canFlush(h.w) {
+		return responsewriter.WrapForHTTP1Or2(&writer{h})
+	}
+	return responsewriter.WrapForHTTP1Or2(&flusher{writer{h}})
+}
+
+// canFlush reports whether there is a Flusher, behind any wrapper that shows it.
+func canFlush(w http.ResponseWriter) bool {
+	for {
+		switch t := w.(type) {
+		case http.Flusher, interface{ FlushError() error }:
+			return true
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = t.Unwrap()
+		default:
+			return false
+		}
+	}
 }
 
 // Commit copies the collected values into the response's header map, in front
@@ -93,7 +110,8 @@ type writer struct{ held *Header }
 
 var (
 	_ responsewriter.UserProvidedDecorator = &writer{}
-	_ http.Flusher                         = &writer{}
+	_ responsewriter.UserProvidedDecorator = &flusher{}
+	_ http.Flusher                         = &flusher{}
 )
 
 func (w *writer) Unwrap() http.ResponseWriter { return w.held.w }
@@ -114,7 +132,10 @@ func (w *writer) Write(p []byte) (int, error) {
 	return w.held.w.Write(p)
 }
 
-func (w *writer) Flush() {
+// flusher is a writer to a response that can be flushed, which commits it.
+type flusher struct{ writer }
+
+func (w *flusher) Flush() {
 	w.held.Commit()
 	// The controller finds the Flusher, if there is one, behind any wrapper.
 	_ = http.NewResponseController(w.held.w).Flush()

@@ -1,0 +1,139 @@
+/*
+Copyright The Kubernetes Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+	http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+package deadline
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+	"time"
+)
+
+type guardKey struct{}
+
+func guardFrom(ctx context.Context) *guard {
+	g, _ := ctx.Value(guardKey{}).(*guard)
+	return g
+}
+
+// For returns the request as it is to be served with w: without the boundary
+// that its context has, if w does not lead to that boundary's guard. A handler
+// that serves a sub-request in its own process, with a ResponseWriter of its
+// own, may use its own context for it; what answers and records the sub-request
+// must not take the outer one's response for its own. It is for filters that
+// use Report or Bind, or have handlers that do.
+func For(w http.ResponseWriter, r *http.Request) *http.Request {
+	if g := guardFrom(r.Context()); g == nil || g.leads(w) {
+		return r
+	}
+	return r.WithContext(context.WithValue(r.Context(), guardKey{}, nil))
+}
+
+// leads reports whether what is written to w is written to the guard: its
+// header is the guard's then, whatever wraps it, and one of its own otherwise.
+func (g *guard) leads(w http.ResponseWriter) bool {
+	return reflect.ValueOf(w.Header()).Pointer() == reflect.ValueOf(g.header).Pointer()
+}
+
+// guardContext is a guard as the context of its handler's request. It has the
+// deadline and the values of the context that the request came with, but an end
+// of its own: when the deadline strikes, when the client goes, or when the
+// request is over. The other one ends for further reasons, such as a read that
+// timed out: to net/http that is a client that has gone.
+//
+// The serve goroutine ends it. It has a lock of its own, which is held for no
+// call: who holds the guard's asks contexts that were derived from it. It costs
+// no goroutine, no timer and, for a handler that derives nothing from it, no
+// allocation.
+type guardContext guard
+
+func (c *guardContext) Deadline() (time.Time, bool) { return c.ctx.Deadline() }
+
+func (c *guardContext) Done() <-chan struct{} {
+	c.ctxMu.Lock()
+	defer c.ctxMu.Unlock()
+	if c.ctxDone == nil {
+		c.ctxDone = make(chan struct{})
+		if c.ctxErr != nil {
+			close(c.ctxDone)
+		}
+	}
+	return c.ctxDone
+}
+
+func (c *guardContext) Err() error {
+	c.ctxMu.Lock()
+	defer c.ctxMu.Unlock()
+	return c.ctxErr
+}
+
+func (c *guardContext) Value(key any) any {
+	if key == (guardKey{}) {
+		return (*guard)(c)
+	}
+	return c.ctx.Value(key)
+}
+
+// String and GoString keep fmt from walking the guard, which others change.
+func (c *guardContext) String() string   { return "deadline.Boundary" }
+func (c *guardContext) GoString() string { return c.String() }
+
+// afterFunc is a function that is to be called at the end of a guardContext.
+type afterFunc struct{ f func() }
+
+// AfterFunc is what package context looks for in a parent that is none of its
+// own, to cancel a child without a goroutine for each. As it asks, f is called
+// without any lock, once, unless stop is called before and returns true; other
+// than it asks, on the serve goroutine, since its own f do not block.
+func (c *guardContext) AfterFunc(f func()) (stop func() bool) {
+	c.ctxMu.Lock()
+	defer c.ctxMu.Unlock()
+	if c.ctxErr != nil {
+		go f() // The caller may hold what f locks.
+		return func() bool { return false }
+	}
+	a := &afterFunc{f}
+	if c.after == nil {
+		c.after = map[*afterFunc]struct{}{}
+	}
+	c.after[a] = struct{}{}
+	return func() bool {
+		c.ctxMu.Lock()
+		defer c.ctxMu.Unlock()
+		_, ok := c.after[a]
+		delete(c.after, a)
+		return ok
+	}
+}
+
+// endContext ends the handler's context, unless it has ended.
+func (g *guard) endContext(err error) {
+	g.ctxMu.Lock()
+	if g.ctxErr != nil {
+		g.ctxMu.Unlock()
+		return
+	}
+	g.ctxErr = err
+	if g.ctxDone != nil {
+		close(g.ctxDone)
+	}
+	after := g.after
+	g.after = nil
+	g.ctxMu.Unlock()
+	for a := range after {
+		a.f()
+	}
+}

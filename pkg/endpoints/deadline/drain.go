@@ -1,0 +1,225 @@
+/*
+Copyright The Kubernetes Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+	http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+package deadline
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"k8s.io/klog/v2"
+)
+
+const (
+	// maxDrain is how much of a request body that the handler has left unread
+	// net/http reads before it answers; beyond that it announces the close of
+	// the connection (maxPostHandlerReadBytes in net/http/server.go).
+	maxDrain = 256 << 10
+
+	// headerBuffer is how much of a response net/http holds back over HTTP/1
+	// before the header leaves (bufferBeforeChunkingSize in net/http/server.go).
+	headerBuffer = 2048
+
+	// heldBack is about how much of a response net/http holds back in all,
+	// with what it buffers for the connection or the stream (4 KiB).
+	heldBack = headerBuffer + 4<<10
+)
+
+// drain reads what the handler has left of its request body, before the header
+// of the response leaves: after a Flush, beyond headerBuffer bytes, or when the
+// handler has returned. There net/http does so itself, because a client may
+// send all of its request before it reads, and it waits for a client that does
+// not send for as long as that likes. If the rest does not come, net/http is
+// told to announce the close of the connection in the header, and the answer
+// goes. The caller has the writer.
+//
+// To interrupt the read is to have net/http cancel the request's context, and
+// stop watching the client: the request goes on without.
+func (g *guard) drain() {
+	if !g.drainable() {
+		return
+	}
+	end := time.Now().Add(bodyTime)
+	if deadline, ok := g.ctx.Deadline(); ok && deadline.Before(end) {
+		end = deadline
+	}
+	came, gave := make(chan struct{}, 1), make(chan struct{})
+	rest := make(chan bool, 1)
+	go func() { rest <- g.body.discard(came, gave) }()
+	timer := time.NewTimer(min(idleBodyTime, time.Until(end)))
+	defer timer.Stop()
+	for {
+		select {
+		case whole := <-rest:
+			if !whole {
+				g.endBody()
+			}
+			return
+		case <-came:
+			timer.Reset(min(idleBodyTime, time.Until(end)))
+			continue
+		case <-timer.C:
+		}
+		break
+	}
+	close(gave)
+	g.mu.Lock()
+	g.readFailed = true
+	g.mu.Unlock()
+	g.endBody()
+	g.setDeadlines(&longAgo, nil)
+	// It leaves when it sees that, unless the body is not net/http's.
+	timer.Reset(patience)
+	select {
+	case <-rest:
+	case <-timer.C:
+	}
+}
+
+// drainable reports whether net/http would read what is left of the body
+// before it sends the header. It must not be asked for by reading it here
+// where net/http does not ask for it (RFC 9110, section 10.1.1).
+func (g *guard) drainable() bool {
+	if !g.http1 || !g.controls || g.body == nil || g.server.ReadTimeout > 0 {
+		return false // net/http's business, under its own bound if there is one.
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	b := g.body
+	if b.eof || b.drained || g.fullDuplex || b.g.outer.Header.Get("Expect") != "" {
+		return false
+	}
+	if b.declared >= 0 && b.declared-b.read >= maxDrain {
+		return false // It announces the close at once.
+	}
+	// An HTTP/1.0 connection goes on only after a response whose end can be told.
+	ends := g.outer.ProtoAtLeast(1, 1) || g.returned || g.bodyless || g.declared >= 0
+	if !ends || !g.mayGoOn() || g.w.Header().Get("Connection") == "close" {
+		return false // The answer goes first.
+	}
+	b.drained = true
+	return true
+}
+
+// mayGoOn reports whether the client wants to use the connection again.
+func (g *guard) mayGoOn() bool {
+	return !g.outer.Close && (g.outer.ProtoAtLeast(1, 1) || strings.EqualFold(g.outer.Header.Get("Connection"), "keep-alive"))
+}
+
+// headerLeaves reports whether the header of the response does with a Write of
+// n bytes. The caller has the writer.
+func (g *guard) headerLeaves(n int) bool {
+	if !g.http1 || g.body == nil {
+		return false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.written+int64(n) > headerBuffer
+}
+
+// linger bounds how long net/http waits, after the answer, for the rest of a
+// body whose connection is to be closed for it. It is bounded by nobody else.
+// With full duplex it may be meant to go on, and net/http does not look at what
+// comes of that wait.
+func (g *guard) linger() {
+	if !g.http1 || !g.controls || g.body == nil || g.server.ReadTimeout > 0 {
+		return
+	}
+	g.mu.Lock()
+	over, reading := g.body.eof || g.fullDuplex, g.reading > 0
+	known := g.outer.Header.Get("Expect") == ""
+	declared := g.body.declared >= 0
+	g.mu.Unlock()
+	if over {
+		return
+	}
+	if known && declared && !reading {
+		// Somebody else may have read it, and net/http reads the next request.
+		if _, err := g.body.real.Read(nil); err == io.EOF {
+			return
+		}
+	}
+	if !known {
+		// It is not known whether it has been read, by somebody else: net/http has
+		// the connection end if not, and here it has to.
+		g.endBody()
+	}
+	if reading {
+		// Somebody whom the handler has left behind has the body, and net/http
+		// would wait for him.
+		g.setDeadlines(&longAgo, nil)
+		g.settle(&longAgo, nil)
+	}
+	g.setDeadlines(in(lingerTime), nil)
+}
+
+// discard reads up to maxDrain bytes of the body, and one more to tell whether
+// that was all of it: what is beyond, a handler can still read. It says when something came, and stops when it is given up.
+func (b *body) discard(came chan<- struct{}, gave <-chan struct{}) (whole bool) {
+	b.g.mu.Lock()
+	b.g.reading++
+	b.g.mu.Unlock()
+	buf := make([]byte, 8<<10)
+	n, err := 0, error(nil)
+	defer func() {
+		if p := recover(); p != nil {
+			// An outer filter's body: here nobody else recovers it.
+			klog.ErrorS(nil, "A request body panicked as the rest of it was read", "panic", p)
+			whole, err = false, errNotClosed
+		}
+		b.exit(0, err)
+	}()
+	for n <= maxDrain && err == nil {
+		var m int
+		m, err = b.real.Read(buf[:min(len(buf), maxDrain+1-n)])
+		n += m
+		select {
+		case <-gave:
+			return false
+		default:
+		}
+		select {
+		case came <- struct{}{}:
+		default:
+		}
+	}
+	return err == io.EOF
+}
+
+// endBody has net/http close the connection when the response is complete, say
+// so in the header if that has not left, and linger. There is one way to ask
+// for that: to overrun a http.MaxBytesReader on the response.
+func (g *guard) endBody() {
+	w := g.w
+	for {
+		outer, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			break
+		}
+		w = outer.Unwrap()
+	}
+	_, _ = io.Copy(io.Discard, http.MaxBytesReader(w, io.NopCloser(strings.NewReader("..")), 1))
+}
+
+// announceClose has the header say that the connection ends with the response,
+// where the rest of the request body can be waited for in no bounded way. The
+// caller has the writer, and has not committed.
+func (g *guard) announceClose() {
+	if g.http1 && g.server != nil && !g.controls && g.body != nil && !g.body.eof && g.mayGoOn() {
+		g.header.Set("Connection", "close")
+	}
+}

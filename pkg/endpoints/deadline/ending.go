@@ -1,0 +1,230 @@
+/*
+Copyright The Kubernetes Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+	http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+package deadline
+
+import (
+	"context"
+	"net/http"
+)
+
+// How a request ends: what the serve goroutine does once the guard is sealed.
+
+// conclude hands a response over to net/http that its handler has given, or
+// raises its panic.
+func (b *Boundary) conclude(g *guard) {
+	g.mu.Lock()
+	s, e, returned, gone := g.state, g.exit, g.returned, g.ending == byClient
+	complete := s == done && !g.sealedAt.IsZero()
+	g.mu.Unlock()
+	if complete {
+		// Whatever the handler does next, or is doing.
+		e = exit{}
+		if g.reclaim() {
+			g.endBody()
+		}
+	}
+	if s == hijacked {
+		if e.panicked != nil {
+			panic(e.panicked)
+		}
+		return
+	}
+	switch {
+	case returned:
+		b.queue(g, e == exit{})
+	case gone:
+		// It has its answer, and as far as the connection goes nobody waits.
+		b.stay(g)
+	case b.reserve():
+		defer b.leave(g)
+	case g.http1:
+		// Sent, so that it does not wait for who stays.
+		g.limitFlush()
+		_ = g.rc().Flush()
+		b.stay(g)
+	default:
+		// Over HTTP/2 it ends when this goroutine returns, which so must not stay.
+		b.overdue.Add(1)
+		defer b.leave(g)
+	}
+	if e.panicked != nil || e.goexit {
+		// As if this were the handler's goroutine, but for a body that it has left
+		// unread and that somebody's answer would have to wait for.
+		g.handBack()
+		if e.panicked != nil {
+			panic(e.panicked)
+		}
+		panic(http.ErrAbortHandler)
+	}
+	g.handBack()
+}
+
+// handBack has net/http find in time, when the serve goroutine returns to it,
+// what it would wait for without a bound.
+func (g *guard) handBack() {
+	g.drain()
+	g.linger()
+	g.limitFlush()
+}
+
+// queue keeps an answer in its place while too many others have left reports
+// behind that cannot be said. Over HTTP/1 it is sent first, unless its handler
+// broke off: that may yet be answered by who recovers it.
+func (b *Boundary) queue(g *guard, whole bool) {
+	if g.said() || b.reporting.Load() < b.maxOverdue() {
+		return
+	}
+	if g.http1 && whole {
+		g.drain()
+		g.limitFlush()
+		_ = g.rc().Flush()
+	}
+	for !g.said() {
+		<-g.events
+	}
+}
+
+// timedOut answers a request of which nothing was committed at the deadline.
+func (b *Boundary) timedOut(g *guard) {
+	left := b.reserve()
+	if left {
+		defer b.leave(g)
+	}
+	interrupted := g.reclaim()
+	if !left && !g.join(cappedJoinTime) && g.giveUp() {
+		g.cut()
+		b.stay(g)
+		panic(http.ErrAbortHandler)
+	}
+	if g.lost() {
+		panic(http.ErrAbortHandler)
+	}
+	if b.TimedOut != nil {
+		contain("timeout", func() { b.TimedOut(g.outer) })
+	}
+	g.respond(interrupted)
+}
+
+// giveUp has a request end without an answer whose handler cannot be left
+// behind, unless that has returned.
+func (g *guard) giveUp() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.cutOff = !g.returned
+	return g.cutOff
+}
+
+// lost reports whether a hijack has taken the connection before the answer.
+func (g *guard) lost() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.taken
+}
+
+// clientGone stays with the handler of a client that has gone: there is nobody
+// to answer, and net/http counts it as long as it is not returned.
+func (b *Boundary) clientGone(g *guard) {
+	g.cut()
+	b.stay(g)
+	panic(http.ErrAbortHandler)
+}
+
+// abort ends a response that was under way.
+func (b *Boundary) abort(g *guard) {
+	g.cut()
+	g.mu.Lock()
+	gone := g.ending == byClient
+	g.mu.Unlock()
+	if !gone && b.reserve() {
+		b.leave(g)
+	} else {
+		b.stay(g)
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// stay waits for the handler to return. What is to be said is said meanwhile.
+func (b *Boundary) stay(g *guard) {
+	o := &overdue{g: g, free: func() {}}
+	if b.joined(o) {
+		return
+	}
+	o.left()
+	for !g.hasReturned() {
+		<-g.events
+	}
+}
+
+func (b *Boundary) maxOverdue() int64 {
+	if b.MaxOverdue == 0 {
+		return DefaultMaxOverdue
+	}
+	return b.MaxOverdue
+}
+
+// reserve takes a place among the overdue handlers, if there is one.
+func (b *Boundary) reserve() bool {
+	if b.overdue.Add(1) > b.maxOverdue() {
+		b.overdue.Add(-1)
+		return false
+	}
+	return true
+}
+
+// leave joins the handler, or leaves it behind in the place that was reserved.
+func (b *Boundary) leave(g *guard) {
+	o := &overdue{g: g, free: func() { b.overdue.Add(-1) }}
+	switch {
+	case g.http1:
+		if !b.joined(o) {
+			go o.left()
+		}
+	case g.hasReturned():
+		o.free()
+	default:
+		go func() {
+			if !b.joined(o) {
+				o.left()
+			}
+		}()
+	}
+}
+
+// joined reports whether the handler has returned within the join. One that
+// has not is overdue from then on.
+func (b *Boundary) joined(o *overdue) bool {
+	d := b.JoinTime
+	if d == 0 {
+		d = DefaultJoinTime
+	}
+	if o.g.join(d) {
+		o.free()
+		return true
+	}
+	return o.begin()
+}
+
+// release is the last that the serve goroutine does. A handler that has
+// returned without waiting for what it has started finds its context at an end,
+// as with net/http.
+func (g *guard) release() {
+	g.endContext(context.Canceled)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.released = true
+	g.account()
+	g.limitHold()
+}

@@ -1,0 +1,91 @@
+/*
+Copyright The Kubernetes Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+	http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+package deadline
+
+import "time"
+
+// The times of this package, and how they relate. None of them passes on a
+// request that no deadline strikes, but for those of a body that was left
+// unread (idleBodyTime, bodyTime, lingerTime), which net/http waits for without
+// a bound.
+const (
+	// DefaultJoinTime is the JoinTime of a Boundary that sets none: what a
+	// handler takes that sees its context end and has no more to do than to
+	// return.
+	DefaultJoinTime = 2 * time.Millisecond
+
+	// commitTime is how long after the deadline a handler that has committed
+	// its response, and has flushed nothing of it, may take to complete it: it
+	// would be a pity to reset a response that is all but written.
+	commitTime = 20 * time.Millisecond
+
+	// cappedJoinTime is how long a request that has timed out waits for its
+	// handler when no more may be left behind, before it is cut without an
+	// answer: when ten thousand time out at once, even those that honour their
+	// context take that long to be scheduled.
+	cappedJoinTime = time.Second
+
+	// patience is how long a call that was interrupted may take to leave
+	// net/http, before it is interrupted again. It has no more to do than to
+	// see its deadline.
+	patience = 10 * time.Millisecond
+
+	// stuckTime is how long calls may resist that over HTTP/1 before the
+	// connection is closed, which is that request's alone.
+	stuckTime = time.Second
+
+	// answerTime bounds how long the answer to a request that has timed out
+	// may wait for a client that does not read. It is short enough to free
+	// the serve goroutine, and long enough for a window update from afar and
+	// for a machine that has ten thousand to answer at once.
+	answerTime = 3 * time.Second
+
+	// flushTime is how long net/http's flush of an answer that was given in
+	// time may take when the deadline is nearer than that.
+	flushTime = time.Second
+
+	// DefaultStallTime is how long an HTTP/2 connection may take no byte, while
+	// a request on it is to be ended that waits for that, before it is closed
+	// with all its streams. A client that is paused, or whose network is away
+	// for some seconds, comes back to its watches; client-go itself gives a
+	// connection up that has not answered a ping for as long and half as much
+	// again.
+	DefaultStallTime = 30 * time.Second
+
+	// goneTime is how long net/http may take to say that a client has gone after
+	// it has cancelled the request's context, which it does just before: it is
+	// as long as a goroutine may wait for a processor on a machine that has too
+	// much to do. Only requests whose context somebody else cancels, such as an
+	// outer filter, wait for all of it.
+	goneTime = time.Second
+
+	// idleBodyTime is how long a client may take to send a next byte of a
+	// request body that the handler has left unread, and bodyTime how long it
+	// may take for the rest, before the answer goes out and says that the
+	// connection ends with it. Mostly the rest has arrived.
+	idleBodyTime = 100 * time.Millisecond
+	bodyTime     = 3 * time.Second
+
+	// lingerTime is how long a client that has not finished sending may go on
+	// after its answer: to close with unread data is a reset, which would take
+	// the answer with it (RFC 9112, section 9.6; net/http waits as long).
+	lingerTime = 500 * time.Millisecond
+
+	// holdTime is how long what a request holds stays held, after the request
+	// has ended or after it was taken, whichever is later, for a handler that
+	// has not returned or a report that has not been said.
+	holdTime = 10 * time.Second
+)
