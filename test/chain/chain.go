@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"reflect"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -39,12 +40,22 @@ type Config struct {
 	// Authenticate replaces an authenticator that lets everybody in.
 	Authenticate func(*http.Request) (*authenticator.Response, bool, error)
 
+	// Build replaces DefaultBuildHandlerChain, for a chain of somebody's own.
+	Build func(http.Handler, *server.Config) http.Handler
+
 	// Outside, if set, wraps the whole chain: it sees what net/http sees of it.
 	Outside func(http.Handler) http.Handler
 
 	// SendBuffer, if set, is about how many bytes the kernel takes in on each
 	// connection that the client has not. On loopback it takes megabytes.
 	SendBuffer int
+
+	// Accepted, if set, is called with each connection that the server accepts,
+	// below TLS.
+	Accepted func(net.Conn)
+
+	// StallTime, if set, is the fork's --stalled-connection-timeout. Upstream has none.
+	StallTime time.Duration
 
 	// Modify may change the server's configuration before the chain is built.
 	Modify func(*server.Config)
@@ -71,11 +82,15 @@ func Start(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	handler := server.DefaultBuildHandlerChain(c.Handler, config)
+	build := server.DefaultBuildHandlerChain
+	if c.Build != nil {
+		build = c.Build
+	}
+	handler := build(c.Handler, config)
 	if c.Outside != nil {
 		handler = c.Outside(handler)
 	}
-	info, err := s.listen(c.SendBuffer)
+	info, err := s.listen(c)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +100,7 @@ func Start(c Config) (*Server, error) {
 // Serve serves a handler, or a chain of somebody's own, as Start does its chain.
 func Serve(handler http.Handler) (*Server, error) {
 	s := newServer()
-	info, err := s.listen(0)
+	info, err := s.listen(Config{})
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +142,7 @@ func (s *Server) configure(c Config) (*server.Config, error) {
 }
 
 // listen takes a port, on which clients wait until it is served.
-func (s *Server) listen(sendBuffer int) (*server.SecureServingInfo, error) {
+func (s *Server) listen(c Config) (*server.SecureServingInfo, error) {
 	cert, key, err := certificate()
 	if err != nil {
 		return nil, err
@@ -139,11 +154,18 @@ func (s *Server) listen(sendBuffer int) (*server.SecureServingInfo, error) {
 	if s.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		return nil, err
 	}
-	if sendBuffer > 0 {
-		s.listener = smallBuffers{s.listener, sendBuffer}
+	if c.SendBuffer > 0 {
+		s.listener = smallBuffers{s.listener, c.SendBuffer}
+	}
+	if c.Accepted != nil {
+		s.listener = accepting{s.listener, c.Accepted}
 	}
 	s.URL = "https://" + s.listener.Addr().String()
-	return &server.SecureServingInfo{Listener: s.listener, Cert: provider}, nil
+	info := &server.SecureServingInfo{Listener: s.listener, Cert: provider}
+	if f := reflect.ValueOf(info).Elem().FieldByName("StalledConnectionTimeout"); f.IsValid() && c.StallTime != 0 {
+		f.SetInt(int64(c.StallTime))
+	}
+	return info, nil
 }
 
 func (s *Server) serve(info *server.SecureServingInfo, handler http.Handler) error {
@@ -165,6 +187,20 @@ func (l smallBuffers) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetWriteBuffer(l.bytes) // It fails for a client that has gone again.
+	}
+	return conn, err
+}
+
+// accepting tells of what it accepts.
+type accepting struct {
+	net.Listener
+	accepted func(net.Conn)
+}
+
+func (l accepting) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err == nil {
+		l.accepted(conn)
 	}
 	return conn, err
 }

@@ -28,7 +28,7 @@ func Run(c Config) (*Running, error) {
 	if err != nil {
 		return nil, err
 	}
-	if config.SecureServing, err = s.listen(c.SendBuffer); err != nil {
+	if config.SecureServing, err = s.listen(c); err != nil {
 		return nil, err
 	}
 	config.LoopbackClientConfig = &rest.Config{}

@@ -17,19 +17,20 @@ type records struct {
 	reason  metav1.StatusReason
 	message string // a part of it
 	ended   string
-	bytes   int
+	bytes   int // -1 is any number
 }
 
 // differ says what was said in place of that, or returns "".
 func (r records) differ(w *witness, e *exchange) string {
 	var wrong []string
 	resp := fmt.Sprintf("resp=%d", r.code)
-	ended := fmt.Sprintf("%s ended=%q bytes=%d", resp, r.ended, r.bytes)
+	ended := fmt.Sprintf("%s ended=%q bytes=", resp, r.ended)
 	lines := httpLines(w.log, e.id)
 	switch {
 	case len(lines) != 1:
 		wrong = append(wrong, fmt.Sprintf("%d log lines", len(lines)))
-	case lines[0] != ended && lines[0] != resp:
+	case r.bytes < 0 && strings.HasPrefix(lines[0], ended):
+	case lines[0] != ended+fmt.Sprint(r.bytes) && lines[0] != resp:
 		wrong = append(wrong, "log "+lines[0])
 	}
 	switch events := finalEvents(w.Audit, e.id); {
@@ -63,6 +64,30 @@ func (r records) differInEvent(event *auditinternal.Event) (wrong []string) {
 		wrong = append(wrong, strings.TrimSpace("audit says "+cmp.Or(said, "no more")))
 	}
 	return wrong
+}
+
+// differAnswered says what was said of a request in place of that its handler
+// answered it in time with that status, or returns "".
+func differAnswered(w *witness, e *exchange, status int) string {
+	var wrong []string
+	if e.err != nil || e.status != status {
+		wrong = append(wrong, fmt.Sprintf("the client got %v", e.answer))
+	}
+	if lines := httpLines(w.log, e.id); len(lines) != 1 || lines[0] != fmt.Sprintf("resp=%d", status) {
+		wrong = append(wrong, "log "+cmp.Or(strings.Join(lines, " and "), "without a line"))
+	}
+	switch events := finalEvents(w.Audit, e.id); {
+	case len(events) != 1:
+		wrong = append(wrong, fmt.Sprintf("%d final audit events", len(events)))
+	case events[0].ResponseStatus == nil:
+		wrong = append(wrong, "audit without a status")
+	default:
+		s := events[0].ResponseStatus
+		if said := strings.TrimSpace(fmt.Sprintf("%d %s %s", s.Code, s.Reason, s.Message)); said != fmt.Sprint(status) || events[0].Stage != auditinternal.StageResponseComplete {
+			wrong = append(wrong, fmt.Sprintf("audit %s %s", events[0].Stage, shorten(said)))
+		}
+	}
+	return strings.Join(wrong, ", ")
 }
 
 // recordsOf504 are those of a request that was answered with a 504: they have

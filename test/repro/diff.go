@@ -57,10 +57,11 @@ func differential(ctx context.Context) (Result, error) {
 	metrics.Register()
 
 	all, order := newCast(plans)
-	config, err := all.config(seen)
+	config, err := all.config(slowSink{seen, all})
 	if err != nil {
 		return Result{}, err
 	}
+	defer all.close()
 	s, err := chain.Start(config)
 	if err != nil {
 		return Result{}, err
@@ -158,8 +159,12 @@ func settleRecords(all *cast, order []*randomRequest, seen *ledger) error {
 		return fmt.Errorf("%d requests and %d handlers are still running", all.running.Count().Running, all.handlers.Count().Running)
 	}
 	// No event tells that handlers which were left behind have unwound.
-	if !eventually(30*time.Second, func() bool { return !inFilters() }) {
-		return fmt.Errorf("some requests are still in the chain")
+	var where string
+	if !eventually(30*time.Second, func() bool {
+		where = inFilters()
+		return where == ""
+	}) {
+		return fmt.Errorf("some requests are still in the chain:\n%s", where)
 	}
 	eventually(2*time.Second, func() bool {
 		for _, x := range order {
@@ -172,16 +177,18 @@ func settleRecords(all *cast, order []*randomRequest, seen *ledger) error {
 	return nil
 }
 
-// inFilters reports whether a goroutine is in the chain, or on its behalf.
-func inFilters() bool {
+// inFilters returns the stack of a goroutine that is in the chain, or on its
+// behalf, or "".
+func inFilters() string {
 	stacks := make([]byte, 4<<20)
-	text := string(stacks[:runtime.Stack(stacks, true)])
-	for _, pkg := range []string{"endpoints/filters.", "endpoints/deadline.", "server/filters.", "endpoints/handlers/finisher."} {
-		if strings.Contains(text, "\nk8s.io/apiserver/pkg/"+pkg) {
-			return true
+	for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+		for _, pkg := range []string{"endpoints/filters.", "endpoints/deadline.(*guard).", "endpoints/deadline.(*Boundary).", "server/filters.", "endpoints/handlers/finisher."} {
+			if strings.Contains(stack, "\nk8s.io/apiserver/pkg/"+pkg) {
+				return stack
+			}
 		}
 	}
-	return false
+	return ""
 }
 
 // compareAll counts what breaks the rules.
@@ -194,7 +201,7 @@ func compareAll(order []*randomRequest, seen *ledger) (Result, error) {
 			return Result{}, fmt.Errorf("%v was sent %d times", x.plan, n)
 		}
 		rec := seen.get(x.id)
-		for _, b := range breaches(x, rec) {
+		for _, b := range append(breaches(x, rec), x.subBreaches()...) {
 			if found[b.rule] == nil {
 				found[b.rule] = &breaks{example: fmt.Sprintf("%s: the client got %v; audit: %v; log: %v; %v", b.how, x.view, rec.events, rec.lines, x.plan)}
 			}

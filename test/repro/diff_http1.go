@@ -14,10 +14,16 @@ import (
 // send some requests twice, with the same audit ID.
 type pool struct {
 	mu   sync.Mutex
-	idle []*conn1
+	idle []*pooled
 }
 
-func (p *pool) get() *conn1 {
+// pooled is a connection, and the request that it was last used for.
+type pooled struct {
+	*conn1
+	last *randomRequest
+}
+
+func (p *pool) get() *pooled {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := len(p.idle)
@@ -29,7 +35,7 @@ func (p *pool) get() *conn1 {
 	return conn
 }
 
-func (p *pool) put(conn *conn1) {
+func (p *pool) put(conn *pooled) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.idle = append(p.idle, conn)
@@ -44,11 +50,12 @@ func (p *pool) close() {
 // visit1 is visit over HTTP/1.1.
 func (c *diffClients) visit1(ctx context.Context, x *randomRequest) (view, error) {
 	if conn := c.http1.get(); conn != nil && x.client != neverReads {
-		seen := c.visitOn(conn, x)
+		seen := c.visitOn(conn.conn1, x)
 		if seen.status != 0 || seen.left > 0 || x.arrived.Load() > 0 {
 			return seen, nil
 		}
-		// The server had closed the connection, as it may between requests.
+		// The server had closed the connection.
+		conn.last.unusable.Store(true)
 	} else if conn != nil {
 		conn.drop()
 	}
@@ -101,7 +108,7 @@ func (c *diffClients) visitOn(conn *conn1, x *randomRequest) view {
 		return seen
 	}
 	if <-sent {
-		c.http1.put(conn)
+		c.http1.put(&pooled{conn, x})
 	} else {
 		conn.drop()
 	}
@@ -117,6 +124,9 @@ func (v *visit) send(conn net.Conn) bool {
 	h := v.header()
 	if v.body > 0 {
 		h.Set("Content-Length", fmt.Sprint(len(body)))
+	}
+	if v.expects {
+		h.Set("Expect", "100-continue") // It sends it all the same, as it may.
 	}
 	_ = h.Write(&head)
 	head.WriteString("\r\n")

@@ -17,9 +17,10 @@ type counts struct {
 	aborts       int
 	postTimeout  int
 
-	// So many more there may be of requests without a code, and in postTimeout,
-	// because nothing tells how far some of them had come.
-	mayCount, mayPostTimeout int
+	// So many more there may be of requests without a code, of sub-requests that
+	// were over as soon as they began, and in postTimeout, because nothing tells
+	// how far some of them had come.
+	mayCount, maySub, mayPostTimeout int
 }
 
 func newCounts() counts {
@@ -64,6 +65,14 @@ func gatherCounts() (counts, error) {
 
 // count adds what the metrics should say of a request.
 func (c *counts) count(x *randomRequest, rec ledgerEntry) {
+	switch sub := int(x.subCode.Load()); sub {
+	case 0:
+	case http.StatusGatewayTimeout:
+		c.maySub++
+		c.mayPostTimeout++
+	default:
+		c.requests[sub]++
+	}
 	final := rec.final()
 	if x.arrived.Load() == 0 || len(final) == 0 || len(rec.lines) == 0 {
 		return
@@ -80,10 +89,11 @@ func (c *counts) count(x *randomRequest, rec ledgerEntry) {
 	// Counted are those that reach the handlers, where they do not panic, and
 	// those that are turned away for want of time or of seats.
 	turnedAway := code == http.StatusGatewayTimeout || code == http.StatusTooManyRequests
+	routed := x.routed.Load() && !panicked && !x.proxied()
 	switch {
-	case turnedAway, x.routed.Load() && !panicked && (code != 0 || x.inHand()):
+	case turnedAway, routed && (code != 0 || x.inHand()):
 		c.requests[code]++
-	case x.routed.Load() && !panicked:
+	case routed:
 		// Its client may have gone just before it came so far.
 		c.mayCount++
 	}
@@ -94,8 +104,8 @@ func (c *counts) count(x *randomRequest, rec ledgerEntry) {
 	// Aborted is what was cut or left, unless the client went when the server
 	// had done with it.
 	gone := e.reason == "ClientGone" || l.ended == "aborted" || l.ended == "client gone"
-	stayed := !x.view.whole && x.view.left == 0 && !x.lostInReset()
-	if !panicked && (gone || stayed) {
+	stayed := !x.view.whole && x.view.left == 0 && !x.lostOnTheWay()
+	if !panicked && (gone || stayed) || panicked && x.aborts.Load() {
 		c.aborts++
 	}
 	// What did not end by its handler counts again when its handler returns.
@@ -130,13 +140,20 @@ func (c counts) differences(want counts) map[string]*breaks {
 	}
 	for _, code := range codeCounts(map[int]int{0: 0}, c.requests, want.requests) {
 		more := 0
-		if code == 0 {
+		switch code {
+		case 0:
 			more = want.mayCount
+		case http.StatusGatewayTimeout:
+			more = want.maySub
 		}
 		differ("request_total", c.requests[code], want.requests[code], more, fmt.Sprintf("code=%d:", code))
 	}
 	for _, code := range codeCounts(c.terminations, want.terminations) {
-		differ("terminations", c.terminations[code], want.terminations[code], 0, fmt.Sprintf("code=%d:", code))
+		more := 0
+		if code == http.StatusGatewayTimeout {
+			more = want.maySub
+		}
+		differ("terminations", c.terminations[code], want.terminations[code], more, fmt.Sprintf("code=%d:", code))
 	}
 	differ("aborts", c.aborts, want.aborts, 0, "in total")
 	differ("post_timeout", c.postTimeout, want.postTimeout, want.mayPostTimeout, "in total")

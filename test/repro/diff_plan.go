@@ -30,6 +30,8 @@ type plan struct {
 	answer int           // bytes of the answer, about
 	flush  bool          // send what was written before going on
 
+	beside // what happens meanwhile
+
 	client client
 	reset  bool          // a client that goes does so with a reset, not a FIN
 	after  time.Duration // when a client goes, or how slowly it reads or sends
@@ -45,6 +47,7 @@ const (
 	inAdmission
 	inStorage
 	inHandler
+	inBackend // of a proxy that stands where the handlers do
 )
 
 // act is what is done there.
@@ -62,9 +65,12 @@ const (
 	panics           // at once
 	panicsLate       // when the context has ended
 
-	// In the handler only: it has written a part of its answer, or all, before.
+	// In a handler that is scripted only.
+	writeNothing // and return
+	// It has written a part of its answer, or all, before.
 	partAndReturn // and then returns
-	partAndHonour // waits for the context to end
+	partAndHonour // waits for the context to end, and writes the rest
+	partAndLeave  // waits for the context to end, and returns
 	partAndStick
 	partAndPanic
 	allAndHonour
@@ -84,6 +90,7 @@ const (
 	leavesWaiting  // for the answer
 	leavesReading  // in mid-answer
 	leavesReaching // as soon as the server has the request in hand
+	leavesWhole    // as soon as it has the whole answer
 )
 
 // bogusTimeout is the ?timeout= that is a bad request.
@@ -106,6 +113,7 @@ func newPlan(seed uint64, i int) *plan {
 	p.chooseAct(r)
 	p.chooseClient(r)
 	p.chooseTimeout(r)
+	p.beside = newBeside(r, p)
 	return p
 }
 
@@ -116,11 +124,21 @@ func size(r *rand.Rand) int { return 1 + r.IntN(1<<(4+r.IntN(17))) }
 // namespace.
 func (p *plan) chooseTarget(r *rand.Rand, i int) {
 	level := []string{metadataOnly, withBodies}[r.IntN(2)]
-	if r.IntN(4) == 0 {
-		p.method, p.path, p.at = http.MethodGet, scriptedPath+level, inHandler
-		if r.IntN(2) == 0 {
+	scripted := func(path string, at place) {
+		p.method, p.path, p.at = http.MethodGet, path, at
+		switch r.IntN(8) {
+		case 0:
+			p.method = http.MethodHead
+		case 1, 2, 3, 4:
 			p.method, p.body, p.contentType = http.MethodPost, size(r), "text/plain"
 		}
+	}
+	switch r.IntN(8) {
+	case 0, 1:
+		scripted(scriptedPath+level, inHandler)
+		return
+	case 2:
+		scripted(strings.Replace(thingsPath, "/default/", "/"+level+"/", 1), inBackend)
 		return
 	}
 	pods := strings.Replace(podsPath, "/default/", "/"+level+"/", 1)
@@ -157,8 +175,8 @@ func (p *plan) chooseAct(r *rand.Rand) {
 		return
 	}
 	acts := []act{succeed, succeed, succeed, fail, honour, tooLate, slow, slow, ignore, ignore, stick, stickAndFail, panics, panicsLate}
-	if p.at == inHandler {
-		acts = append(acts, partAndReturn, partAndHonour, partAndStick, partAndPanic, allAndHonour, allAndStick)
+	if p.isScripted() {
+		acts = append(acts, writeNothing, partAndReturn, partAndHonour, partAndLeave, partAndLeave, partAndStick, partAndPanic, allAndHonour, allAndStick)
 	}
 	p.act = acts[r.IntN(len(acts))]
 }
@@ -194,7 +212,7 @@ func (p *plan) waits() bool {
 		return true
 	}
 	switch p.act {
-	case honour, tooLate, stick, stickAndFail, panicsLate, partAndHonour, partAndStick, allAndHonour, allAndStick:
+	case honour, tooLate, stick, stickAndFail, panicsLate, partAndHonour, partAndLeave, partAndStick, allAndHonour, allAndStick:
 		return true
 	}
 	return false
@@ -203,7 +221,7 @@ func (p *plan) waits() bool {
 func (p *plan) chooseClient(r *rand.Rand) {
 	kinds := []client{
 		fast, fast, fast, fast, fast, fast, fast, fast, readsSlowly, readsSlowly,
-		leavesSending, leavesWaiting, leavesWaiting, leavesReading, leavesReaching, neverReads,
+		leavesSending, leavesWaiting, leavesWaiting, leavesReading, leavesReading, leavesReaching, leavesWhole, leavesWhole, neverReads,
 	}
 	if p.body > 0 {
 		kinds = append(kinds, sendsSlowly, stopsSending)
@@ -228,11 +246,15 @@ func (p *plan) deadline() time.Duration {
 // leaves reports whether the client goes on purpose.
 func (p *plan) leaves() bool {
 	switch p.client {
-	case leavesSending, leavesWaiting, leavesReading, leavesReaching:
+	case leavesSending, leavesWaiting, leavesReading, leavesReaching, leavesWhole:
 		return true
 	}
 	return false
 }
+
+// isScripted reports whether the answer is that of a handler that does with it
+// as it likes, here or in a backend.
+func (p *plan) isScripted() bool { return p.at == inHandler || p.at == inBackend }
 
 // namespace is that of the object, after the level at which it is audited.
 func (p *plan) namespace() string {
@@ -249,7 +271,9 @@ func (p *plan) content() string {
 	case p.body == 0:
 		return ""
 	case p.contentType == "text/plain":
-		return padding
+		// Who takes what is left of it for a request finds one.
+		const request = "GET / HTTP/1.1\r\nHost: test\r\n\r\n"
+		return strings.Repeat(request, p.body/len(request)) + padding[:p.body%len(request)]
 	}
 	_, name, _ := strings.Cut(strings.SplitN(p.path, "?", 2)[0], "/pods")
 	if name = strings.Trim(name, "/"); name == "" {
@@ -261,21 +285,21 @@ func (p *plan) content() string {
 
 // String says in a line what is to happen.
 func (p *plan) String() string {
-	return fmt.Sprintf("%s %s %s (%d bytes, gzip %t, audit ID %s): %s %s (answer %d, takes %v, flush %t); the client %s (after %v, %d bytes, reset %t)",
-		p.proto, p.method, p.path, p.body, p.gzip, p.id, p.at, p.act, p.answer, p.takes, p.flush, p.client, p.after, p.offset, p.reset)
+	return fmt.Sprintf("%s %s %s (%d bytes, gzip %t, audit ID %s): %s %s (answer %d, takes %v, flush %t)%v; the client %s (after %v, %d bytes, reset %t)",
+		p.proto, p.method, p.path, p.body, p.gzip, p.id, p.at, p.act, p.answer, p.takes, p.flush, p.beside, p.client, p.after, p.offset, p.reset)
 }
 
 func (p place) String() string {
-	return [...]string{"authentication", "authorization", "admission", "storage", "the handler"}[p]
+	return [...]string{"authentication", "authorization", "admission", "storage", "the handler", "the backend"}[p]
 }
 
 func (a act) String() string {
 	return [...]string{"succeeds", "fails", "honours its context", "succeeds too late", "is slow", "is slow and ignores its context",
-		"is stuck", "is stuck and fails", "panics", "panics too late", "writes a part", "writes a part and honours its context",
-		"writes a part and is stuck", "writes a part and panics", "writes all and honours its context", "writes all and is stuck"}[a]
+		"is stuck", "is stuck and fails", "panics", "panics too late", "writes nothing", "writes a part", "writes a part and honours its context",
+		"writes a part and leaves when its context ends", "writes a part and is stuck", "writes a part and panics", "writes all and honours its context", "writes all and is stuck"}[a]
 }
 
 func (c client) String() string {
 	return [...]string{"is fast", "reads slowly", "sends slowly", "does not read", "stops sending", "leaves while it sends",
-		"leaves while it waits", "leaves while it reads", "leaves when it is served"}[c]
+		"leaves while it waits", "leaves while it reads", "leaves when it is served", "leaves when it has all"}[c]
 }

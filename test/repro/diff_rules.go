@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -37,7 +38,7 @@ func breaches(x *randomRequest, rec ledgerEntry) (found []breach) {
 	switch {
 	case v.whole && v.wrong != "":
 		broken("answer", "%s", v.wrong)
-	case !v.whole && v.left == 0 && !panicked && !aborted && !x.lostInReset():
+	case !v.whole && v.left == 0 && !panicked && !aborted && !x.lostOnTheWay():
 		broken("answer", "it breaks off")
 	}
 
@@ -78,9 +79,14 @@ func breaches(x *randomRequest, rec ledgerEntry) (found []breach) {
 	if l.ended == "" && (e.reason == "ClientGone" || e.code < 400 && e.status == "Failure") {
 		broken("audit is log", "the two differ")
 	}
-	if l.ended == "aborted" && e.message != fmt.Sprintf("the deadline passed with the response under way: aborted after %d bytes of its body", l.bytes) &&
-		e.message != fmt.Sprintf("the deadline passed with the response under way: aborted after %d bytes of its body; the handler panicked", l.bytes) {
+	if l.ended == "aborted" && l.resp != 0 && !strings.Contains(e.message, fmt.Sprintf("aborted after %d bytes", l.bytes)) ||
+		l.ended == "client gone" && !strings.Contains(e.message, fmt.Sprintf(": %d bytes", l.bytes)) {
 		broken("audit is log", "the two differ in bytes")
+	}
+
+	// No informational status is one in them.
+	if e.code > 0 && e.code < 200 || l.resp > 0 && l.resp < 200 {
+		broken("informational", "it is recorded as the status")
 	}
 
 	// Whoever saw a status finds it in both logs, with no fewer bytes than came
@@ -104,14 +110,13 @@ func breaches(x *randomRequest, rec ledgerEntry) (found []breach) {
 		broken("message", "the client was told %q", v.message)
 	}
 
-	// A complete answer is not said to have been cut, unless the client could
-	// know by its length that it had all of it.
-	complete := l.ended == "" || l.ended == "timed out"
-	if v.whole && !complete && !(x.act == allAndHonour || x.act == allAndStick) {
+	// A complete answer is not said to have been cut, also when it was complete
+	// by its length only, and its handler went on.
+	if v.whole && l.ended != "" && l.ended != "timed out" {
 		broken("ended", "the client got all of it")
 	}
 	// One that was cut by the server is: the handler panicked, or was aborted.
-	if !v.whole && v.left == 0 && !panicked && l.ended != "aborted" && !x.lostInReset() {
+	if !v.whole && v.left == 0 && !panicked && l.ended != "aborted" && !x.lostOnTheWay() {
 		broken("ended", "the client got not all of it")
 	}
 	// And of a client that stayed nobody says that it went.
@@ -130,6 +135,32 @@ func breaches(x *randomRequest, rec ledgerEntry) (found []breach) {
 		broken("audit code", "nothing was sent")
 	}
 
+	// What a handler knows not to be the whole of its answer is not passed off as
+	// that, in the answer or the records: it has sent a part, and has returned
+	// because it could not go on, or was to go no further.
+	if x.partial() && v.whole && v.status == http.StatusOK {
+		broken("truncated", "the client took %d bytes for the whole answer", v.bytes)
+	}
+	if x.cutShort.Load() && l.ended == "" && !panicked && x.method != http.MethodHead && (x.partial() || v.left > 0 && v.left+tie < x.deadline() && !v.whole) {
+		broken("ended", "the handler knew that it was over")
+	}
+	// And what the client took for the whole is what was written.
+	if n := x.wrote.Load(); v.whole && v.status == http.StatusOK && n >= 0 && v.bytes != n && x.method != http.MethodHead {
+		broken("body", "the client took %d bytes for the whole answer of %d", v.bytes, n)
+	}
+
+	// An answer comes after its event, as long as there is time.
+	if at := time.Unix(0, x.audited.Load()); v.whole && v.status != http.StatusGatewayTimeout && !x.lengthKnown() &&
+		v.end.Before(v.begin.Add(x.deadline())) && at.After(v.end) {
+		broken("order", "the answer came %v before its event", at.Sub(v.end))
+	}
+
+	// A connection whose last answer did not announce its end takes a further
+	// request.
+	if x.unusable.Load() && !panicked {
+		broken("connection", "it was closed without a word")
+	}
+
 	// An event has no response object that the client cannot have seen.
 	if e.object && (l.resp == http.StatusGatewayTimeout || l.resp == 0) {
 		broken("object", "it was not sent")
@@ -137,27 +168,38 @@ func breaches(x *randomRequest, rec ledgerEntry) (found []breach) {
 	return found
 }
 
-// lostInReset reports whether the answer may get lost though the server has
-// sent it: over HTTP/1.1 it does not read on for ever. Half a second after the
-// answer it closes the connection, which is a reset if the client has sent
-// more, and takes with it what that has not read (RFC 9112, section 9.6).
-func (x *randomRequest) lostInReset() bool {
+// lostOnTheWay reports whether the answer may get lost though the server has
+// sent it, or net/http has it. Over HTTP/1.1 the server does not read on for
+// ever: half a second after the answer it closes the connection, which is a
+// reset if the client has sent more, and takes with it what that has not read
+// (RFC 9112, section 9.6). And a write deadline of the handler's holds for what
+// net/http sends when that has returned, and its answer is on record.
+func (x *randomRequest) lostOnTheWay() bool {
 	const drained = 128 << 10 // is read in any case, with what connections hold
-	return x.proto == "HTTP/1.1" && x.body > drained
+	return x.proto == "HTTP/1.1" && x.body > drained || x.own == writeSoon
 }
 
-// inHand reports whether the handlers had the request, and it was not already over.
+// partial reports whether a handler has sent a part of its answer and then
+// returned at the end of its context.
+func (x *randomRequest) partial() bool {
+	flushed := x.flush && x.filter != compressor && x.filter != opaque
+	return x.act == partAndLeave && x.cutShort.Load() && flushed && x.method != http.MethodHead
+}
+
+// lengthKnown reports whether a client can know that it has the whole answer
+// before its handler has returned.
+func (x *randomRequest) lengthKnown() bool {
+	return x.method == http.MethodHead || x.act == allAndHonour || x.act == allAndStick || x.proxied()
+}
+
+// inHand reports whether the handlers had the request before its client went.
 func (x *randomRequest) inHand() bool {
-	select {
-	case <-x.serving:
-		return x.at >= inAdmission
-	default:
-		return false
-	}
+	began := x.began.Load()
+	return began != 0 && x.at >= inAdmission && (x.view.left == 0 || time.Unix(0, began).Before(x.view.begin.Add(x.view.left)))
 }
 
 // noticed reports whether the server sees its client go: over HTTP/1.1 it does
-// not before it has read the request's body.
+// not before it has read the request's body, nor when a read has timed out.
 func (x *randomRequest) noticed() bool {
-	return x.proto == "HTTP/2.0" || x.body == 0
+	return x.proto == "HTTP/2.0" || x.body == 0 && x.own != readSoon
 }

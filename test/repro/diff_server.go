@@ -14,6 +14,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apiserver/pkg/admission"
 	auditinternal "k8s.io/apiserver/pkg/apis/audit"
 	"k8s.io/apiserver/pkg/audit"
@@ -22,7 +23,9 @@ import (
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/apiserver/pkg/endpoints"
 	"k8s.io/apiserver/pkg/endpoints/metrics"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/server"
+	"k8s.io/apiserver/pkg/server/filters"
 
 	"fork.internal/apiserver/test/chain"
 )
@@ -63,8 +66,16 @@ type randomRequest struct {
 	started atomic.Bool   // it has reached authentication: its handler runs
 	routed  atomic.Bool   // it has passed the chain
 	serving chan struct{} // closed when its act begins
+	began   atomic.Int64  // when that was, in nanoseconds, or 0
 	over    chan struct{} // closed when the chain has returned to net/http
 	once    sync.Once
+
+	wrote    atomic.Int64 // bytes that a scripted handler has written, or -1 if it has not come to its end
+	cutShort atomic.Bool  // it has seen that it can write no more, or that its context has ended, and has returned
+	aborts   atomic.Bool  // it has panicked with http.ErrAbortHandler
+	subCode  atomic.Int32 // what its sub-request was answered
+	audited  atomic.Int64 // when the audit log had its final event, in nanoseconds
+	unusable atomic.Bool  // nobody could use its connection again, of whose end the answer said nothing
 
 	view view
 }
@@ -74,6 +85,10 @@ type cast struct {
 	exchanges map[string]*randomRequest // by audit ID; never written to while requests are sent
 	running   chain.Calls               // chains that net/http has called
 	handlers  chain.Calls               // behind them
+	backend   *backend
+	sub       http.Handler // for sub-requests
+
+	released chan struct{} // closed when the test is over
 
 	mu    sync.Mutex
 	stuck []chan struct{} // by age
@@ -82,20 +97,32 @@ type cast struct {
 
 // newCast returns the exchanges of plans, and the cast of them.
 func newCast(plans []*plan) (*cast, []*randomRequest) {
-	c := &cast{exchanges: make(map[string]*randomRequest, len(plans))}
+	c := &cast{exchanges: make(map[string]*randomRequest, len(plans)), released: make(chan struct{})}
 	order := make([]*randomRequest, len(plans))
 	for i, p := range plans {
 		x := &randomRequest{plan: p, serving: make(chan struct{}), over: make(chan struct{})}
+		x.wrote.Store(-1)
 		order[i], c.exchanges[x.id] = x, x
 	}
 	return c, order
 }
 
-// config is that of a server on which the cast plays, which tells sink.
+// config is that of a server on which the cast plays, which tells sink. Close
+// ends what it needs beside.
 func (c *cast) config(sink audit.Backend) (chain.Config, error) {
-	handler, err := c.newHandler()
+	api, err := chain.API(&castPods{cast: c}, func(v *endpoints.APIGroupVersion) { v.Admit = webhook{c} })
+	if err != nil {
+		return chain.Config{}, err
+	}
+	resolver := &apirequest.RequestInfoFactory{APIPrefixes: sets.NewString("api", "apis"), GrouplessAPIPrefixes: sets.NewString("api")}
+	if c.sub, err = subHandler(resolver, filters.BasicLongRunningRequestCheck(sets.NewString("watch"), nil)); err != nil {
+		return chain.Config{}, err
+	}
+	if c.backend, err = c.startBackend(); err != nil {
+		return chain.Config{}, err
+	}
 	return chain.Config{
-		Handler:        handler,
+		Handler:        c.newHandler(api),
 		RequestTimeout: diffTimeout,
 		Authenticate:   c.authenticate,
 		Outside:        c.outside,
@@ -105,7 +132,13 @@ func (c *cast) config(sink audit.Backend) (chain.Config, error) {
 			// Now and then there are too many.
 			config.MaxRequestsInFlight, config.MaxMutatingRequestsInFlight = maxStuck+8, maxStuck/2+8
 		},
-	}, err
+	}, nil
+}
+
+// close lets go of all that is stuck, and ends the backend.
+func (c *cast) close() {
+	c.release()
+	c.backend.close()
 }
 
 // find returns the exchange of a request on its way through the chain.
@@ -124,33 +157,27 @@ func (c *cast) outside(handler http.Handler) http.Handler {
 	})
 }
 
-// inside stands behind the chain, before the handlers.
-func (c *cast) inside(handler http.Handler) http.Handler {
-	return c.handlers.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if x := c.find(r.Context()); x != nil {
-			x.routed.Store(true)
-		}
-		handler.ServeHTTP(w, r)
-	}))
-}
-
-// newHandler returns the API, and the scripted handler next to it. All their
-// routes are instrumented, as all of kube-apiserver's are.
-func (c *cast) newHandler() (http.Handler, error) {
-	api, err := chain.API(&castPods{cast: c}, func(v *endpoints.APIGroupVersion) { v.Admit = webhook{c} })
-	if err != nil {
-		return nil, err
-	}
+// newHandler returns the API, with the scripted handler and the proxy of the
+// backend next to it. The former are instrumented, as all of kube-apiserver's
+// routes are, but for what its aggregator proxies.
+func (c *cast) newHandler(api http.Handler) http.Handler {
 	// The method is reported as it is.
 	scripted := metrics.InstrumentHandlerFunc(http.MethodGet, "", "", "scripted", "", "", "", false, "", c.scripted)
 	return c.inside(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, scriptedPath) {
+		x := c.find(r.Context())
+		switch {
+		case strings.HasPrefix(r.URL.Path, scriptedPath):
 			scripted(w, r)
-			return
+		case x != nil && x.proxied():
+			c.backend.ServeHTTP(w, r)
+		default:
+			api.ServeHTTP(w, r)
 		}
-		api.ServeHTTP(w, r)
-	})), nil
+	}))
 }
+
+// proxied reports whether a backend answers the request.
+func (p *plan) proxied() bool { return strings.HasSuffix(strings.SplitN(p.path, "?", 2)[0], "/things") }
 
 // EvaluatePolicyRule implements audit.PolicyRuleEvaluator.
 func (c *cast) EvaluatePolicyRule(a authorizer.Attributes) audit.RequestAuditConfig {
@@ -181,20 +208,24 @@ func (c *cast) authorize(ctx context.Context, _ authorizer.Attributes) (authoriz
 
 // play plays the act of a request, if this is its place. The error is what the
 // place reports.
-func (c *cast) play(ctx context.Context, at place) error {
-	x := c.find(ctx)
+func (c *cast) play(ctx context.Context, at place) error { return c.playFor(c.find(ctx), ctx, at) }
+
+func (c *cast) playFor(x *randomRequest, ctx context.Context, at place) error {
 	if x == nil || x.at != at {
 		return nil
 	}
-	x.once.Do(func() { close(x.serving) })
+	x.once.Do(func() {
+		x.began.Store(time.Now().UnixNano())
+		close(x.serving)
+	})
 	switch x.act {
 	case fail:
 		return x.failure()
 	case honour:
-		<-ctx.Done()
+		c.await(ctx)
 		return ctx.Err()
 	case tooLate:
-		<-ctx.Done()
+		c.await(ctx)
 		// About the time for which the boundary waits for the handler.
 		time.Sleep(x.takes / 10)
 	case slow:
@@ -215,12 +246,20 @@ func (c *cast) play(ctx context.Context, at place) error {
 	case panics, partAndPanic:
 		panic("as planned")
 	case panicsLate:
-		<-ctx.Done()
+		c.await(ctx)
 		panic("as planned, after the context has ended")
-	case partAndHonour, allAndHonour:
-		<-ctx.Done()
+	case partAndHonour, partAndLeave, allAndHonour:
+		c.await(ctx)
 	}
 	return nil
+}
+
+// await waits until the context ends. A backend whose proxy went may not notice.
+func (c *cast) await(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-c.released:
+	}
 }
 
 // failure is an error of one of the kinds that there are.
@@ -253,6 +292,9 @@ func (c *cast) stick() {
 func (c *cast) release() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.end {
+		close(c.released)
+	}
 	c.end = true
 	for _, released := range c.stuck {
 		close(released)
@@ -276,8 +318,15 @@ func (w webhook) Validate(ctx context.Context, a admission.Attributes, _ admissi
 
 // scripted is a handler that does with its response as it likes.
 func (c *cast) scripted(w http.ResponseWriter, r *http.Request) {
-	x := c.find(r.Context())
-	if r.Body != nil && x.gzip {
+	if x := c.find(r.Context()); x != nil {
+		c.answer(x, w, r, inHandler)
+	}
+}
+
+// answer answers a request as it was planned, if that is the place to do so.
+func (c *cast) answer(x *randomRequest, w http.ResponseWriter, r *http.Request, at place) {
+	// A backend that did not read would not notice that the proxy goes.
+	if r.Body != nil && (x.gzip || at == inBackend) {
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
@@ -290,23 +339,32 @@ func (c *cast) scripted(w http.ResponseWriter, r *http.Request) {
 			n, err := io.WriteString(w, noise[written:min(n, written+chunk)])
 			written += n
 			if err != nil {
+				x.cutShort.Store(true)
 				return
 			}
 		}
 		if x.flush {
-			w.(http.Flusher).Flush()
+			_ = http.NewResponseController(w).Flush()
 		}
 	}
 	switch x.act {
-	case partAndReturn, partAndHonour, partAndStick, partAndPanic:
+	case partAndReturn, partAndHonour, partAndLeave, partAndStick, partAndPanic:
 		write((x.answer + 1) / 2)
 	case allAndHonour, allAndStick:
 		w.Header().Set("Content-Length", strconv.Itoa(x.answer))
 		write(x.answer)
 	}
-	if err := c.play(r.Context(), inHandler); err != nil {
+	if err := c.playFor(x, r.Context(), at); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	write(x.answer)
+	switch {
+	case x.at != at:
+		write(x.answer)
+	case x.act == partAndLeave:
+		x.cutShort.Store(true)
+	case x.act != writeNothing:
+		write(x.answer)
+	}
+	x.wrote.Store(int64(written))
 }

@@ -33,6 +33,8 @@ type view struct {
 	wrong   string // what is wrong with a 504
 	err     error  // how it broke off
 
+	begin, end time.Time // of the request, and of the answer
+
 	// left is when the client went before it had the whole answer, after it had
 	// begun to send, or 0.
 	left time.Duration
@@ -116,6 +118,10 @@ func (v *visit) end(seen view) view {
 	defer v.mu.Unlock()
 	v.over = true
 	close(v.done)
+	seen.begin = v.begin
+	if seen.end.IsZero() {
+		seen.end = time.Now()
+	}
 	if !seen.whole {
 		seen.left = v.left
 	}
@@ -127,12 +133,17 @@ func (v *visit) read(res *http.Response) view {
 	defer res.Body.Close()
 	seen := view{status: res.StatusCode}
 	var start []byte // enough for a 504
-	chunk, limit := make([]byte, 32<<10), int64(-1)
+	chunk, limit, whole := make([]byte, 32<<10), int64(-1), int64(-1)
 	switch v.client {
 	case readsSlowly:
 		chunk = chunk[:min(len(chunk), v.plan.answer/4+1)]
 	case leavesReading:
 		limit = int64(v.offset)
+	case leavesWhole:
+		whole = res.ContentLength
+		if v.method == http.MethodHead {
+			whole = 0
+		}
 	case neverReads:
 		// The answer goes out when the server has done with the request.
 		select {
@@ -143,6 +154,10 @@ func (v *visit) read(res *http.Response) view {
 	for n := 0; ; n++ {
 		if limit >= 0 && seen.bytes >= limit {
 			v.leave()
+		}
+		if seen.bytes == whole {
+			seen.whole = true
+			break
 		}
 		if v.client == readsSlowly && n < 4 {
 			time.Sleep(v.after / 4)
@@ -161,7 +176,10 @@ func (v *visit) read(res *http.Response) view {
 			break
 		}
 	}
-	if seen.whole && seen.status == http.StatusGatewayTimeout {
+	if seen.end = time.Now(); seen.whole && v.client == leavesWhole {
+		v.leave()
+	}
+	if seen.whole && seen.status == http.StatusGatewayTimeout && v.method != http.MethodHead {
 		seen.wrong = answer{status: seen.status, header: res.Header, length: res.ContentLength, body: start}.status504()
 		var status metav1.Status
 		if json.Unmarshal(start, &status) == nil {

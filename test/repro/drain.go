@@ -42,6 +42,7 @@ func drainUnderLoad(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	defer all.close()
 	s, err := chain.Run(config)
 	if err != nil {
 		return Result{}, err

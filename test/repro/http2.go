@@ -157,6 +157,13 @@ func (c *conn2) ping() error {
 	}
 }
 
+// set changes the client's settings.
+func (c *conn2) set(settings ...http2.Setting) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.framer.WriteSettings(settings...)
+}
+
 // stopReading leaves in the socket what the server sends from now on, which may
 // be as much as that takes in.
 func (c *conn2) stopReading() error {

@@ -37,14 +37,14 @@ type wayOut struct {
 
 var waysOutOfTheChain = []wayOut{
 	{name: "an answer", path: "/api/ok", client: 200, code: 200, log: 200},
-	{name: "no write at all", path: "/api/nothing", client: 200, code: 200, log: 0},
+	{name: "no write at all", path: "/api/nothing", client: 200, code: 200, log: 200},
 	{name: "an invalid timeout", path: "/api/ok?timeout=bogus", client: 400, code: 400, log: 400},
 	{name: "a preflight", method: http.MethodOptions, path: "/api/ok", header: http.Header{"Origin": {"https://allowed.example"}}, client: 204, code: 204, log: 204},
 	{name: "no authentication", path: "/api/ok", header: http.Header{"X-Who": {"nobody"}}, client: 401, code: 401, log: 401},
 	{name: "no authorization", path: "/api/forbidden", client: 403, code: 403, log: 403},
 	{name: "no right to impersonate", path: "/api/ok", header: http.Header{"Impersonate-User": {"somebody"}}, client: 403, code: 403, log: 403},
 	{name: "too many requests", method: http.MethodPost, path: "/api/ok", client: 429, code: 429, log: 429},
-	{name: "a panic", path: "/api/panic", client: 0, code: 500, log: 0},
+	{name: "a panic", path: "/api/panic", client: 0, code: 500, log: 500},
 	{name: "a deadline, honoured", path: "/api/honour?timeout=50ms", client: 504, code: 504, log: 504},
 	{name: "a deadline, reported as an error", path: "/api/error?timeout=50ms", client: 504, code: 504, log: 504},
 	{name: "a deadline, ignored", path: "/api/hang?timeout=50ms", client: 504, code: 504, log: 504},

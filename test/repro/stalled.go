@@ -67,6 +67,7 @@ func stalledCrowd(ctx context.Context) (Result, error) {
 		Handler:    http.HandlerFunc(handler),
 		Outside:    requests.Handler,
 		SendBuffer: 8 << 10,
+		StallTime:  time.Second,
 		Modify: func(c *server.Config) {
 			c.RequestTimeout = timeout
 			c.MaxRequestsInFlight = clients

@@ -55,21 +55,35 @@ func watchServer(c chain.Config) (*witness, error) {
 // if they have none of their own. It does not wait for their answers.
 func (w *witness) send(ctx context.Context, n int, newRequest func(int) (*http.Request, error)) error {
 	for _, proto := range protocols {
-		for i := range n {
-			req, err := newRequest(i)
-			if err != nil {
-				return err
-			}
-			e := &exchange{id: fmt.Sprintf("request-%d", len(w.sent)), proto: proto}
-			req.Header.Set(auditinternal.HeaderAuditID, e.id)
-			if req.Context() == context.Background() {
-				req = req.WithContext(ctx)
-			}
-			w.sent = append(w.sent, e)
-			w.wg.Go(func() { e.answer = w.ask(proto, req) })
+		if err := w.sendOver(ctx, proto, n, newRequest); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// sendOver is send over one protocol.
+func (w *witness) sendOver(ctx context.Context, proto string, n int, newRequest func(int) (*http.Request, error)) error {
+	for i := range n {
+		req, err := newRequest(i)
+		if err != nil {
+			return err
+		}
+		e := w.expect(proto)
+		req.Header.Set(auditinternal.HeaderAuditID, e.id)
+		if req.Context() == context.Background() {
+			req = req.WithContext(ctx)
+		}
+		w.wg.Go(func() { e.answer = w.ask(proto, req) })
+	}
+	return nil
+}
+
+// expect makes the exchange of a request that is to be sent with its ID.
+func (w *witness) expect(proto string) *exchange {
+	e := &exchange{id: fmt.Sprintf("request-%d", len(w.sent)), proto: proto}
+	w.sent = append(w.sent, e)
+	return e
 }
 
 // ask sends a request, again if the server has closed the connection without

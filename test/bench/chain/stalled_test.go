@@ -59,6 +59,7 @@ func stalled(b *testing.B, p peer, clients int) {
 		})),
 		Outside:    requests.Handler,
 		SendBuffer: 8 << 10,
+		StallTime:  time.Second,
 		Modify: func(c *server.Config) {
 			c.RequestTimeout = timeout
 			c.MaxRequestsInFlight = clients
