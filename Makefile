@@ -12,7 +12,9 @@ O ?= text
 DIR ?=
 MODULE ?=
 N ?=
+SEED ?=
 UNDO ?=
+SELF ?=
 
 FORK := _output/bin/fork
 
@@ -22,7 +24,7 @@ yes = $(filter-out 0 n no false,$(1))
 tag = $(if $(TAG),--tag $(call q,$(TAG)))
 
 .DEFAULT_GOAL := help
-.PHONY: help tree refresh rebase review pins readme verify verify-tags replace try-replace module export kube-apiserver run demo repro bench bench-check bench-publish test test-go test-upstream test-minor test-all clean $(FORK)
+.PHONY: help tree refresh rebase review pins readme verify verify-tags replace try-replace module export kube-apiserver run demo repro same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all clean $(FORK)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +81,12 @@ demo: $(FORK) ## Kill an unmodified kube-apiserver, and not the patched one, und
 
 repro: $(FORK) ## Show the known defects on upstream, and that the fork has none of them [TAG=] [ID=]
 	@$(FORK) repro $(tag) $(ID) -o $(O)
+
+same: $(FORK) ## Compare what upstream and the fork do while no deadline is near; with N random scenarios made of SEED [TAG=] [N=] [SEED=] [ID=]
+	@$(FORK) same $(tag) $(if $(N),--random $(call q,$(N))) $(if $(SEED),--seed $(call q,$(SEED))) -o $(O) -- $(ID)
+
+same-cluster: $(FORK) ## Send an unmodified and the patched kube-apiserver the same requests, and compare all that they do [TAG=] [ID=group] [SELF=1]
+	@$(FORK) same-cluster $(tag) $(if $(call yes,$(SELF)),--self) $(ID) -o $(O)
 
 bench: $(FORK) ## Measure upstream and the fork in turn, and compare them [TAG=] [LEVEL=1..5] [ROUNDS=]
 	@$(FORK) bench $(tag) $(if $(LEVEL),--level $(call q,$(LEVEL))) $(if $(ROUNDS),--rounds $(call q,$(ROUNDS))) -o $(O)

@@ -33,6 +33,8 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 	newRunCommand,
 	newDemoCommand,
 	newReproCommand,
+	newSameCommand,
+	newSameClusterCommand,
 	newBenchCommand,
 	newReviewCommand,
 	newTestCommand,

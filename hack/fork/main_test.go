@@ -50,6 +50,7 @@ func TestErrors(t *testing.T) {
 		{"bench --rounds -1", "at least one"},
 		{"bench check --tag v0.9.9", "unknown tag v0.9.9"},
 		{"bench publish", "make bench LEVEL=1"},
+		{"same-cluster nothing", "there is no group nothing of requests; next: one of discovery"},
 		{"module --tag v0.9.9", "unknown tag"},
 		{"try-replace --tag v0.9.9", "unknown tag"},
 		{"replace nowhere", "DIR=nowhere is not a directory"},

@@ -22,6 +22,10 @@ func TestMakePassesItsVariablesOn(t *testing.T) {
 		"pins ADD=v0.1.1":                           "pins add -o text -- 'v0.1.1'",
 		"rebase TO=v0.1.1":                          "rebase --from '' --to 'v0.1.1' -o text",
 		"bench LEVEL=1 ROUNDS=2":                    "bench --level '1' --rounds '2' -o text",
+		"same N=500 SEED=7":                         "same --random '500' --seed '7' -o text --",
+		"same ID=body-unread O=json":                "same -o json -- body-unread",
+		"same-cluster ID=reads SELF=1 O=json":       "same-cluster --self reads -o json",
+		"same-cluster SELF=0":                       "same-cluster -o text",
 		"test-minor MINOR=v0.1":                     "test --minor 'v0.1' -o text",
 	} {
 		cmd := exec.Command("make", append([]string{"--no-print-directory", "-n"}, strings.Fields(args)...)...)

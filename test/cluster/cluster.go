@@ -72,6 +72,7 @@ type Cluster struct {
 	// Immutable after Start.
 	conf      Config // Dir is absolute, defaults are filled in
 	url       string
+	etcdURL   string
 	admin     *rest.Config
 	client    *http.Client // admin's
 	etcd, api *process
@@ -152,6 +153,7 @@ func (c *Cluster) start(ctx context.Context) error {
 		return err
 	}
 	c.url = "https://" + loopback(ports.api)
+	c.etcdURL = "https://" + loopback(ports.etcd)
 
 	pki, err := c.writeFiles()
 	if err != nil {

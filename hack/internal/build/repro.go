@@ -28,6 +28,15 @@ func Repro(ctx context.Context, co *checkout.Checkout, tag string, variant Varia
 	return testProgram(ctx, co, tag, variant, title, name, "build", "-v", fmt.Sprintf("-race=%t", race), "./test/repro")
 }
 
+// Same is Repro for test/same.
+func Same(ctx context.Context, co *checkout.Checkout, tag string, variant Variant, race bool) (path string, err error) {
+	name, title := "same", "the scenarios"
+	if race {
+		name, title = name+"-race", title+" with the race detector"
+	}
+	return testProgram(ctx, co, tag, variant, title, name, "build", "-v", fmt.Sprintf("-race=%t", race), "./test/same")
+}
+
 // Bench is Repro for the benchmarks of pkg, such as ./test/bench/filter: the program takes the flags of a
 // test binary.
 func Bench(ctx context.Context, co *checkout.Checkout, tag string, variant Variant, pkg string) (program string, err error) {

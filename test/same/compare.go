@@ -1,0 +1,223 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+)
+
+// report is what a comparison has found.
+type report struct {
+	// Scenarios and Cases are how many were compared. A case is a scenario over a protocol.
+	Scenarios int `json:"scenarios"`
+	Cases     int `json:"cases"`
+	// Differences are those that nothing allows.
+	Differences []difference `json:"differences"`
+	// Allowed is how many cases differ as each row of the table of differences allows.
+	Allowed map[string]int `json:"allowed"`
+	// Stale are the rows that allow what is not there, with the case.
+	Stale []stale `json:"stale"`
+	// Own is how many cases differ between upstream and a handler alone, and
+	// are in the fork as they are upstream.
+	Own int `json:"own"`
+	// Failed says which cases could not be played.
+	Failed []string `json:"failed"`
+}
+
+// difference is one field of a case that is not what it should be.
+type difference struct {
+	Scenario string `json:"scenario"`
+	Proto    string `json:"proto"`
+	Field    string `json:"field"`
+	// Plain, Upstream and Fork are what was seen, each value once.
+	Plain    []string `json:"plain"`
+	Upstream []string `json:"upstream"`
+	Fork     []string `json:"fork"`
+	// Near names the rows of the table that are about such cases and this
+	// field, but allow something else.
+	Near []string `json:"near,omitempty"`
+	// Script is the scenario.
+	Script string `json:"script"`
+}
+
+type stale struct {
+	Row      string `json:"row"`
+	Scenario string `json:"scenario"`
+	Proto    string `json:"proto"`
+	// Fields are those that should differ.
+	Fields []string `json:"fields"`
+}
+
+// kase is a scenario over a protocol.
+type kase struct {
+	*scenario
+	proto string
+}
+
+// values are the values of the fields of a case, by side, each value once.
+type values map[string]map[string][]string
+
+func (v values) add(side string, o observation) {
+	for _, f := range o.fields() {
+		if v[f.name] == nil {
+			v[f.name] = map[string][]string{}
+		}
+		if !slices.Contains(v[f.name][side], f.value) {
+			v[f.name][side] = append(v[f.name][side], f.value)
+		}
+	}
+}
+
+// compareFile compares what is in a file, and prints a report.
+func compareFile(args []string, out io.Writer) error {
+	if len(args) != 1 {
+		return fmt.Errorf("want one file, which `same play` has written; got %q", args)
+	}
+	f, err := os.Open(args[0])
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var all []seen
+	for dec := json.NewDecoder(f); ; {
+		var s seen
+		if err := dec.Decode(&s); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return fmt.Errorf("%s: %w", args[0], err)
+		}
+		all = append(all, s)
+	}
+	r, err := compare(all, allowances)
+	if err != nil {
+		return err
+	}
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(r)
+}
+
+// compare compares what was seen. The races that a server has may show it in
+// several ways: what the fork shows must be among what upstream does. Where it
+// is a matter of times, what the fork shows in calm counts.
+func compare(all []seen, table []allowance) (report, error) {
+	r := report{Differences: []difference{}, Allowed: map[string]int{}, Stale: []stale{}, Failed: []string{}}
+	var cases []kase
+	found := map[kase]values{}
+	scenarios := map[string]*scenario{}
+	calm := map[string]bool{} // the cases of the fork that were played again in calm
+	for _, s := range all {
+		if s.Calm && s.Side == fork && s.Error == "" {
+			calm[s.Scenario+"@"+s.Proto] = true
+		}
+	}
+	for _, s := range all {
+		if scenarios[s.Scenario] == nil {
+			known, err := find(s.Scenario)
+			if err != nil {
+				return r, err
+			}
+			scenarios[s.Scenario] = known[0]
+		}
+		c := kase{scenarios[s.Scenario], s.Proto}
+		if s.Error != "" {
+			r.Failed = append(r.Failed, fmt.Sprintf("%s, %s: %s", s.Side, s.Proto, s.Error))
+			continue
+		}
+		if s.Side == fork && !s.Calm && c.timed() && calm[s.Scenario+"@"+s.Proto] {
+			continue
+		}
+		if found[c] == nil {
+			found[c] = values{}
+			cases = append(cases, c)
+		}
+		found[c].add(s.Side, s.Observation)
+		if s.Side == upstream {
+			found[c].add("upstream without the chain", s.Observation.withoutAdded())
+		}
+	}
+	r.Scenarios, r.Cases = len(scenarios), len(cases)
+	slices.SortFunc(cases, func(a, b kase) int {
+		return strings.Compare(a.Name+" "+a.proto, b.Name+" "+b.proto)
+	})
+	for _, c := range cases {
+		r.judge(c, found[c], table)
+	}
+	return r, nil
+}
+
+// judge compares one case.
+func (r *report) judge(c kase, v values, table []allowance) {
+	used, before := map[int]bool{}, len(r.Differences)
+	own := false
+	for _, f := range (&observation{}).fields() {
+		bySide := v[f.name]
+		own = own || f.name != "audit" && f.name != "log" && f.name != "order" && !subset(bySide["upstream without the chain"], bySide[plain])
+		var near []string
+		allowed := true
+		for _, value := range bySide[fork] {
+			if f.name == "records" && (value == "" || !c.recordable()) {
+				continue
+			}
+			// Records that contradict what the client saw are never right.
+			if f.name != "records" && slices.Contains(bySide[upstream], value) {
+				continue
+			}
+			ok := false
+			for i, a := range table {
+				if !a.about(c, f.name) {
+					continue
+				}
+				if a.allows(seenValue{c, f.name, value, bySide}) {
+					ok, used[i] = true, true
+				} else {
+					near = append(near, a.Row)
+				}
+			}
+			allowed = allowed && ok
+		}
+		if !allowed {
+			r.Differences = append(r.Differences, difference{
+				Scenario: c.Name, Proto: c.proto, Field: f.name, Near: near, Script: c.String(),
+				Plain: bySide[plain], Upstream: bySide[upstream], Fork: bySide[fork],
+			})
+		}
+	}
+	for i, a := range table {
+		if !used[i] && a.at(c) {
+			r.Stale = append(r.Stale, stale{Row: a.Row, Scenario: c.Name, Proto: c.proto, Fields: a.Fields})
+		}
+	}
+	for _, row := range rowsOf(table, used) {
+		r.Allowed[row]++
+	}
+	if own && len(used) == 0 && len(r.Differences) == before {
+		r.Own++
+	}
+}
+
+// recordable reports whether the chain can know what the client saw: who has
+// hijacked the connection says what he likes on it, what is written after a
+// write deadline never leaves, what a client that has gone took in is unknown,
+// and what an outer filter answers by itself is not the chain's.
+func (c kase) recordable() bool {
+	return !c.does("hijack", "writedeadline") && !clientGoes(c) && !hasWriter(c, "finds", "recovers", "recovers500")
+}
+
+func subset(a, b []string) bool {
+	return !slices.ContainsFunc(a, func(s string) bool { return !slices.Contains(b, s) })
+}
+
+// rowsOf returns the rows of the entries that were used, each once.
+func rowsOf(table []allowance, used map[int]bool) (rows []string) {
+	for i, a := range table {
+		if used[i] && !slices.Contains(rows, a.Row) {
+			rows = append(rows, a.Row)
+		}
+	}
+	return rows
+}
