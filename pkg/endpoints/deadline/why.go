@@ -81,12 +81,13 @@ func (g *guard) noteWrite(err error) {
 		return
 	}
 	var ne net.Error
-	if g.http1 {
-		g.writeFailed = g.writeFailed || errors.As(err, &ne) && !ne.Timeout()
+	if errors.As(err, &ne) {
+		g.writeFailed = g.writeFailed || !ne.Timeout()
 		return
 	}
-	// The only words that there are, for a stream and for all of a connection,
-	// whose contexts end a little later (golang.org/x/net/http2/server.go).
+	// The only words that there are over HTTP/2, for a stream and for all of a
+	// connection, whose contexts end a little later
+	// (golang.org/x/net/http2/server.go).
 	switch err.Error() {
 	case "http2: stream closed", "client disconnected":
 		g.writeFailed = true
