@@ -25,6 +25,7 @@ type actor struct {
 	got     int    // of the request's body
 	digest  digest // of that
 	zip     *gzip.Writer
+	quiet   bool // notes no more
 }
 
 // play plays the steps until one of them does not return.
@@ -37,6 +38,9 @@ func (a *actor) play(steps []string) {
 
 // note notes what came of a step.
 func (a *actor) note(step string, what any) {
+	if a.quiet {
+		return
+	}
 	if err, ok := what.(error); ok && err != nil {
 		what = a.run.plainly(err.Error())
 	} else if what == nil {
@@ -147,7 +151,8 @@ func init() {
 		"abort":  func(*actor, string, string) { panic(http.ErrAbortHandler) },
 		"goexit": func(*actor, string, string) { runtime.Goexit() },
 
-		// Others.
+		// Others. A handler is quiet where what its calls return is a race.
+		"quiet": func(a *actor, _, _ string) { a.quiet = true },
 		"tell":  func(a *actor, _, args string) { a.run.tell(args) },
 		"until": func(a *actor, step, args string) { a.note(step, a.run.until(args, eventTime)) },
 		"sleep": func(_ *actor, _, args string) { time.Sleep(millis(args)) },

@@ -191,7 +191,7 @@ var allowances = []allowance{
 			case "log":
 				return strings.Contains(v.value, `ended="client gone"`)
 			case "handler":
-				return v.likeButGone()
+				return v.likeButGone() || v.likePlain()
 			}
 			return true
 		},

@@ -22,14 +22,6 @@ var nothing = log.New(io.Discard, "", 0)
 // lingering is how long an outer filter works on after the handler has returned.
 const lingering = 200 * time.Millisecond
 
-// runOf returns the run of a request from outside, or nil.
-func runOf(req *http.Request) *run {
-	if r, ok := byAddress.Load(req.RemoteAddr); ok {
-		return r.(*run)
-	}
-	return nil
-}
-
 // first reports whether a request is the one that its scenario is about. The
 // filters leave the next one on the connection alone.
 func first(r *run, req *http.Request) bool { return r != nil && req.RequestURI == firstPath+r.Path }

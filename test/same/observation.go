@@ -176,7 +176,7 @@ func (o observation) withoutAdded() observation {
 }
 
 var (
-	addresses = regexp.MustCompile(`127\.0\.0\.1:\d+`)
+	endpoints = regexp.MustCompile(`127\.0\.0\.1:\d+`)
 	boundary  = regexp.MustCompile(`boundary=[0-9a-f]+`)
 	brokenOff = regexp.MustCompile(`\b(\w+ tcp ADDRESS->ADDRESS: )?\w+: (broken pipe|connection reset by peer)`)
 	counts    = regexp.MustCompile(`\b\d{5,}( bytes of its body)|(bytes=)\d{5,}`)
@@ -187,7 +187,7 @@ var (
 // broke off, and how many of an answer's bytes had been taken by then, are
 // matters of the kernel's buffers.
 func plainly(s string) string {
-	s = addresses.ReplaceAllString(s, "ADDRESS")
+	s = endpoints.ReplaceAllString(s, "ADDRESS")
 	s = brokenOff.ReplaceAllString(s, "the connection was closed")
 	s = counts.ReplaceAllString(s, "${2}many$1")
 	return goroutine.ReplaceAllString(s, " (a stack)")

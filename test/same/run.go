@@ -68,6 +68,22 @@ var (
 	byAddress, byID sync.Map
 )
 
+// addresses tell a connection from any other. The client's alone does not:
+// connections to different servers may share it.
+type addresses struct{ server, client string }
+
+// runOf returns the run of a request, or nil.
+func runOf(req *http.Request) *run {
+	server, _ := req.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if server == nil {
+		return nil
+	}
+	if r, ok := byAddress.Load(addresses{server.String(), req.RemoteAddr}); ok {
+		return r.(*run)
+	}
+	return nil
+}
+
 func newRun(s *scenario, proto string, server *backend) *run {
 	r := &run{
 		scenario: s, proto: proto, server: server,
@@ -102,7 +118,7 @@ func (r *run) dial(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	byAddress.Store(conn.LocalAddr().String(), r)
+	byAddress.Store(addresses{conn.RemoteAddr().String(), conn.LocalAddr().String()}, r)
 	return conn, nil
 }
 
@@ -235,12 +251,11 @@ func (r *run) began(req *http.Request) (end func()) {
 
 // serve is the handler of all requests, behind whatever chain.
 func serve(w http.ResponseWriter, req *http.Request) {
-	found, ok := byAddress.Load(req.RemoteAddr)
-	if !ok {
+	r := runOf(req)
+	if r == nil {
 		http.Error(w, "nobody knows this client", http.StatusTeapot)
 		return
 	}
-	r := found.(*run)
 	r.change(func() { r.playing++ })
 	defer r.change(func() { r.playing-- })
 	switch req.URL.Path {
