@@ -19,7 +19,9 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"os"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,6 +31,11 @@ type connKey struct{}
 type connection struct {
 	net.Conn
 	stallTime time.Duration
+
+	// ownRead is whether a handler has set a read deadline on it. One that
+	// passes has net/http cancel the context of this HTTP/1 connection's
+	// requests, and go on to serve more of them.
+	ownRead atomic.Bool
 }
 
 // ConnContext is for http.Server.ConnContext: it lets a boundary close an
@@ -41,13 +48,20 @@ func ConnContext(stallTime time.Duration) func(ctx context.Context, conn net.Con
 		stallTime = DefaultStallTime
 	}
 	return func(ctx context.Context, conn net.Conn) context.Context {
-		return context.WithValue(ctx, connKey{}, &connection{conn, stallTime})
+		return context.WithValue(ctx, connKey{}, &connection{Conn: conn, stallTime: stallTime})
 	}
 }
 
 func connFrom(ctx context.Context) *connection {
 	conn, _ := ctx.Value(connKey{}).(*connection)
 	return conn
+}
+
+// mayTimeOut reports whether a request on the connection, an HTTP/1 one, whose
+// context has ended before it came may have been read after a read had timed out:
+// the client has not gone then.
+func (c *connection) mayTimeOut(server *http.Server) bool {
+	return c != nil && c.ownRead.Load() || server != nil && server.ReadTimeout > 0
 }
 
 // close closes the connection at once, if gently with what the kernel has of it

@@ -140,7 +140,7 @@ type guard struct {
 	reading     int       // reads of the body that are under way
 	readBy      time.Time // the handler's own read deadline, or zero
 	writeBy     time.Time // and its write deadline
-	readFailed  bool      // a read has timed out, or is to: to net/http the client has gone
+	readFailed  bool      // a read has timed out, or is to, or had before: to net/http the client has gone
 	writeFailed bool      // a write has, and not for a deadline
 	writeLate   bool      // a write deadline of the handler's has passed: likewise
 	controlled  bool      // the handler has set a deadline
@@ -194,6 +194,7 @@ func newGuard(b *Boundary, handler http.Handler, w http.ResponseWriter, r *http.
 		if g.controls = g.server != nil && controllable(w); g.controls {
 			g.conn = connFrom(ctx)
 		}
+		g.readFailed = g.http1 && ctx.Err() != nil && g.conn.mayTimeOut(g.server)
 	}
 	g.idle.L = &g.mu
 	g.reports = g.few[:0]

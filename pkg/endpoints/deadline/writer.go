@@ -266,6 +266,9 @@ func (g *guard) CloseNotify() <-chan bool {
 // SetReadDeadline is for http.ResponseController. A time after the request's
 // deadline, the zero one included, does not extend that.
 func (g *guard) SetReadDeadline(t time.Time) error {
+	if g.conn != nil {
+		g.conn.ownRead.Store(true)
+	}
 	return g.setUnsealed(&g.readBy, &g.readFailed, t, g.rc().SetReadDeadline)
 }
 

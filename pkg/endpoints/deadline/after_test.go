@@ -1,0 +1,55 @@
+/*
+Copyright The Kubernetes Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+	http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+package deadline
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// TestRequestAfterReadDeadline has the next request served on a connection
+// whose context a read deadline of a handler's has ended.
+func TestRequestAfterReadDeadline(t *testing.T) {
+	type connDone struct{}
+	asPlain(t, serverConfig{
+		outer: func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), connDone{}, r.Context().Done())))
+			})
+		},
+		handler: func(w http.ResponseWriter, r *http.Request) {
+			if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(10 * time.Millisecond)); err != nil {
+				io.WriteString(w, err.Error())
+			}
+			<-r.Context().Value(connDone{}).(<-chan struct{})
+			io.WriteString(w, "late")
+		},
+	}, map[string]func(*peer){
+		"a next request": func(p *peer) {
+			p.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+			p.response("GET")
+		},
+		"two more": func(p *peer) {
+			for range 2 {
+				p.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+				p.response("GET")
+			}
+		},
+	})
+}
