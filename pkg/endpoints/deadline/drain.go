@@ -121,14 +121,16 @@ func (g *guard) mayGoOn() bool {
 }
 
 // headerLeaves reports whether the header of the response does with a Write of
-// n bytes. The caller has the writer.
+// n bytes, unless net/http refuses it. The caller has the writer.
 func (g *guard) headerLeaves(n int) bool {
 	if !g.http1 || g.body == nil {
 		return false
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.written+int64(n) > headerBuffer
+	all := g.written + int64(n)
+	refused := g.bodyless && g.outer.Method != http.MethodHead || g.declared >= 0 && all > g.declared
+	return all > headerBuffer && !refused
 }
 
 // linger bounds how long net/http waits, after the answer, for the rest of a
