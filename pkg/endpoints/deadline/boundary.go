@@ -92,8 +92,9 @@ type Boundary struct {
 // context or a bound of the handler's passes, or the client goes. If the
 // handler returns in time, what it has answered is handed to net/http when all
 // reports on it have been said, at the deadline at the latest. It panics as the
-// handler does, with the handler's stack in the text, and with
-// http.ErrAbortHandler where it has cut the response off. Inside another
+// handler does, with the handler's stack in the text, and calls runtime.Goexit
+// if the handler has; it panics with http.ErrAbortHandler where it has cut the
+// response off. Inside another
 // boundary, of which w is the ResponseWriter, it does no more than call the
 // handler.
 //

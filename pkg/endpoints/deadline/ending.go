@@ -18,6 +18,7 @@ package deadline
 import (
 	"context"
 	"net/http"
+	"runtime"
 )
 
 // How a request ends: what the serve goroutine does once the guard is sealed.
@@ -67,7 +68,7 @@ func (b *Boundary) conclude(g *guard) {
 		if e.panicked != nil {
 			panic(e.panicked)
 		}
-		panic(http.ErrAbortHandler)
+		runtime.Goexit() // No filter recovers that, and net/http breaks off as for a panic.
 	}
 	g.handBack()
 }

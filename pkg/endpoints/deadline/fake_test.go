@@ -343,6 +343,25 @@ func newBoundary() *Boundary {
 	}
 }
 
+// raised runs f on a goroutine of its own, as a server does, and returns what it
+// panics with, or errGoexit if it calls runtime.Goexit.
+func raised(f func()) (p any) {
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		p = errGoexit
+		defer func() {
+			if v := recover(); v != nil {
+				p = v
+			}
+		}()
+		f()
+		p = nil
+	}()
+	<-over
+	return p
+}
+
 func (tr *trial) run() *trial {
 	ctx := context.WithValue(context.Background(), http.ServerContextKey, &http.Server{})
 	ctx = context.WithValue(ctx, trialKey{}, tr)
@@ -366,15 +385,14 @@ func (tr *trial) run() *trial {
 		r.ProtoMajor, r.ProtoMinor = 1, 1
 	}
 	start := time.Now()
-	func() {
-		defer func() { tr.panicked = recover() }()
+	tr.panicked = raised(func() {
 		tr.boundary.Serve(tr.fake, r, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			defer close(tr.returned)
 			tr.guard.Store(guardFrom(r.Context()))
 			tr.t.Cleanup(func() { <-tr.returned }) // Time stands still for whom a test leaves behind.
 			tr.handler(w, r)
 		}))
-	}()
+	})
 	tr.took = time.Since(start)
 	tr.fake.returned()
 	if !tr.taken {

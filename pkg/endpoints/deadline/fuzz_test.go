@@ -249,16 +249,15 @@ func (x *experiment) run() {
 	for _, key := range []string{"outer", "taken"} {
 		x.boundary.Reporters = append(x.boundary.Reporters, Reporter{key, x.say(key)})
 	}
-	x.serving = goroutine()
 	main := x.decode(0)
 	x.goroutines.Add(1)
-	func() {
-		defer func() { x.panicked = recover() }()
+	x.panicked = raised(func() {
+		x.serving = goroutine()
 		x.boundary.Serve(strict{x.fake, x}, r, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			defer x.goroutines.Done()
 			x.handle(w, r, main)
 		}))
-	}()
+	})
 	x.took = x.now()
 	x.returned.Store(true)
 	// Of a connection that was hijacked, a read may be left in the body. It is

@@ -219,7 +219,7 @@ func (x *experiment) sends() int {
 		return x.status
 	case !x.broken:
 		return http.StatusOK
-	case x.panicked == http.ErrAbortHandler: // Goexit too.
+	case x.panicked == http.ErrAbortHandler, x.panicked == errGoexit:
 		return 0
 	default:
 		return http.StatusInternalServerError
