@@ -41,9 +41,10 @@ type body struct {
 	trailers sync.Once
 
 	// Guarded by g.mu.
-	read    int64 // bytes read
-	eof     bool  // net/http waits for no more of it
-	drained bool  // or nobody does: see drain
+	read        int64 // bytes read
+	eof         bool  // net/http waits for no more of it
+	drained     bool  // or nobody does: see drain
+	interrupted bool  // and nobody is to: net/http ends the connection because it cannot
 }
 
 // Read returns http.ErrHandlerTimeout after the deadline, or what else ended the request.
@@ -81,7 +82,7 @@ func (b *body) enter() error {
 	b.g.mu.Lock()
 	defer b.g.mu.Unlock()
 	if b.g.sealed() {
-		if b.g.state == done {
+		if b.g.err == errReturned {
 			return http.ErrBodyReadAfterClose
 		}
 		return b.g.err

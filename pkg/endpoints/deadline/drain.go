@@ -16,6 +16,7 @@ limitations under the License.
 package deadline
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -77,10 +78,10 @@ func (g *guard) drain() {
 		break
 	}
 	close(gave)
+	ended := g.endBody()
 	g.mu.Lock()
-	g.readFailed = true
+	g.readFailed, g.body.interrupted = true, !ended
 	g.mu.Unlock()
-	g.endBody()
 	g.setDeadlines(&longAgo, nil)
 	// It leaves when it sees that, unless the body is not net/http's.
 	timer.Reset(patience)
@@ -100,6 +101,9 @@ func (g *guard) drainable() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	b := g.body
+	if !g.returned && fmt.Sprintf("%T", b.real) != "*http.body" {
+		return false // An outer filter's: the handler may read it after net/http has drained its own.
+	}
 	if b.eof || b.drained || g.fullDuplex || b.g.outer.Header.Get("Expect") != "" {
 		return false
 	}
@@ -142,7 +146,7 @@ func (g *guard) linger() {
 		return
 	}
 	g.mu.Lock()
-	over, reading := g.body.eof || g.fullDuplex, g.reading > 0
+	over, reading := g.body.eof || g.body.interrupted || g.fullDuplex, g.reading > 0
 	known := g.outer.Header.Get("Expect") == ""
 	declared := g.body.declared >= 0
 	g.mu.Unlock()
@@ -204,8 +208,10 @@ func (b *body) discard(came chan<- struct{}, gave <-chan struct{}) (whole bool) 
 
 // endBody has net/http close the connection when the response is complete, say
 // so in the header if that has not left, and linger. There is one way to ask
-// for that: to overrun a http.MaxBytesReader on the response.
-func (g *guard) endBody() {
+// for that: to overrun a http.MaxBytesReader on the response, which is not to be
+// had behind a filter's ResponseWriter without Unwrap. It reports whether it was.
+// If not, a body that cannot be read tells net/http the same.
+func (g *guard) endBody() (ended bool) {
 	w := g.w
 	for {
 		outer, ok := w.(interface{ Unwrap() http.ResponseWriter })
@@ -215,6 +221,7 @@ func (g *guard) endBody() {
 		w = outer.Unwrap()
 	}
 	_, _ = io.Copy(io.Discard, http.MaxBytesReader(w, io.NopCloser(strings.NewReader("..")), 1))
+	return fmt.Sprintf("%T", w) == "*http.response"
 }
 
 // announceClose has the header say that the connection ends with the response,

@@ -244,16 +244,15 @@ func (g *guard) notify() {
 // seal enters a final state. The caller holds mu and has found the guard unsealed.
 func (g *guard) seal(s state) {
 	g.state = s
-	switch s {
-	case done:
-		g.err = errReturned
-	case hijacked:
+	switch {
+	case s == hijacked:
 		g.err = http.ErrHijacked
+	case s == done && g.sealedAt.IsZero():
+		g.err = errReturned
+	case g.ending == byClient:
+		g.err = errGone
 	default:
 		g.err = http.ErrHandlerTimeout
-		if g.ending == byClient {
-			g.err = errGone
-		}
 	}
 	g.idle.Broadcast()
 }
