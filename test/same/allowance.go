@@ -16,6 +16,8 @@ type allowance struct {
 	// it is not nil, says where else it may be there.
 	At   []string
 	When func(kase) bool
+	// Luck is set if it need not be there in any.
+	Luck bool
 	// Fields are those of the observation that may differ.
 	Fields []string
 	// Is says whether the fork may show that value. If it is nil, the fork shows
@@ -29,6 +31,38 @@ type seenValue struct {
 	field  string
 	value  string
 	bySide map[string][]string
+	all    values // of the case's other fields
+}
+
+// sent is the status that the fork's client got, or 0.
+func (v seenValue) sent() string {
+	for _, s := range v.all["status"][fork] {
+		if code := sentCode.FindString(s); code != "" {
+			return code
+		}
+	}
+	return "0"
+}
+
+// saysWhatWasSent reports whether the value is of a record whose status is the one that was sent.
+func (v seenValue) saysWhatWasSent() bool {
+	lines := strings.Split(v.value, "\n")
+	last := lines[len(lines)-1]
+	m := loggedCode.FindStringSubmatch(last)
+	code := ""
+	if m != nil {
+		code = m[1]
+	} else if m = auditedCode.FindStringSubmatch(last); m != nil {
+		code = m[2]
+	}
+	return code == v.sent()
+}
+
+// says reports whether upstream's value has one of these in it.
+func (v seenValue) says(texts ...string) bool {
+	return slices.ContainsFunc(v.bySide[upstream], func(s string) bool {
+		return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(s, text) })
+	})
 }
 
 // at reports whether the difference must be there in a case.
@@ -52,7 +86,14 @@ func (a allowance) allows(v seenValue) bool {
 func (v seenValue) likePlain() bool { return v.like(plain, func(s string) string { return s }) }
 
 // like reports whether the value is one of another side's, changed in that way.
+// A handler alone has nobody who would send its warnings.
 func (v seenValue) like(side string, change func(string) string) bool {
-	without := func(s string) string { return strings.Join(withoutAdded(strings.Split(s, "\n")), "\n") }
+	without := func(s string) string {
+		lines := withoutAdded(strings.Split(s, "\n"))
+		if side == plain {
+			lines = slices.DeleteFunc(lines, func(line string) bool { return strings.HasPrefix(strings.ToLower(line), "warning: ") })
+		}
+		return strings.Join(lines, "\n")
+	}
 	return slices.ContainsFunc(v.bySide[side], func(s string) bool { return without(change(s)) == without(v.value) })
 }

@@ -279,6 +279,8 @@ var bodies = slices.Concat(
 		{Name: "body-read-after-2048", Body: body{Size: 2000}, Handler: []string{"write 2048", "readall", "write 5"}},
 		{Name: "body-read-after-2049", Body: body{Size: 2000}, Handler: []string{"write 2049", "readall", "write 5"}},
 		{Name: "body-read-after-2049-halves", Body: body{Size: 2000, How: halves, Until: "half"}, Handler: []string{"tell half", "write 2049", "readall", "write 5"}},
+		{Name: "body-read-after-204", Body: body{Size: 2000}, Handler: []string{"status 204", "write 5000", "readall", "write 5"}},
+		{Name: "body-read-beyond-length", Body: body{Size: 2000}, Handler: []string{"header Content-Length 5", "write 5000", "readall", "write 5"}},
 		{Name: "body-read-after-2049-late", Body: body{Size: 2000, How: halves, Gap: late}, Handler: []string{"write 2049", "readall", "write 5"}},
 		{Name: "body-read-after-2049-large", Body: body{Size: 600000}, Handler: []string{"write 2049", "readall", "write 5"}},
 		{Name: "body-read-after-2049-chunked", Protos: http11and2, Body: body{Size: 600000, Chunked: true}, Handler: []string{"write 2049", "readall", "write 5"}},
@@ -374,7 +376,7 @@ var contexts = []*scenario{
 	{Name: "context-read-deadline-never-large", Body: body{Size: 2000, How: never}, Client: client{Gives: 2 * time.Second}, Handler: []string{"readdeadline 100", "readall", "ends 100", "write 5000"}},
 	{Name: "context-read-deadline-unread", Body: body{Size: 2000, How: never}, Client: client{Gives: 2 * time.Second}, Handler: []string{"readdeadline 100", "ends 300", "error 408"}},
 	{Name: "context-read-deadline-halves", Body: body{Size: 2000, How: halves, Until: "half"}, Handler: []string{"readdeadline 100", "read 1500", "tell half", "readdeadline never", "readall", "error 408"}},
-	{Name: "context-cancelled", Server: setup{Outer: "cancels"}, Handler: []string{"tell cancel", "ends 1000", "error 500"}},
+	{Name: "context-cancelled", Server: setup{Outer: "cancels"}, Handler: []string{"tell cancel", "ends 3000", "error 500"}},
 	{Name: "context-cancelled-unnoticed", Server: setup{Outer: "cancels"}, Handler: []string{"tell cancel", "sleep 100", "write 5"}},
 	{Name: "context-expired", Server: setup{Outer: "expires"}, Handler: []string{"tell cancel", "ends 1000", "error 500"}},
 }
@@ -421,6 +423,8 @@ func recovered(name string, s setup) []*scenario {
 	return []*scenario{
 		{Name: name + "-panic", Server: s, Handler: []string{"panic"}},
 		{Name: name + "-abort", Server: s, Handler: []string{"abort"}},
+		{Name: name + "-goexit", Server: s, Handler: []string{"write 5", "goexit"}},
+		{Name: name + "-panic-header", Server: s, Handler: []string{"header X-One 1", "panic"}},
 		{Name: name + "-panic-after-status", Server: s, Handler: []string{"status 202", "panic"}},
 		{Name: name + "-panic-after-write", Server: s, Handler: []string{"write 5", "panic"}},
 		{Name: name + "-panic-after-2049", Server: s, Handler: []string{"write 2049", "panic"}},
@@ -474,6 +478,9 @@ var writers = slices.Concat(
 	}),
 	each(ownWriters, func(w string) scenario {
 		return scenario{Name: "writer-refuses-after-answer-" + w, Protos: protosOf(w), Server: setup{Outer: w}, Body: body{Size: 2000, How: afterAnswer}, Handler: []string{"error 401"}}
+	}),
+	each(ownWriters, func(w string) scenario {
+		return scenario{Name: "writer-answers-nothing-late-" + w, Protos: protosOf(w), Server: setup{Outer: w}, Body: body{Size: 2000, How: halves, Gap: late}, Handler: []string{"status 204"}}
 	}),
 	each(ownWriters, func(w string) scenario {
 		return scenario{Name: "writer-flushes-after-answer-" + w, Protos: protosOf(w), Server: setup{Outer: w}, Body: body{Size: 2000, How: afterAnswer}, Handler: []string{"status 401", "flush", "write 5000"}}
@@ -552,6 +559,8 @@ var outside = slices.Concat(
 	}),
 	[]*scenario{
 		{Name: "outside-reads", Server: setup{Outer: "reads"}, Body: body{Size: 2000}, Handler: []string{"write 5"}},
+		{Name: "outside-reads-read-after-2049", Protos: http11and2, Server: setup{Outer: "reads"}, Body: body{Size: 100000}, Handler: []string{"write 2049", "readall", "write 5"}},
+		{Name: "outside-reads-expect", Protos: http11and2, Server: setup{Outer: "reads"}, Body: body{Size: 2000, Expect: true}, Handler: []string{"write 5"}},
 		{Name: "outside-reads-large-answer", Server: setup{Outer: "reads"}, Body: body{Size: 2000}, Handler: []string{"readall", "write 300000"}},
 		{Name: "outside-reads-panic", Server: setup{Outer: "recovers reads"}, Body: body{Size: 2000}, Handler: []string{"panic"}},
 		{Name: "outside-lingers", Server: setup{Outer: "lingers"}, Handler: []string{"write 5"}},
@@ -623,7 +632,8 @@ var others = []*scenario{
 	{Name: "sub-chain-large", Handler: []string{"sub chain", "write 300000"}},
 	{Name: "sub-chain-body", Body: body{Size: 2000}, Handler: []string{"sub chain", "readall", "write 5"}},
 	{Name: "nested", Server: setup{Build: "nested"}, Handler: []string{"header X-One 1", "write 5"}},
-	{Name: "nested-large", Server: setup{Build: "nested"}, Body: unread, Handler: []string{"write 300000"}},
+	// Over HTTP/1.0 net/http closes on the unread body: whether all of this or a reset is there first is luck.
+	{Name: "nested-large", Protos: http11and2, Server: setup{Build: "nested"}, Body: unread, Handler: []string{"write 300000"}},
 	{Name: "nested-slow-sink", Server: setup{Build: "nested", Sink: "slow"}, Handler: []string{"write 5"}},
 	{Name: "nested-panic", Server: setup{Build: "nested"}, Handler: []string{"write 5", "panic"}},
 	{Name: "alone", Server: setup{Build: "alone"}, Handler: []string{"header X-One 1", "write 5"}},
