@@ -56,6 +56,7 @@ type fake struct {
 	body          strings.Builder
 	flushed       time.Time // when it was first asked to send what it had, if it was
 	taken         bool
+	broken        error         // if not nil, what a call that sends fails with
 	hijacking     chan struct{} // if not nil, Hijack waits for it
 	client        net.Conn      // the hijacked connection's other end
 
@@ -153,6 +154,9 @@ func (f *fake) send(p []byte) error {
 	f.mu.Lock()
 	err := f.wait(func() bool { return f.stalled }, &f.write)
 	f.mu.Unlock()
+	if err == nil {
+		err = f.broken
+	}
 	if err == nil {
 		f.body.Write(p)
 	}

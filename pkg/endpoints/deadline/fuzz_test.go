@@ -154,6 +154,9 @@ type experiment struct {
 	// and when it was; and when a part of it had first been flushed.
 	completeFrom, completeAt, flushedAt time.Duration
 
+	// When a call of the writer first timed out.
+	failedAt time.Duration
+
 	mu         sync.Mutex
 	committing time.Duration // the first try to
 	ended      time.Duration // when the handler returned
@@ -179,7 +182,7 @@ type bounded struct {
 }
 
 func newExperiment(t *testing.T, data []byte) *experiment {
-	x := &experiment{data: data, start: time.Now(), deadlineAt: never, clientAt: lastClient, ended: never, committing: never, completeFrom: never, completeAt: never, flushedAt: never, said: map[string][]Outcome{}}
+	x := &experiment{data: data, start: time.Now(), deadlineAt: never, clientAt: lastClient, ended: never, committing: never, completeFrom: never, completeAt: never, flushedAt: never, failedAt: never, said: map[string][]Outcome{}}
 	outlastKept(t)
 	flags, client, times := x.next(), x.next(), x.next()
 	x.fake = newFake(t, flags&1 != 0)
@@ -570,6 +573,7 @@ func (s strict) Write(p []byte) (int, error) {
 	defer s.use()()
 	defer s.x.note()
 	n, err := s.fake.Write(p)
+	s.x.timesOut(err)
 	if errors.Is(err, errReset) || errors.Is(err, os.ErrDeadlineExceeded) {
 		s.x.fails()
 	}
@@ -581,7 +585,16 @@ func (s strict) FlushError() error {
 	defer s.use()()
 	defer func() { s.x.flushedAt = min(s.x.flushedAt, s.x.now()) }()
 	defer s.x.note()
-	return s.fake.FlushError()
+	err := s.fake.FlushError()
+	s.x.timesOut(err)
+	return err
+}
+
+// timesOut notes that a call has.
+func (x *experiment) timesOut(err error) {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		x.failedAt = min(x.failedAt, x.now())
+	}
 }
 
 func (s strict) Hijack() (net.Conn, *bufio.ReadWriter, error) {

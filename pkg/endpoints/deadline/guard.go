@@ -121,38 +121,37 @@ type guard struct {
 
 	mu sync.Mutex
 	// Guarded by mu.
-	state       state
-	err         error     // what late calls get; set when sealed
-	ending      ending    // why the request is over, once the serve goroutine knows
-	alone       bool      // ctx has ended, and the request has not
-	bound       bool      // a bound has passed
-	bounds      *bound    // those that may yet pass, the last one first
-	answer      answer    // of the bound that has passed; nil for the request's own deadline
-	status      int       // the committed status
-	declared    int64     // how many bytes the committed response has, or -1 if that is not known
-	bodyless    bool      // it is one of those that have none
-	attempted   int       // the status that came too late to be committed
-	written     int64     // bytes of the response body that net/http took
-	unsent      int64     // those of them that no Flush has sent since
-	flushed     bool      // a part of the response was sent by the handler's wish
-	fullDuplex  bool      // the handler reads while it answers, and net/http lets it
-	writing     bool      // the writer is claimed
-	reading     int       // reads of the body that are under way
-	readBy      time.Time // the handler's own read deadline, or zero
-	writeBy     time.Time // and its write deadline
-	readFailed  bool      // a read has timed out, or is to, or had before: to net/http the client has gone
-	writeFailed bool      // a write has, and not for a deadline
-	writeLate   bool      // a write deadline of the handler's has passed: likewise
-	controlled  bool      // the handler has set a deadline
-	taken       bool      // a hijack that came too late has the connection
-	cutOff      bool      // timed out, and cut without an answer
-	notified    chan bool // what CloseNotify returned, if it was called
-	idle        sync.Cond // of mu; signalled when a claim is given back, at the seal, and when ending is known
-	sealedAt    time.Time // when the request ended, if the handler did not end it by returning
-	returned    bool      // the handler has returned
-	exit        exit      // how; set with returned
-	left        func()    // what to do when a handler that is overdue returns
-	released    bool      // the serve goroutine has let go of the request
+	state      state
+	err        error     // what late calls get; set when sealed
+	ending     ending    // why the request is over, once the serve goroutine knows
+	alone      bool      // ctx has ended, and the request has not
+	bound      bool      // a bound has passed
+	bounds     *bound    // those that may yet pass, the last one first
+	answer     answer    // of the bound that has passed; nil for the request's own deadline
+	status     int       // the committed status
+	declared   int64     // how many bytes the committed response has, or -1 if that is not known
+	bodyless   bool      // it is one of those that have none
+	attempted  int       // the status that came too late to be committed
+	written    int64     // bytes of the response body that net/http took
+	sent       bool      // a Flush has sent all that there was
+	flushed    bool      // a part of the response was sent by the handler's wish
+	fullDuplex bool      // the handler reads while it answers, and net/http lets it
+	writing    bool      // the writer is claimed
+	reading    int       // reads of the body that are under way
+	readBy     time.Time // the handler's own read deadline, or zero
+	writeBy    time.Time // and its write deadline
+	readFailed bool      // a read has timed out, or is to, or had before: to net/http the client has gone
+	failed     ending    // why no more of the response can be sent: see noteWrite
+	controlled bool      // the handler has set a deadline
+	taken      bool      // a hijack that came too late has the connection
+	cutOff     bool      // timed out, and cut without an answer
+	notified   chan bool // what CloseNotify returned, if it was called
+	idle       sync.Cond // of mu; signalled when a claim is given back, at the seal, and when ending is known
+	sealedAt   time.Time // when the request ended, if the handler did not end it by returning
+	returned   bool      // the handler has returned
+	exit       exit      // how; set with returned
+	left       func()    // what to do when a handler that is overdue returns
+	released   bool      // the serve goroutine has let go of the request
 
 	// What is to be said about the outcome: see report.
 	reports   []report
@@ -282,29 +281,37 @@ func (g *guard) expired() bool {
 // complete reports whether the response is known to be all that there will be,
 // whatever the handler does next. Against a client that goes it counts only if
 // the client may have it: if it has been flushed, or was more than is held back
-// before it leaves. The caller holds mu.
+// before it leaves. When a write has failed it counts only if it had left.
+// The caller holds mu.
 func (g *guard) complete() bool {
 	switch {
-	case g.state != committed:
+	case g.state != committed || !g.bodyless && g.written != g.declared:
 		return false
-	case g.bodyless:
+	case g.sent:
 		return true
-	case g.written != g.declared:
+	case g.failed == byClient && !g.http1:
+		// A Flush fails there also if there is nothing left to send.
+		return g.written > heldBack
+	case g.failed != notOver:
 		return false
 	}
-	return g.ending != byClient || g.flushed && g.unsent == 0 || g.written > heldBack
+	return g.bodyless || g.ending != byClient || g.written > heldBack
 }
 
 // end seals a response that is over, for that reason: the one place that
 // decides between the handler and what has ended its request. The caller holds
 // mu and has found the guard unsealed.
 func (g *guard) end(why ending) {
+	g.lapse()
+	if g.failed != notOver {
+		why = g.failed // It came first.
+	}
 	g.ending, g.sealedAt = why, time.Now()
 	g.limitHold()
 	switch {
 	case g.complete():
 		g.seal(done)
-	case g.state == committed:
+	case g.state == committed, g.failed != notOver:
 		g.seal(aborted)
 	case why == byClient:
 		g.seal(gone)
@@ -316,10 +323,16 @@ func (g *guard) end(why ending) {
 // finish is called by the handler goroutine when the handler has returned. It
 // has won if the guard is not sealed, unless it has come to its end because the
 // request was over: against the deadline, with nothing to show, with a part that
-// it had flushed, or broken; against the client, with anything that is not
-// known to be complete. It reports whether the handler has lost.
+// it had flushed, or broken; against the client, or a write that has failed,
+// with anything that is not known to be complete. It reports whether the handler
+// has lost.
 func (g *guard) finish(e exit) (late bool) {
 	g.mu.Lock()
+	if !g.sealed() && g.over() == notOver && passed(g.writeBy) && e == (exit{}) {
+		g.mu.Unlock()
+		g.sendLate()
+		g.mu.Lock()
+	}
 	// A goroutine that the handler has started may be in a Write that began
 	// before the return: it is part of the answer, and under the same deadline.
 	// And what the end of the request's context means, the serve goroutine is
@@ -329,10 +342,9 @@ func (g *guard) finish(e exit) (late bool) {
 	}
 	if !g.sealed() {
 		why, broken := g.over(), e != exit{}
-		if why == notOver && g.writeFailed && !g.alone && !g.writeLate && !passed(g.writeBy) {
-			why = byClient // The handler has noticed before the context has ended.
-		}
 		switch {
+		case g.failed != notOver && (broken || !g.complete()):
+			g.end(g.failed)
 		case why == notOver && broken:
 			g.seal(done)
 		case why == notOver, !broken && g.complete(), why == byDeadline && g.state == committed && !g.flushed && !broken:

@@ -93,6 +93,11 @@ func (x *experiment) allowsAt(timeout, client time.Duration, k Kind) bool {
 	case TimedOut:
 		return !x.hijacked && !committed && timeout <= client && outlasts(timeout)
 	case Aborted:
+		if !x.hijacked && (x.writeBound && (!x.http1 || x.ended <= min(timeout, client)) || x.exits) {
+			// It had bound its own writes, which over HTTP/2 ends the stream, or it
+			// ended as no answer does.
+			return true
+		}
 		if !committed {
 			// A hijack has the connection, or the serve goroutine has to stay.
 			capped := x.boundary.MaxOverdue != 0 && outlasts(timeout+cappedJoinTime)
@@ -108,6 +113,9 @@ func (x *experiment) allowsAt(timeout, client time.Duration, k Kind) bool {
 	default:
 		last := min(timeout, client)
 		complete := x.completeFrom <= last
+		if x.failedAt < min(last, x.ended) && x.completeAt == never {
+			return false // What had failed was not all.
+		}
 		if committed && timeout <= client {
 			complete = complete || x.completeFrom <= granted
 			if !x.broken {

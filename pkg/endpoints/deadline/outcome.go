@@ -34,9 +34,11 @@ const (
 	// TimedOut: a deadline passed with nothing committed; the client was sent
 	// a 504 in the handler's place.
 	TimedOut Kind = "timed out"
-	// Aborted: a deadline passed with the response under way; the client saw a
-	// part of it, then a reset. Or it passed with nothing committed, and there
-	// was no way left to answer: the Status is 0, and the client saw a reset.
+	// Aborted: a deadline passed with the response under way, the request's or
+	// one that the handler had set for its writes; the client saw a part of it,
+	// then a reset. Or it passed with nothing committed, and there was no way
+	// left to answer: the Status is 0, and the client saw a reset. Or the handler
+	// called runtime.Goexit: that is no answer, whoever wrote on the way out.
 	Aborted Kind = "aborted"
 	// ClientGone: the client went first. It was sent nothing more.
 	ClientGone Kind = "client gone"
@@ -70,6 +72,9 @@ type Outcome struct {
 	// Panicked is the value of the handler's panic, with its stack, or an error
 	// that says that it ended by runtime.Goexit, if it had by then.
 	Panicked any
+
+	// exited is whether that is why it was Aborted.
+	exited bool
 }
 
 // ByHandler reports whether the handler brought the request to this end by
@@ -104,6 +109,11 @@ func (o Outcome) AuditStatus() *metav1.Status {
 	case TimedOut:
 		status.Message = o.Message
 	case Aborted:
+		if o.exited {
+			status.Reason = metav1.StatusReasonInternalError
+			status.Message = fmt.Sprintf("%v: aborted after %d bytes of its body, of which the last may not have arrived", errGoexit, o.Bytes)
+			return status
+		}
 		if o.Status == 0 {
 			status.Message = "the deadline passed: cut without an answer"
 			break
@@ -151,6 +161,8 @@ func (g *guard) outcome() Outcome {
 	default:
 		o.Kind = Answered
 		switch {
+		case g.exit.goexit && !(g.sent && (g.bodyless || g.written == g.declared)):
+			o.Kind, o.exited = Aborted, true
 		case o.Status != 0:
 		case o.Panicked == nil:
 			o.Status = http.StatusOK // net/http's.

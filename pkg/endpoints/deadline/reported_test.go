@@ -70,7 +70,7 @@ func TestReportsAreSaidOnce(t *testing.T) {
 		"informs":        {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(103) }, 0, "answered 200 0", false, false, 0},
 		"panics":         {func(http.ResponseWriter, *http.Request) { panic("boom") }, 0, "answered 500 0", false, false, 0},
 		"aborts":         {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 0, "answered 0 0", false, false, 0},
-		"exits":          {func(http.ResponseWriter, *http.Request) { runtime.Goexit() }, 0, "answered 0 0", false, false, 0},
+		"exits":          {func(http.ResponseWriter, *http.Request) { runtime.Goexit() }, 0, "aborted 0 0", false, false, 0},
 		"hijacks":        {func(w http.ResponseWriter, _ *http.Request) { w.(http.Hijacker).Hijack() }, 0, "hijacked 0 0", false, false, 0},
 		"honours":        {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, 0, "timed out 504 0", true, false, 0},
 		"stays":          {func(http.ResponseWriter, *http.Request) { late() }, 0, "timed out 504 0", true, true, 0},

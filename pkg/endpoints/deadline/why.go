@@ -21,6 +21,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -46,14 +47,16 @@ func (g *guard) why() ending {
 // passed that the handler had set for its reads or writes: over HTTP/1 a read
 // or write that fails ends it, whatever with, and over HTTP/2 a write deadline
 // resets the stream. A read fails as well under a deadline of the server's, and
-// when a body that was left unread is given up.
+// when a body that was left unread is given up. The handler goes on, but a
+// response that cannot be sent any more is one that was aborted.
 func (g *guard) timedOutItself() bool {
 	late := time.AfterFunc(goneTime, g.idle.Broadcast)
 	defer late.Stop()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for start := time.Now(); ; {
-		own := g.writeLate || passed(g.writeBy) || g.http1 && (g.readFailed || passed(g.readBy))
+		g.lapse()
+		own := g.failed == byDeadline || g.failed == notOver && g.http1 && (g.readFailed || passed(g.readBy) || passed(g.writeBy))
 		// A read or write that is under way may be what has failed, and ended the
 		// context. What with is known when it has left.
 		if own || !g.http1 || g.reading == 0 && !g.writing || time.Since(start) >= goneTime {
@@ -73,24 +76,59 @@ func (g *guard) noteRead(err error) {
 	}
 }
 
-// noteWrite notes how a call of the writer has ended. That one has failed is
-// all that net/http tells of a client that goes while it is written to. The
-// caller holds mu.
+// noteWrite notes how a call of the writer has ended. After one that has failed,
+// net/http sends no more of the response, over HTTP/1 of any on that connection:
+// for a deadline, the handler's own or the server's, or because the client has
+// gone, of which that is all that net/http may tell. Calls that fail because the
+// response is at its end by itself do not count, nor those that did not come so
+// far as to send anything. The caller holds mu.
 func (g *guard) noteWrite(err error) {
-	if err == nil {
+	if err == nil || g.failed != notOver || g.sealed() {
 		return
 	}
 	var ne net.Error
-	if errors.As(err, &ne) {
-		g.writeFailed = g.writeFailed || !ne.Timeout()
-		return
+	switch broken := errors.As(err, &ne); {
+	case !broken && (g.http1 || !streamEnded(err)):
+	case broken && ne.Timeout(), passed(g.writeBy):
+		// To net/http a connection is closed on which a write has timed out.
+		g.failed = byDeadline
+	default:
+		g.failed = byClient
 	}
-	// The only words that there are over HTTP/2, for a stream and for all of a
-	// connection, whose contexts end a little later
-	// (golang.org/x/net/http2/server.go).
-	switch err.Error() {
+}
+
+// streamEnded reports whether err says that an HTTP/2 stream, or its connection,
+// was ended by anything but its response: its context ends a little later. There
+// are only words (golang.org/x/net/http2/server.go and errors.go); NO_ERROR is
+// what a stream is reset with whose response is complete before its request.
+func streamEnded(err error) bool {
+	switch text := err.Error(); text {
 	case "http2: stream closed", "client disconnected":
-		g.writeFailed = true
+		return true
+	default:
+		return strings.HasPrefix(text, "stream error: ") && !strings.HasSuffix(text, "; NO_ERROR")
+	}
+}
+
+// lapse notes that a write deadline of the handler's has passed where that ends
+// the response, whether anybody writes or not: over HTTP/2, it resets the
+// stream. The caller holds mu.
+func (g *guard) lapse() {
+	if !g.http1 && g.failed == notOver && passed(g.writeBy) {
+		g.failed = byDeadline
+	}
+}
+
+// sendLate has net/http try, when a handler returns whose own write deadline has
+// passed, what it would try after the boundary has returned: to send the rest of
+// the response. What comes of that is noted before anything is said. The end of
+// a response without a length is a part of that rest.
+func (g *guard) sendLate() {
+	_ = g.FlushError()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.sealed() && g.failed == notOver && !g.complete() {
+		g.failed = byDeadline
 	}
 }
 
@@ -98,7 +136,7 @@ func (g *guard) noteWrite(err error) {
 // cannot say. It is asked when the context has ended, and says so just after.
 func (g *guard) clientWent() bool {
 	g.mu.Lock()
-	failed := g.writeFailed
+	failed := g.failed == byClient
 	g.mu.Unlock()
 	if failed {
 		return true

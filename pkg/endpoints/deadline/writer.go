@@ -118,7 +118,7 @@ func (g *guard) giveBack(n int, err error) {
 	g.writing = false
 	g.noteWrite(err)
 	g.written += int64(n)
-	g.unsent += int64(n)
+	g.sent = g.sent && (n == 0 || g.bodyless)
 	g.mu.Unlock()
 	g.idle.Broadcast()
 }
@@ -201,7 +201,7 @@ func (g *guard) FlushError() error {
 	g.drain()
 	err = g.rc().Flush()
 	g.mu.Lock()
-	g.flushed, g.unsent = true, 0
+	g.flushed, g.sent = true, err == nil
 	g.mu.Unlock()
 	return g.late(err)
 }
@@ -269,13 +269,19 @@ func (g *guard) SetReadDeadline(t time.Time) error {
 	if g.conn != nil {
 		g.conn.ownRead.Store(true)
 	}
-	return g.setUnsealed(&g.readBy, &g.readFailed, t, g.rc().SetReadDeadline)
+	return g.setUnsealed(t, g.rc().SetReadDeadline, func() {
+		g.readFailed = g.readFailed || passed(g.readBy)
+		g.readBy = t
+	})
 }
 
 // SetWriteDeadline is for http.ResponseController. A time after the request's
 // deadline, the zero one included, does not extend that.
 func (g *guard) SetWriteDeadline(t time.Time) error {
-	return g.setUnsealed(&g.writeBy, &g.writeLate, t, g.rc().SetWriteDeadline)
+	return g.setUnsealed(t, g.rc().SetWriteDeadline, func() {
+		g.lapse()
+		g.writeBy = t
+	})
 }
 
 // EnableFullDuplex is for http.ResponseController.
@@ -291,18 +297,17 @@ func (g *guard) EnableFullDuplex() error {
 	return err
 }
 
-// setUnsealed sets a deadline of the handler's, and notes it, and whether the
-// one before had passed. The interrupt waits for it, so that it cannot undo the
-// interrupt.
-func (g *guard) setUnsealed(own *time.Time, failed *bool, t time.Time, set func(time.Time) error) error {
+// setUnsealed sets a deadline of the handler's. What is to be noted of it is,
+// and what the one before has come to, under mu. The interrupt waits for it, so
+// that it cannot undo the interrupt.
+func (g *guard) setUnsealed(t time.Time, set func(time.Time) error, note func()) error {
 	g.control.Lock()
 	defer g.control.Unlock()
 	g.mu.Lock()
 	sealed, err := g.sealed(), g.err
 	g.controlled = true
 	if !sealed {
-		*failed = *failed || passed(*own)
-		*own = t
+		note()
 	}
 	g.mu.Unlock()
 	if sealed {
