@@ -76,7 +76,7 @@ func differential(ctx context.Context) (Result, error) {
 	if err := settleRecords(all, order, seen); err != nil {
 		return Result{}, err
 	}
-	return compareAll(order, seen)
+	return compareAll(all, order, seen)
 }
 
 // diffPlans are the plans that the environment asks for, as in
@@ -192,7 +192,7 @@ func inFilters() string {
 }
 
 // compareAll counts what breaks the rules.
-func compareAll(order []*randomRequest, seen *ledger) (Result, error) {
+func compareAll(all *cast, order []*randomRequest, seen *ledger) (Result, error) {
 	found := map[string]*breaks{}
 	want := newCounts()
 	views := tally{}
@@ -215,6 +215,9 @@ func compareAll(order []*randomRequest, seen *ledger) (Result, error) {
 		return Result{}, err
 	}
 	maps.Copy(found, got.differences(want))
+	if n := int(all.strangers.Load()); n > 0 {
+		found["strangers"] = &breaks{n, "what was left of a body was served as a request"}
+	}
 	total := 0
 	for _, b := range found {
 		total += b.n

@@ -27,8 +27,9 @@ type beside struct {
 	// sink is how long the audit log takes for each event of the request.
 	sink time.Duration
 
-	// expects is set if the client wants to be asked for its body.
-	expects bool
+	// expects is set if the client wants to be asked for its body, and chunked
+	// if it does not tell its length before.
+	expects, chunked bool
 }
 
 // ownDeadline is a deadline of the connection or stream that somebody sets by
@@ -77,7 +78,9 @@ func newBeside(r *rand.Rand, p *plan) (b beside) {
 	if r.IntN(4) == 0 {
 		b.sink = time.Duration(r.IntN(300)) * time.Millisecond
 	}
-	b.expects = p.proto == "HTTP/1.1" && p.body > 0 && r.IntN(6) == 0
+	if p.proto == "HTTP/1.1" && p.body > 0 {
+		b.expects, b.chunked = r.IntN(6) == 0, r.IntN(4) == 0
+	}
 	return b
 }
 
@@ -95,6 +98,7 @@ func (b beside) String() string {
 	note(b.filter != noFilter, "behind a filter that %v", b.filter)
 	note(b.sink != 0, "audited in %v", b.sink)
 	note(b.expects, "expected to ask for the body")
+	note(b.chunked, "in chunks")
 	return s.String()
 }
 

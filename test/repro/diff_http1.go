@@ -122,7 +122,11 @@ func (v *visit) send(conn net.Conn) bool {
 	fmt.Fprintf(&head, "%s %s HTTP/1.1\r\nHost: test\r\n", v.method, v.path)
 	body := v.content()
 	h := v.header()
-	if v.body > 0 {
+	switch {
+	case v.chunked:
+		h.Set("Transfer-Encoding", "chunked")
+		body = inChunks(body)
+	case v.body > 0:
 		h.Set("Content-Length", fmt.Sprint(len(body)))
 	}
 	if v.expects {
@@ -159,4 +163,17 @@ func (v *visit) send(conn net.Conn) bool {
 		return false
 	}
 	return v.client != stopsSending
+}
+
+// inChunks is a body as it is sent whose length is not told before.
+func inChunks(body string) string {
+	const size = 16 << 10
+	var wire strings.Builder
+	for len(body) > 0 {
+		n := min(size, len(body))
+		fmt.Fprintf(&wire, "%x\r\n%s\r\n", n, body[:n])
+		body = body[n:]
+	}
+	wire.WriteString("0\r\n\r\n")
+	return wire.String()
 }

@@ -18,9 +18,10 @@ type counts struct {
 	postTimeout  int
 
 	// So many more there may be of requests without a code, of sub-requests that
-	// were over as soon as they began, and in postTimeout, because nothing tells
-	// how far some of them had come.
-	mayCount, maySub, mayPostTimeout int
+	// were over as soon as they began, of requests that were turned away as their
+	// client went, and in postTimeout, because nothing tells how far some of them
+	// had come.
+	mayCount, maySub, mayTurnAway, mayPostTimeout int
 }
 
 func newCounts() counts {
@@ -90,20 +91,22 @@ func (c *counts) count(x *randomRequest, rec ledgerEntry) {
 	// those that are turned away for want of time or of seats.
 	turnedAway := code == http.StatusGatewayTimeout || code == http.StatusTooManyRequests
 	routed := x.routed.Load() && !panicked && !x.proxied()
+	gone := e.reason == "ClientGone" || l.ended == "aborted" || l.ended == "client gone"
 	switch {
+	case turnedAway && gone:
+		c.mayTurnAway++
 	case turnedAway, routed && (code != 0 || x.inHand()):
 		c.requests[code]++
 	case routed:
 		// Its client may have gone just before it came so far.
 		c.mayCount++
 	}
-	if turnedAway {
+	if turnedAway && !gone {
 		c.terminations[code]++
 	}
 
 	// Aborted is what was cut or left, unless the client went when the server
 	// had done with it.
-	gone := e.reason == "ClientGone" || l.ended == "aborted" || l.ended == "client gone"
 	stayed := !x.view.whole && x.view.left == 0 && !x.lostOnTheWay()
 	if !panicked && (gone || stayed) || panicked && x.aborts.Load() {
 		c.aborts++
@@ -145,13 +148,18 @@ func (c counts) differences(want counts) map[string]*breaks {
 			more = want.mayCount
 		case http.StatusGatewayTimeout:
 			more = want.maySub
+		case http.StatusTooManyRequests:
+			more = want.mayTurnAway
 		}
 		differ("request_total", c.requests[code], want.requests[code], more, fmt.Sprintf("code=%d:", code))
 	}
 	for _, code := range codeCounts(c.terminations, want.terminations) {
 		more := 0
-		if code == http.StatusGatewayTimeout {
+		switch code {
+		case http.StatusGatewayTimeout:
 			more = want.maySub
+		case http.StatusTooManyRequests:
+			more = want.mayTurnAway
 		}
 		differ("terminations", c.terminations[code], want.terminations[code], more, fmt.Sprintf("code=%d:", code))
 	}

@@ -224,7 +224,7 @@ func (p *plan) chooseClient(r *rand.Rand) {
 		leavesSending, leavesWaiting, leavesWaiting, leavesReading, leavesReading, leavesReaching, leavesWhole, leavesWhole, neverReads,
 	}
 	if p.body > 0 {
-		kinds = append(kinds, sendsSlowly, stopsSending)
+		kinds = append(kinds, sendsSlowly, sendsSlowly, stopsSending)
 	}
 	p.client = kinds[r.IntN(len(kinds))]
 	switch p.client {
@@ -232,6 +232,10 @@ func (p *plan) chooseClient(r *rand.Rand) {
 		p.offset = r.IntN(p.body + 1)
 	case leavesReading:
 		p.offset = r.IntN(p.answer + 1)
+	case sendsSlowly:
+		if r.IntN(3) == 0 {
+			p.after *= 8 // More than anybody waits for a body that is of no interest.
+		}
 	}
 }
 

@@ -141,7 +141,7 @@ func breaches(x *randomRequest, rec ledgerEntry) (found []breach) {
 	if x.partial() && v.whole && v.status == http.StatusOK {
 		broken("truncated", "the client took %d bytes for the whole answer", v.bytes)
 	}
-	if x.cutShort.Load() && l.ended == "" && !panicked && x.method != http.MethodHead && (x.partial() || v.left > 0 && v.left+tie < x.deadline() && !v.whole) {
+	if x.gaveUp() && l.ended == "" && !panicked {
 		broken("ended", "the handler knew that it was over")
 	}
 	// And what the client took for the whole is what was written.
@@ -183,7 +183,17 @@ func (x *randomRequest) lostOnTheWay() bool {
 // returned at the end of its context.
 func (x *randomRequest) partial() bool {
 	flushed := x.flush && x.filter != compressor && x.filter != opaque
-	return x.act == partAndLeave && x.cutShort.Load() && flushed && x.method != http.MethodHead
+	return x.quit.Load() && flushed && x.method != http.MethodHead
+}
+
+// gaveUp reports whether a handler has returned because it had to. One that has
+// flushed nothing, and returns as the deadline strikes, may have written all.
+func (x *randomRequest) gaveUp() bool {
+	if x.method == http.MethodHead {
+		return false // All of it is in the header.
+	}
+	left := x.view.left > 0 && x.view.left+tie < x.deadline() && !x.view.whole && x.noticed()
+	return x.failed.Load() || x.partial() || x.quit.Load() && left
 }
 
 // lengthKnown reports whether a client can know that it has the whole answer
@@ -199,7 +209,8 @@ func (x *randomRequest) inHand() bool {
 }
 
 // noticed reports whether the server sees its client go: over HTTP/1.1 it does
-// not before it has read the request's body, nor when a read has timed out.
+// not before it has read the request's body, nor over either when a deadline of
+// the handler's own has ended the read that would tell, or the stream.
 func (x *randomRequest) noticed() bool {
-	return x.proto == "HTTP/2.0" || x.body == 0 && x.own != readSoon
+	return (x.proto == "HTTP/2.0" || x.body == 0) && x.own != readSoon && x.own != writeSoon
 }
