@@ -133,7 +133,7 @@ func (x *experiment) check() {
 	if !x.allows(o.Kind) {
 		x.t.Errorf("%q is not what should have come of it", o.Kind)
 	}
-	answer, aborts := x.body.String(), x.panicked == http.ErrAbortHandler
+	answer, aborts := x.body.String(), x.panicked == http.ErrAbortHandler || x.panicked == errGoexit
 	wantLate := http.ErrHandlerTimeout
 	switch o.Kind {
 	case TimedOut:
@@ -175,11 +175,11 @@ func (x *experiment) check() {
 	if end := min(x.ended, timeout); !stays && x.took > end+released && !(o.Kind == Answered && x.stalls) {
 		x.t.Errorf("released %v after its end", x.took-end)
 	}
-	readers := 0
-	if o.Kind == Answered {
+	readers, inTime := 0, o.Kind == Answered || x.panicked == errGoexit
+	if inTime {
 		readers = 1 // Who drains the body, and is not waited for when that has been given up.
 	}
-	if x.http1 && x.readers > readers && (o.Kind != Answered || x.ended > first) {
+	if x.http1 && x.readers > readers && (!inTime || x.ended > first) {
 		x.t.Errorf("%d are still reading when the handler has lost its request", x.readers)
 	}
 	for _, err := range x.late {
