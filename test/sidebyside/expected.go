@@ -63,4 +63,29 @@ var expected = []Expectation{
 		Requests: []string{"aggregated/trailer HTTP/*"},
 		Aspect:   "trailer.X-Sum", Unmodified: "*", Patched: "42",
 	},
+	{
+		Row: "E14", Why: "an informational status of a backend's is not the one that is audited",
+		Requests: []string{"aggregated/early HTTP/*"},
+		Aspect:   "audit.ResponseComplete.responseStatus.code", Unmodified: "103", Patched: "404",
+	},
+	{
+		Row: "E14", Why: "an informational status of a backend's is not the one that is audited",
+		Requests: []string{"aggregated/expect HTTP/1.1"},
+		Aspect:   "audit.ResponseComplete.responseStatus.code", Unmodified: "100", Patched: "409",
+	},
+	{
+		Row: "E18", Why: "a panic, here of a custom resource in protobuf, is a 500 in the HTTP log as it is for the client",
+		Requests: []string{"crds/create-protobuf HTTP/*"},
+		Aspect:   "log.resp", Unmodified: "0", Patched: "500",
+	},
+	{
+		Row: "E25", Why: "labels that no success has shown are known are left out",
+		Requests: []string{"aggregated/unavailable HTTP/*", "aggregated/unavailable-post HTTP/*"},
+		Aspect:   `metric.apiserver_request_terminations_total{*,group="nowhere.example",*`, Unmodified: "+1", Patched: absent,
+	},
+	{
+		Row: "E25", Why: "labels that no success has shown are known are left out",
+		Requests: []string{"aggregated/unavailable HTTP/*", "aggregated/unavailable-post HTTP/*"},
+		Aspect:   `metric.apiserver_request_terminations_total{*,group="",*`, Unmodified: absent, Patched: "+1",
+	},
 }

@@ -51,7 +51,7 @@ hello
 		{name: "redirect", path: things + "/redirect", want: 502},
 		json("conflict", things, `{"a":1}`, 409),
 		chunked,
-		often(json("unread", things+"/unread", strings.Repeat("x", unreadBody), 403)),
+		often(json("unread", things+"/unread", strings.Repeat("x", proxiedBody), 403)),
 		often(json("unread-some", things+"/unread", strings.Repeat("x", halfUnread), 403)),
 		expecting,
 		{name: "expect", only: http2, method: "POST", path: things, expect: true, header: typed(typeJSON), body: `{"a":1}`, want: 409},

@@ -13,8 +13,9 @@ const (
 	asMetadataPB  = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
 	maxBodySize   = 3 << 20
 	twoMiB        = 2 << 20
-	unreadBody    = 300_000 // more than net/http reads of a body that nobody has
-	halfUnread    = 100_000 // less than that
+	unreadBody    = 300_000  // more than net/http reads of a body that nobody has
+	halfUnread    = 100_000  // less than that
+	proxiedBody   = 16 << 20 // more than the sockets on the way take besides
 	sideForbidden = "secrets"
 )
 
