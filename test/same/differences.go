@@ -260,6 +260,15 @@ var allowances = []allowance{
 		},
 	},
 	{
+		Row: "D24", Why: "a response that a write deadline of the handler's own has cut is recorded as one that was",
+		At:     []string{"control-write-deadline-past", "control-write-deadline-past-small"},
+		When:   func(c kase) bool { return c.does("writedeadline") },
+		Fields: []string{"audit", "log"},
+		Is: func(v seenValue) bool {
+			return v.all["cut"][fork][0] != "" && (strings.Contains(v.value, mayHaveStayed) || strings.Contains(v.value, `ended="aborted"`))
+		},
+	},
+	{
 		Row: "E8", Why: "a connection on which a write has timed out is closed at once, and TLS says no goodbye on it",
 		At:     []string{"control-write-deadline-past@HTTP/1.0", "control-write-deadline-past@HTTP/1.1", "control-write-deadline-past-small@HTTP/1.1"},
 		When:   func(c kase) bool { return c.does("writedeadline") && c.proto != http2x },
