@@ -53,3 +53,38 @@ func TestRequestAfterReadDeadline(t *testing.T) {
 		},
 	})
 }
+
+// TestClientThatGoesAfterReadDeadline has a client go while such a next request
+// is served.
+func TestClientThatGoesAfterReadDeadline(t *testing.T) {
+	type connDone struct{}
+	s := newTestServer(t, "HTTP/1.1", serverConfig{
+		timeout: time.Minute,
+		outer: func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), connDone{}, r.Context().Done())))
+			})
+		},
+		handler: func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/next" {
+				<-r.Context().Done()
+				return
+			}
+			http.NewResponseController(w).SetReadDeadline(time.Now().Add(10 * time.Millisecond))
+			<-r.Context().Value(connDone{}).(<-chan struct{})
+		},
+	})
+	p := s.peer()
+	p.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	p.response("GET")
+	if o := <-s.outcomes; o.Kind != Answered {
+		t.Errorf("the first was %q", o.Kind)
+	}
+	<-s.begun
+	p.send("GET /next HTTP/1.1\r\nHost: x\r\n\r\n")
+	p.begun()
+	p.conn.Close()
+	if o := <-s.outcomes; o.Kind != ClientGone {
+		t.Errorf("the second was %q", o.Kind)
+	}
+}

@@ -131,14 +131,20 @@ func (b *Boundary) Serve(w http.ResponseWriter, r *http.Request, handler http.Ha
 // arrive reports whether the handler is to be started. A request whose
 // deadline has passed, or whose client has gone, starts nothing.
 func (g *guard) arrive() bool {
-	why := notOver
-	if deadline, ok := g.ctx.Deadline(); ok && !time.Now().Before(deadline) {
+	why, alone := notOver, false
+	deadline, ok := g.ctx.Deadline()
+	switch {
+	case ok && !time.Now().Before(deadline):
 		why = byDeadline // Perhaps before the context's own timer.
-	} else if g.ctx.Err() != nil {
+	case g.ctx.Err() == nil:
+	case g.http1 && g.conn.mayTimeOut(g.server):
+		alone = true
+	default:
 		why = g.why()
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.alone = alone
 	if why == notOver {
 		return true
 	}
@@ -184,15 +190,26 @@ func withStack(p any) any {
 // the handler's ends.
 func (g *guard) wait() state {
 	over := g.ctx.Done()
-	var timer <-chan time.Time // in place of ctx, when that has ended early
+	// In place of ctx, when that has ended early: of a request that came when it
+	// had, net/http still says so if the client goes.
+	var timer <-chan time.Time
+	var left <-chan bool
+	if g.isAlone() {
+		over, timer, left = nil, g.untilDeadline(), g.closeNotify()
+	}
 	patient := true
 	for {
 		select {
 		case <-g.events:
 		case <-over:
 			over = nil // It stays closed; what it says has been noted.
-			timer = g.look()
+			if !g.note(g.why()) {
+				timer = g.untilDeadline()
+			}
 		case <-timer:
+		case <-left:
+			left = nil
+			g.note(byClient)
 		}
 		s, graced := g.decide(patient)
 		if graced {
@@ -239,22 +256,33 @@ func (g *guard) ended() {
 	}
 }
 
-// look finds out what the end of the request's context means. If it is not the
-// request's, it returns what to wait for in its place.
-func (g *guard) look() (timer <-chan time.Time) {
-	why := g.why()
+// note takes down what has ended the request, if something has, and reports
+// whether that is so: if not, the context has ended and the request goes on alone.
+func (g *guard) note(why ending) (over bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if why == byDeadline || why == byClient && !g.returned {
+	if over = why == byDeadline || why == byClient && !g.returned; over {
 		g.ending = why
 	} else {
 		g.alone = true
-		if deadline, ok := g.ctx.Deadline(); ok {
-			timer = time.After(time.Until(deadline))
-		}
 	}
 	g.idle.Broadcast()
-	return timer
+	return over
+}
+
+func (g *guard) isAlone() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.alone
+}
+
+// untilDeadline receives when the request's deadline passes. It is nil if there is none.
+func (g *guard) untilDeadline() <-chan time.Time {
+	deadline, ok := g.ctx.Deadline()
+	if !ok {
+		return nil
+	}
+	return time.After(time.Until(deadline))
 }
 
 // decide seals the guard if the request is over, and returns the state that it

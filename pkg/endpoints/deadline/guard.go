@@ -140,7 +140,7 @@ type guard struct {
 	reading    int       // reads of the body that are under way
 	readBy     time.Time // the handler's own read deadline, or zero
 	writeBy    time.Time // and its write deadline
-	readFailed bool      // a read has timed out, or is to, or had before: to net/http the client has gone
+	readFailed bool      // a read has timed out, or is to: to net/http the client has gone
 	failed     ending    // why no more of the response can be sent: see noteWrite
 	controlled bool      // the handler has set a deadline
 	taken      bool      // a hijack that came too late has the connection
@@ -193,7 +193,6 @@ func newGuard(b *Boundary, handler http.Handler, w http.ResponseWriter, r *http.
 		if g.controls = g.server != nil && controllable(w); g.controls {
 			g.conn = connFrom(ctx)
 		}
-		g.readFailed = g.http1 && ctx.Err() != nil && g.conn.mayTimeOut(g.server)
 	}
 	g.idle.L = &g.mu
 	g.reports = g.few[:0]

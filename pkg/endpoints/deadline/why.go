@@ -141,28 +141,30 @@ func (g *guard) clientWent() bool {
 	if failed {
 		return true
 	}
-	notifier, ok := g.closeNotifier()
-	if !ok {
+	gone := g.closeNotify()
+	if gone == nil {
 		return true
 	}
 	timer := time.NewTimer(goneTime)
 	defer timer.Stop()
 	select {
-	case <-notifier.CloseNotify():
+	case <-gone:
 		return true
 	case <-timer.C:
 		return false
 	}
 }
 
-func (g *guard) closeNotifier() (n http.CloseNotifier, ok bool) { //nolint:staticcheck // SA1019: it says more than the context
+// closeNotify receives when net/http finds that the client has gone. It is nil
+// if there is no way to ask.
+func (g *guard) closeNotify() <-chan bool {
 	for w := g.w; ; {
-		if n, ok = w.(http.CloseNotifier); ok { //nolint:staticcheck // SA1019
-			return n, true
+		if n, ok := w.(http.CloseNotifier); ok { //nolint:staticcheck // SA1019: it says more than the context
+			return n.CloseNotify()
 		}
 		outer, ok := w.(interface{ Unwrap() http.ResponseWriter })
 		if !ok {
-			return nil, false
+			return nil
 		}
 		w = outer.Unwrap()
 	}
