@@ -120,6 +120,9 @@ func (c *counts) count(x *randomRequest, rec ledgerEntry) {
 			// Its rejection was started, or not.
 			c.mayPostTimeout++
 		}
+	} else if x.started.Load() && x.breaksOff() {
+		// It may have panicked when its answer was complete, and over.
+		c.mayPostTimeout++
 	}
 }
 

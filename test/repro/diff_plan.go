@@ -218,6 +218,11 @@ func (p *plan) waits() bool {
 	return false
 }
 
+// breaksOff reports whether it panics.
+func (p *plan) breaksOff() bool {
+	return p.act == panics || p.act == panicsLate || p.act == partAndPanic
+}
+
 func (p *plan) chooseClient(r *rand.Rand) {
 	kinds := []client{
 		fast, fast, fast, fast, fast, fast, fast, fast, readsSlowly, readsSlowly,

@@ -209,7 +209,9 @@ func (g *guard) wait() state {
 		case <-timer:
 		case <-left:
 			left = nil
-			g.note(byClient)
+			if !g.timedOutItself() {
+				g.note(byClient)
+			}
 		}
 		s, graced := g.decide(patient)
 		if graced {

@@ -201,7 +201,7 @@ func (g *guard) FlushError() error {
 	g.drain()
 	err = g.rc().Flush()
 	g.mu.Lock()
-	g.flushed, g.sent = true, err == nil
+	g.flushed, g.sent = true, g.sent || err == nil
 	g.mu.Unlock()
 	return g.late(err)
 }
