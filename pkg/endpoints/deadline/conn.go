@@ -42,7 +42,14 @@ type connection struct {
 // HTTP/1 connection at once when a client does not read, and an HTTP/2
 // connection that has taken no byte for stallTime while a request on it is to
 // be ended that waits for that. Zero means DefaultStallTime. Without it the
-// former takes a few milliseconds, and the latter does not happen.
+// former takes a few milliseconds, and the latter does not happen; and where a
+// filter's ResponseWriter has no way to net/http's (no Unwrap), nothing can be
+// interrupted and a response not be cut.
+//
+// A request that a handler makes for use in its own process, outside of any
+// boundary, by copying one that came over a connection (http.Request.Clone),
+// must not have the context of that one if it is served with another
+// ResponseWriter: it would be taken for what that connection is busy with.
 func ConnContext(stallTime time.Duration) func(ctx context.Context, conn net.Conn) context.Context {
 	if stallTime <= 0 {
 		stallTime = DefaultStallTime

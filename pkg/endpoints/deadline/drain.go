@@ -147,21 +147,23 @@ func (g *guard) linger() {
 	}
 	g.mu.Lock()
 	over, reading := g.body.eof || g.body.interrupted || g.fullDuplex, g.reading > 0
-	known := g.outer.Header.Get("Expect") == ""
+	expects, written := g.outer.Header.Get("Expect") != "", g.status != 0
 	declared := g.body.declared >= 0
 	g.mu.Unlock()
 	if over {
 		return
 	}
-	if known && declared && !reading {
-		// Somebody else may have read it, and net/http reads the next request.
+	switch {
+	case declared && !reading && (written || !expects):
+		// Somebody else may have read it, and net/http reads the next request. That
+		// can be asked, but not of a body whose client waits to be asked for it,
+		// before the header is written.
 		if _, err := g.body.real.Read(nil); err == io.EOF {
 			return
 		}
-	}
-	if !known {
-		// It is not known whether it has been read, by somebody else: net/http has
-		// the connection end if not, and here it has to.
+	case expects:
+		// Whether somebody has is not known: net/http has the connection end if
+		// not, and here it has to.
 		g.endBody()
 	}
 	if reading {
@@ -224,11 +226,11 @@ func (g *guard) endBody() (ended bool) {
 	return fmt.Sprintf("%T", w) == "*http.response"
 }
 
-// announceClose has the header say that the connection ends with the response,
-// where the rest of the request body can be waited for in no bounded way. The
-// caller has the writer, and has not committed.
-func (g *guard) announceClose() {
+// announceClose has the header of a response say that the connection ends with
+// it, where the rest of the request body can be waited for in no bounded way.
+// The caller has the writer.
+func (g *guard) announceClose(header http.Header) {
 	if g.http1 && g.server != nil && !g.controls && g.body != nil && !g.body.eof && g.mayGoOn() {
-		g.header.Set("Connection", "close")
+		header.Set("Connection", "close")
 	}
 }

@@ -64,6 +64,7 @@ func (b *Boundary) conclude(g *guard) {
 	if e.panicked != nil || e.goexit {
 		// As if this were the handler's goroutine, but for a body that it has left
 		// unread and that somebody's answer would have to wait for.
+		g.announceClose(g.w.Header())
 		g.handBack()
 		if e.panicked != nil {
 			panic(e.panicked)

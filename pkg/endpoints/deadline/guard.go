@@ -94,7 +94,7 @@ type guard struct {
 	ctx      context.Context     // the request's as it came; what its end means, why tells
 	http1    bool                // one connection per request at a time
 	server   *http.Server        // whose client can go, or nil
-	controls bool                // deadlines can be set through w
+	controls bool                // deadlines can be set, through w or on conn
 	conn     *connection         // as ConnContext has noted it, or nil
 	outer    *http.Request       // the request as it came, which receives the trailer
 	body     *body               // nil when the request has none
@@ -190,8 +190,11 @@ func newGuard(b *Boundary, handler http.Handler, w http.ResponseWriter, r *http.
 	if guardFrom(ctx) == nil {
 		// Otherwise it is a sub-request, and what is in the context is the other's.
 		g.server, _ = ctx.Value(http.ServerContextKey).(*http.Server)
-		if g.controls = g.server != nil && controllable(w); g.controls {
+		if direct := controllable(w); g.server != nil && (direct || r.RequestURI != "") {
+			// A filter's writer may show no way to the connection, which is there all
+			// the same; but not for a request that net/http has not read from it.
 			g.conn = connFrom(ctx)
+			g.controls = direct || g.http1 && g.conn != nil
 		}
 	}
 	g.idle.L = &g.mu
@@ -348,7 +351,7 @@ func (g *guard) finish(e exit) (late bool) {
 			g.seal(done)
 		case why == notOver, !broken && g.complete(), why == byDeadline && g.state == committed && !g.flushed && !broken:
 			if g.state == open {
-				g.announceClose()
+				g.announceClose(g.header)
 				replaceHeader(g.w.Header(), g.header)
 			} else {
 				copyTrailers(g.w.Header(), g.header)

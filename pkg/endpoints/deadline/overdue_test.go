@@ -64,7 +64,7 @@ func captureLog(t *testing.T) *locked {
 	return l
 }
 
-// metric returns the value of a gauge, or the count of a histogram.
+// metric returns the value of a gauge or counter, or the count of a histogram.
 func metric(t *testing.T, name string) float64 {
 	t.Helper()
 	RegisterMetrics()
@@ -78,6 +78,9 @@ func metric(t *testing.T, name string) float64 {
 		}
 		if h := f.GetMetric()[0].GetHistogram(); h != nil {
 			return float64(h.GetSampleCount())
+		}
+		if c := f.GetMetric()[0].GetCounter(); c != nil {
+			return c.GetValue()
 		}
 		return f.GetMetric()[0].GetGauge().GetValue()
 	}

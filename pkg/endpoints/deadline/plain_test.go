@@ -20,6 +20,7 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -55,7 +56,12 @@ func (s *testServer) peer() *peer {
 }
 
 // tcp is the connection below TLS.
-func (p *peer) tcp() *net.TCPConn { return raw(p.conn).(*net.TCPConn) }
+func (p *peer) tcp() *net.TCPConn {
+	if c, ok := p.conn.(*tls.Conn); ok {
+		return c.NetConn().(*net.TCPConn)
+	}
+	return p.conn.(*net.TCPConn)
+}
 
 // send sends that, as far as the server takes it.
 func (p *peer) send(s string) {
@@ -136,7 +142,8 @@ func kindOf(err error) string {
 // asPlain runs what clients do against a server with a boundary, and against
 // net/http alone, each on a connection of its own, over TLS and without. What a
 // client gets, whether and how its connection ends, what the next request on it
-// gets, and which requests the server sees, are the same.
+// gets, and which requests the server sees, are the same, and all of them are
+// answered, if their handler does not cut them.
 func asPlain(t *testing.T, c serverConfig, clients map[string]func(p *peer)) {
 	t.Helper()
 	c.timeout = cmp.Or(c.timeout, time.Minute)
@@ -180,6 +187,11 @@ func asPlain(t *testing.T, c serverConfig, clients map[string]func(p *peer)) {
 				}
 				if !slices.Equal(requests, wantRequests) {
 					t.Errorf("%s: the server saw %v, and without a boundary %v", name, requests, wantRequests)
+				}
+				for len(ours.outcomes) > 0 {
+					if o := <-ours.outcomes; o.Kind != Answered && !(c.cuts && o.Kind == Aborted) {
+						t.Errorf("%s: reported %+v", name, o)
+					}
 				}
 			}
 		})

@@ -57,8 +57,10 @@ type testServer struct {
 	late     chan any     // what a late handler panicked with, or nil
 	outcomes chan Outcome // of each request, as its report is said
 	mu       sync.Mutex
-	requests []seen        // all that net/http took for one
-	begun    chan struct{} // has one for each of them
+	requests []seen         // all that net/http took for one
+	begun    chan struct{}  // has one for each of them
+	served   chan time.Time // when net/http was returned to, of each of them
+	closed   chan time.Time // when a connection was, of each
 	handlers handlerCount
 	hold     chan struct{} // closed at the end of the test
 }
@@ -94,6 +96,8 @@ func (h *handlerCount) wait() {
 
 type holdKey struct{}
 
+type socketKey struct{}
+
 // hold is for a handler that does not return before the test ends.
 func hold(r *http.Request) { <-r.Context().Value(holdKey{}).(chan struct{}) }
 
@@ -105,6 +109,7 @@ type serverConfig struct {
 	noConnContext bool
 	stallTime     time.Duration      // for ConnContext
 	direct        bool               // no boundary: what net/http does by itself
+	cuts          bool               // the handler's responses are cut, by itself
 	configure     func(*http.Server) // before it starts
 	buffer        int                // of the server's sockets, in bytes; 0 is small
 }
@@ -117,7 +122,7 @@ type seen struct{ method, path string }
 
 func newTestServer(t *testing.T, proto string, c serverConfig) *testServer {
 	t.Helper()
-	s := &testServer{t: t, proto: proto, late: make(chan any, 1<<16), hold: make(chan struct{}), outcomes: make(chan Outcome, 1<<16), begun: make(chan struct{}, 1<<16)}
+	s := &testServer{t: t, proto: proto, late: make(chan any, 1<<16), hold: make(chan struct{}), outcomes: make(chan Outcome, 1<<16), begun: make(chan struct{}, 1<<16), served: make(chan time.Time, 1<<16), closed: make(chan time.Time, 1<<16)}
 	s.boundary.Reporters = []Reporter{{outcomeKey, func(_ *http.Request, o Outcome) { s.outcomes <- o }}}
 	s.boundary.Answer = timeoutStatus
 	s.boundary.TimedOut = func(*http.Request) { s.timedOut.Add(1) }
@@ -143,8 +148,15 @@ func newTestServer(t *testing.T, proto string, c serverConfig) *testServer {
 		s.requests = append(s.requests, seen{r.Method, r.URL.Path})
 		s.mu.Unlock()
 		s.begun <- struct{}{}
+		defer func() { s.served <- time.Now() }()
 		handler.ServeHTTP(w, r)
 	}))
+	s.Listener = Listener(s.Listener)
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateClosed {
+			s.closed <- time.Now()
+		}
+	}
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	if c.configure != nil {
 		c.configure(s.Config)
@@ -156,9 +168,10 @@ func newTestServer(t *testing.T, proto string, c serverConfig) *testServer {
 		if conn, ok := conn.(*tls.Conn); ok {
 			tcp = conn.NetConn()
 		}
-		tcp.(*net.TCPConn).SetWriteBuffer(cmp.Or(c.buffer, 64<<10))
+		ctx = context.WithValue(ctx, socketKey{}, tcp)
+		tcp.(interface{ SetWriteBuffer(int) error }).SetWriteBuffer(cmp.Or(c.buffer, 64<<10))
 		if c.buffer != 0 {
-			tcp.(*net.TCPConn).SetReadBuffer(c.buffer)
+			tcp.(interface{ SetReadBuffer(int) error }).SetReadBuffer(c.buffer)
 		}
 		if c.noConnContext {
 			return ctx

@@ -16,11 +16,16 @@ limitations under the License.
 package deadline
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 )
 
 // The body that a handler has not read: when it is waited for, and what becomes
@@ -140,4 +145,388 @@ func TestUnreadBody(t *testing.T) {
 			asPlain(t, serverConfig{handler: handler}, clients)
 		})
 	}
+}
+
+// TestUnreadBodyOfGosClient: a client of Go's own sends all of its body while it
+// reads the answer. It fails if the connection ends too early.
+func TestUnreadBodyOfGosClient(t *testing.T) {
+	for _, plain := range []bool{true, false} {
+		t.Run(fmt.Sprintf("tls=%v", !plain), func(t *testing.T) {
+			t.Parallel()
+			s := newTestServer(t, "HTTP/1.1", serverConfig{timeout: time.Minute, handler: deny(100), plain: plain})
+			c := s.client()
+			for n := range 300 {
+				res, body, err := s.doWith(c, "POST", strings.NewReader(strings.Repeat("b", 300_000)))
+				if err != nil || res.StatusCode != http.StatusForbidden || len(body) != 101 {
+					t.Fatalf("request %d: got %v, %d bytes, %v", n, res, len(body), err)
+				}
+			}
+		})
+	}
+}
+
+// TestClientThatSendsBeforeItReads: neither waits for the other to take what it
+// has (golang/go#15527). Whether the connection goes on is for how fast the
+// client sends.
+func TestClientThatSendsBeforeItReads(t *testing.T) {
+	const size, buffer = 1 << 20, 32 << 10
+	for name, request := range map[string]string{
+		"a length": "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 256000\r\n\r\n" + strings.Repeat("b", 256_000),
+		"chunks":   "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(256_000),
+	} {
+		for _, plain := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s,tls=%v", name, !plain), func(t *testing.T) {
+				t.Parallel()
+				s := newTestServer(t, "HTTP/1.1", serverConfig{timeout: 10 * time.Second, buffer: buffer, plain: plain,
+					handler: func(w http.ResponseWriter, _ *http.Request) {
+						chunk := make([]byte, 64<<10)
+						for range size / len(chunk) {
+							w.Write(chunk)
+						}
+					}})
+				p := s.peer()
+				p.tcp().SetReadBuffer(buffer)
+				p.tcp().SetWriteBuffer(buffer)
+				p.send(request)
+				res, err := http.ReadResponse(p.r, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if n, err := io.Copy(io.Discard, res.Body); n != size || err != nil {
+					t.Errorf("got %d bytes and %v, want %d", n, err, size)
+				}
+			})
+		}
+	}
+}
+
+// TestBodyThatAnOuterFilterHasRead: what the boundary sets on the connection for
+// the sake of an unread body, it does not set on one that has been read, nor
+// leaves it for what comes after.
+func TestBodyThatAnOuterFilterHasRead(t *testing.T) {
+	for _, works := range []time.Duration{0, 200 * time.Millisecond, lingerTime + 200*time.Millisecond} {
+		t.Run(works.String(), func(t *testing.T) {
+			asPlain(t, serverConfig{handler: deny(10),
+				outer: func(h http.Handler) http.Handler {
+					return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						_, err := io.Copy(io.Discard, r.Body)
+						h.ServeHTTP(w, r)
+						timer := time.NewTimer(works)
+						defer timer.Stop()
+						select {
+						case <-timer.C:
+						case <-r.Context().Done():
+							t.Error("the filter's context has ended")
+						}
+						fmt.Fprint(w, err)
+					})
+				}}, map[string]func(p *peer){
+				"a length": func(p *peer) {
+					p.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n" + strings.Repeat("b", 100))
+					p.response("POST")
+				},
+				"chunks": func(p *peer) {
+					p.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(100))
+					p.response("POST")
+				},
+				"300 KiB": func(p *peer) {
+					p.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 307200\r\n\r\n" + strings.Repeat("b", 300<<10))
+					p.response("POST")
+				},
+				"waited for": func(p *peer) {
+					p.send("POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n")
+					p.response("POST")
+					p.send(strings.Repeat("b", 100))
+					p.response("POST")
+				},
+				"HTTP/1.0": func(p *peer) {
+					p.send("POST / HTTP/1.0\r\nHost: x\r\nContent-Length: 100\r\n\r\n" + strings.Repeat("b", 100))
+					p.response("POST")
+				},
+			})
+		})
+	}
+}
+
+// recovering is a filter that recovers panics, and answers if it still can.
+func recovering(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if p := recover(); p != nil {
+				http.Error(w, "recovered", http.StatusInternalServerError)
+			}
+		}()
+		h.ServeHTTP(w, r)
+	})
+}
+
+// TestPanicThatIsRecovered has a handler panic on a request with a body, below a
+// filter that recovers it.
+func TestPanicThatIsRecovered(t *testing.T) {
+	for name, handler := range map[string]func(http.ResponseWriter, *http.Request){
+		"at once": func(http.ResponseWriter, *http.Request) { panic("boom") },
+		"aborts":  func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"when it has read": func(_ http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body)
+			panic("boom")
+		},
+		"when it has read a part": func(_ http.ResponseWriter, r *http.Request) {
+			io.ReadFull(r.Body, make([]byte, 10))
+			panic("boom")
+		},
+		"when it has committed": func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, "a part")
+			panic("boom")
+		},
+		"when it has flushed": func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, "a part")
+			w.(http.Flusher).Flush()
+			panic("boom")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			clients := map[string]func(p *peer){}
+			for name, head := range map[string]string{
+				"a length": "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n",
+				"HTTP/1.0": "POST / HTTP/1.0\r\nHost: x\r\nConnection: keep-alive\r\nContent-Length: 100\r\n\r\n",
+			} {
+				clients[name] = func(p *peer) {
+					for range 5 {
+						p.send(head + strings.Repeat("b", 100))
+						p.response("POST")
+					}
+				}
+				clients[name+", half of it on its way"] = func(p *peer) {
+					p.send(head + strings.Repeat("b", 50))
+					p.begun()
+					p.start(strings.Repeat("b", 50))
+					p.response("POST")
+				}
+			}
+			asPlain(t, serverConfig{handler: handler, outer: recovering}, clients)
+		})
+	}
+}
+
+// own is an outer filter's ResponseWriter with methods of its own, that leads
+// nowhere.
+type own struct{ w http.ResponseWriter }
+
+func (o own) Header() http.Header         { return o.w.Header() }
+func (o own) WriteHeader(status int)      { o.w.WriteHeader(status) }
+func (o own) Write(p []byte) (int, error) { return o.w.Write(p) }
+
+type (
+	ownFlush      struct{ own }
+	ownFlushError struct{ own }
+	ownReadBy     struct{ own }
+	ownFullDuplex struct{ own }
+
+	// allOwn is all of these methods, for a writer to embed.
+	allOwn struct{}
+)
+
+func (allOwn) FlushError() error                { return nil }
+func (allOwn) SetReadDeadline(time.Time) error  { return nil }
+func (allOwn) SetWriteDeadline(time.Time) error { return nil }
+func (allOwn) EnableFullDuplex() error          { return nil }
+
+func (ownFlush) Flush()                           {}
+func (ownFlushError) FlushError() error           { return nil }
+func (ownReadBy) SetReadDeadline(time.Time) error { return nil }
+func (ownFullDuplex) EnableFullDuplex() error     { return nil }
+
+// TestRestOfABodyIsNoRequest: whatever a handler, a filter and a deadline do to
+// a request whose body is on its way, the rest of it is never served as one,
+// and a part of a response never passes for all of it.
+func TestRestOfABodyIsNoRequest(t *testing.T) {
+	writers := map[string]func(w http.ResponseWriter) http.ResponseWriter{
+		"net/http's":           func(w http.ResponseWriter) http.ResponseWriter { return w },
+		"bare":                 func(w http.ResponseWriter) http.ResponseWriter { return own{w} },
+		"own Flush":            func(w http.ResponseWriter) http.ResponseWriter { return ownFlush{own{w}} },
+		"own FlushError":       func(w http.ResponseWriter) http.ResponseWriter { return ownFlushError{own{w}} },
+		"own SetReadDeadline":  func(w http.ResponseWriter) http.ResponseWriter { return ownReadBy{own{w}} },
+		"own EnableFullDuplex": func(w http.ResponseWriter) http.ResponseWriter { return ownFullDuplex{own{w}} },
+		"all of them": func(w http.ResponseWriter) http.ResponseWriter {
+			return struct {
+				own
+				allOwn
+			}{own{w}, allOwn{}}
+		},
+	}
+	handlers := map[string]struct {
+		handler func(http.ResponseWriter, *http.Request)
+		status  int // 0 is a part of an answer, or none
+	}{
+		"denies":           {deny(10), 403},
+		"denies at length": {deny(5000), 403},
+		"times out":        {func(_ http.ResponseWriter, r *http.Request) { bind(r.Context(), brief, "brief"); hold(r) }, 504},
+		"times out in its body": {func(_ http.ResponseWriter, r *http.Request) {
+			bind(r.Context(), brief, "brief")
+			io.Copy(io.Discard, r.Body)
+		}, 504},
+		"is cut": {func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, "a part")
+			w.(http.Flusher).Flush()
+			bind(r.Context(), brief, "brief")
+			hold(r)
+		}, 0},
+		"is cut in its body": {func(w http.ResponseWriter, r *http.Request) {
+			http.NewResponseController(w).EnableFullDuplex()
+			io.WriteString(w, "a part")
+			w.(http.Flusher).Flush()
+			bind(r.Context(), brief, "brief")
+			io.Copy(io.Discard, r.Body)
+			hold(r)
+		}, 0},
+		"is complete, and reads on": {func(w http.ResponseWriter, r *http.Request) {
+			http.NewResponseController(w).EnableFullDuplex()
+			w.Header().Set("Content-Length", "3")
+			io.WriteString(w, "all")
+			bind(r.Context(), brief, "brief")
+			io.Copy(io.Discard, r.Body)
+		}, 200},
+		"panics": {func(http.ResponseWriter, *http.Request) { panic("boom") }, 500},
+		"reads with a deadline of its own": {func(w http.ResponseWriter, r *http.Request) {
+			http.NewResponseController(w).SetReadDeadline(time.Now().Add(brief))
+			_, err := io.Copy(io.Discard, r.Body)
+			fmt.Fprint(w, err)
+		}, 200},
+	}
+	const begin, rest = "0123456789", "\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+	size := len(begin) + len(rest)
+	heads := map[string]string{
+		"a length": fmt.Sprintf("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", size),
+		"chunks":   fmt.Sprintf("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n", size),
+		"HTTP/1.0": fmt.Sprintf("POST / HTTP/1.0\r\nHost: x\r\nConnection: keep-alive\r\nContent-Length: %d\r\n\r\n", size),
+	}
+	for writer, wrap := range writers {
+		for _, conn := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, ConnContext=%v", writer, conn), func(t *testing.T) {
+				t.Parallel()
+				blind := !conn && writer != "net/http's" // There is no way to the connection.
+				var all sync.WaitGroup                   // Mostly they wait.
+				for name, tt := range handlers {
+					if tt.status == 200 && writer != "net/http's" {
+						continue // There is no way to read on.
+					}
+					if blind && (strings.Contains(name, "in its body") || strings.Contains(writer, "SetReadDeadline") || strings.Contains(writer, "all")) {
+						continue // Nobody can interrupt that.
+					}
+					for _, plain := range []bool{true, false} {
+						s := newTestServer(t, "HTTP/1.1", serverConfig{timeout: time.Minute, handler: tt.handler, plain: plain, noConnContext: !conn,
+							outer: func(h http.Handler) http.Handler {
+								h = recovering(h)
+								return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(wrap(w), r) })
+							}})
+						for sent, head := range heads {
+							if blind && sent == "HTTP/1.0" {
+								continue // Its answer ends when its body has been waited for.
+							}
+							all.Go(func() {
+								p := s.peer()
+								p.send(head + begin)
+								res, err := http.ReadResponse(p.r, &http.Request{Method: "POST"})
+								if err == nil {
+									_, err = io.Copy(io.Discard, res.Body)
+								}
+								if tt.status == 0 && err == nil && !blind || tt.status != 0 && (err != nil || res.StatusCode != tt.status) {
+									t.Errorf("%s, tls=%v, %s: got %v, %v, want %d", name, !plain, sent, res, err, tt.status)
+								}
+								p.send(rest)
+								p.conn.(interface{ CloseWrite() error }).CloseWrite()
+								if more, _ := io.ReadAll(p.r); len(more) != 0 {
+									t.Errorf("%s, tls=%v, %s: got %q more", name, !plain, sent, more)
+								}
+								for _, r := range s.taken() {
+									if r.path != "/" {
+										t.Errorf("%s, tls=%v, %s: the server took the rest of a body for a request: %v", name, !plain, sent, r)
+									}
+								}
+							})
+						}
+					}
+				}
+				all.Wait()
+			})
+		}
+	}
+}
+
+// TestSlowBodyIsNotWaitedForLong: a client that sends a byte now and then holds
+// up an answer that does not need them for bodyTime at most; one that sends
+// none, for less.
+func TestSlowBodyIsNotWaitedForLong(t *testing.T) {
+	for _, proto := range []string{"1.0", "1.1"} {
+		for _, trickles := range []bool{true, false} {
+			for _, plain := range []bool{true, false} {
+				t.Run(fmt.Sprintf("HTTP/%s,trickles=%v,tls=%v", proto, trickles, !plain), func(t *testing.T) {
+					t.Parallel()
+					s := newTestServer(t, "HTTP/1.1", serverConfig{timeout: time.Minute, handler: deny(10), plain: plain})
+					p := s.peer()
+					p.send("POST / HTTP/" + proto + "\r\nHost: x\r\nConnection: keep-alive\r\nContent-Length: 10000\r\n\r\n0123")
+					p.begun()
+					start, answered := time.Now(), make(chan struct{})
+					p.busy.Go(func() {
+						tick := time.NewTicker(idleBodyTime / 4)
+						defer tick.Stop()
+						for trickles {
+							select {
+							case <-tick.C:
+								io.WriteString(p.conn, "b")
+							case <-answered:
+								return
+							}
+						}
+					})
+					p.response("POST")
+					took := time.Since(start)
+					close(answered)
+					// Over HTTP/1.0, net/http does not take back what it has said by then.
+					if got := p.got.String(); !strings.Contains(got, " 403 ") || proto == "1.1" && !strings.Contains(got, "Connection: close") {
+						t.Errorf("got %s", got)
+					}
+					least, most := idleBodyTime, idleBodyTime+2*time.Second
+					if trickles {
+						least, most = bodyTime/2, bodyTime+2*time.Second
+					}
+					if took < least || took > most {
+						t.Errorf("answered after %v", took)
+					}
+					p.end()
+				})
+			}
+		}
+	}
+}
+
+// TestWriterOfNobody: of a writer that is not net/http's, nothing is known, and
+// its body is not waited for.
+func TestWriterOfNobody(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var reading sync.WaitGroup
+	endless := readerFunc(func([]byte) (int, error) {
+		reading.Add(1)
+		defer reading.Done()
+		<-ctx.Done()
+		return 0, errors.New("over")
+	})
+	served := make(chan *httptest.ResponseRecorder, 1)
+	go func() {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(ctx, "POST", "/", io.NopCloser(endless))
+		(&Boundary{Answer: timeoutStatus}).Serve(w, r, http.HandlerFunc(deny(5000)))
+		served <- w
+	}()
+	select {
+	case w := <-served:
+		if w.Code != 403 || w.Body.Len() != 5001 {
+			t.Errorf("got %d, %d bytes", w.Code, w.Body.Len())
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("Serve has not returned")
+	}
+	cancel()
+	reading.Wait()
 }

@@ -82,7 +82,7 @@ func (g *guard) claimCommitted(status int) (first bool, err error) {
 		g.attempt(status)
 		return false, g.err
 	}
-	g.announceClose()
+	g.announceClose(g.header)
 	g.declare(status)
 	replaceHeader(g.w.Header(), g.header)
 	g.state, g.status = committed, status

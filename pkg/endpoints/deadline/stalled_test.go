@@ -1,0 +1,240 @@
+/*
+Copyright The Kubernetes Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+	http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+package deadline
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+)
+
+// HTTP/2 clients that do not read their socket: what is to be sent on one stream
+// waits behind what is to be sent on others.
+
+// pausable is a client's connection, which reads only while it may.
+type pausable struct {
+	net.Conn
+	mu   sync.Mutex
+	cond sync.Cond
+	// Guarded by mu.
+	paused bool
+	closed bool
+	allows int // bytes that may be read although it is paused
+}
+
+func (p *pausable) Read(b []byte) (int, error) {
+	p.mu.Lock()
+	for p.paused && p.allows == 0 && !p.closed {
+		p.cond.Wait()
+	}
+	if p.paused && !p.closed {
+		b = b[:min(len(b), p.allows)]
+		p.allows -= len(b)
+	}
+	p.mu.Unlock()
+	return p.Conn.Read(b)
+}
+
+func (p *pausable) Close() error {
+	p.set(func() { p.closed = true })
+	return p.Conn.Close()
+}
+
+// pause has it read no more, and resume again.
+func (p *pausable) pause()      { p.set(func() { p.paused = true }) }
+func (p *pausable) resume()     { p.set(func() { p.paused = false }) }
+func (p *pausable) allow(n int) { p.set(func() { p.allows += n }) }
+
+func (p *pausable) set(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f()
+	p.cond.Broadcast()
+}
+
+// pausableClient is an HTTP/2 client with one connection, and that.
+func (s *testServer) pausableClient() (*http.Client, *pausable) {
+	p := &pausable{}
+	p.cond.L = &p.mu
+	transport := &http2.Transport{
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
+		DialTLSContext: func(ctx context.Context, network, addr string, config *tls.Config) (net.Conn, error) {
+			conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			conn.(*net.TCPConn).SetReadBuffer(32 << 10)
+			p.Conn = conn
+			return tls.Client(p, config), nil
+		},
+	}
+	s.t.Cleanup(func() { p.Close(); transport.CloseIdleConnections() })
+	return &http.Client{Transport: transport}, p
+}
+
+// stalled is a server with a watch at /watch, which sends what it is told to, and
+// elsewhere a handler that writes until that fails, within a short deadline.
+type stalled struct {
+	*testServer
+	events  chan string
+	returns chan error // what its Write came to
+}
+
+// stalledDeadline is that of the other handler.
+const stalledDeadline = 300 * time.Millisecond
+
+func newStalled(t *testing.T, stallTime time.Duration) *stalled {
+	s := &stalled{events: make(chan string, 10), returns: make(chan error, 10)}
+	s.testServer = newTestServer(t, "HTTP/2.0", serverConfig{timeout: time.Minute, stallTime: stallTime, buffer: 32 << 10,
+		handler: func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/watch" {
+				w.(http.Flusher).Flush()
+				for {
+					select {
+					case event := <-s.events:
+						fmt.Fprintln(w, event)
+						w.(http.Flusher).Flush()
+					case <-r.Context().Done():
+						return
+					}
+				}
+			}
+			w.(http.Flusher).Flush()
+			bind(r.Context(), stalledDeadline, "stalled")
+			var err error
+			for chunk := make([]byte, 64<<10); err == nil; {
+				_, err = w.Write(chunk)
+			}
+			s.returns <- err
+		}})
+	return s
+}
+
+// watch opens a watch, and returns what it gets.
+func (s *stalled) watch(c *http.Client) *bufio.Reader {
+	s.t.Helper()
+	res, err := c.Get(s.URL + "/watch")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { res.Body.Close() })
+	return bufio.NewReader(res.Body)
+}
+
+// TestClientThatIsPaused has an HTTP/2 client read nothing of its socket for
+// seconds beyond the deadline of one of its requests: that one is cut when it
+// reads again, and its watch goes on.
+func TestClientThatIsPaused(t *testing.T) {
+	t.Parallel()
+	s := newStalled(t, 20*time.Second)
+	c, conn := s.pausableClient()
+	watch := s.watch(c)
+	res, err := c.Get(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	conn.pause()
+	// Longer than the old bound, of a second, and what comes on top.
+	time.Sleep(stalledDeadline + stuckTime + 2*time.Second)
+	select {
+	case err := <-s.returns:
+		t.Fatalf("the handler's Write returned %v while the client was paused", err)
+	default:
+	}
+	conn.resume()
+	s.events <- "an event"
+	if line, err := watch.ReadString('\n'); err != nil || line != "an event\n" {
+		t.Errorf("the watch got %q, %v", line, err)
+	}
+	if err := <-s.returns; err != http.ErrHandlerTimeout {
+		t.Errorf("the handler's Write returned %v", err)
+	}
+	if _, err := io.Copy(io.Discard, res.Body); err == nil {
+		t.Error("the response is not cut")
+	}
+	if o := s.outcome(); o.Kind != Aborted {
+		t.Errorf("reported %+v", o)
+	}
+}
+
+// TestClientThatIsSlow takes some bytes now and then, and so is waited for.
+func TestClientThatIsSlow(t *testing.T) {
+	t.Parallel()
+	const stallTime = 2 * time.Second
+	s := newStalled(t, stallTime)
+	c, conn := s.pausableClient()
+	watch := s.watch(c)
+	conn.pause()
+	go c.Get(s.URL) // Its header may wait.
+	<-s.begun
+	// As little as the kernels still tell of: they make room by the half of a buffer.
+	tick := time.NewTicker(stallTime / 20)
+	defer tick.Stop()
+	for start := time.Now(); time.Since(start) < stalledDeadline+stuckTime+2*stallTime; <-tick.C {
+		conn.allow(4 << 10)
+	}
+	conn.resume()
+	s.events <- "an event"
+	if line, err := watch.ReadString('\n'); err != nil || line != "an event\n" {
+		t.Errorf("the watch got %q, %v", line, err)
+	}
+}
+
+// TestClientThatNeverReadsAgain: its connection is closed, with all that is on
+// it, when it has taken nothing for the stall time, and that is counted and
+// logged. There is no other way to free the handler.
+func TestClientThatNeverReadsAgain(t *testing.T) {
+	const stallTime = 2 * time.Second
+	log := captureLog(t)
+	before := metric(t, "apiserver_stalled_connections_closed_total")
+	s := newStalled(t, stallTime)
+	c, conn := s.pausableClient()
+	s.watch(c)
+	res, err := c.Get(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	conn.pause()
+	start := time.Now()
+	if err := <-s.returns; err != http.ErrHandlerTimeout {
+		t.Errorf("the handler's Write returned %v", err)
+	}
+	at := <-s.closed
+	if took := at.Sub(start); took < stallTime || took > stalledDeadline+stuckTime+stallTime+4*time.Second {
+		t.Errorf("closed %v after the client has stopped", took)
+	} else {
+		t.Logf("closed %v after the client has stopped", took)
+	}
+	if n := metric(t, "apiserver_stalled_connections_closed_total") - before; n != 1 {
+		t.Errorf("counted %v times", n)
+	}
+	lines := log.lines("Closing a connection")
+	if len(lines) != 1 || !strings.Contains(lines[0], conn.LocalAddr().String()) || !strings.Contains(lines[0], "userAgent=\"Go-http-client/2.0\"") {
+		t.Errorf("logged %q", lines)
+	}
+}
