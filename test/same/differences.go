@@ -194,8 +194,8 @@ var allowances = []allowance{
 		},
 	},
 	{
-		Row: "D6", Why: "whether an outer filter has read a body that the client waited to send cannot be asked for: the close is announced",
-		At:     []string{"outside-reads-expect@HTTP/1.1"},
+		Row: "D6", Why: "whether an outer filter has read a body that the client waited to send cannot be asked before the header is written: the close is announced",
+		At:     []string{"outside-reads-expect-nothing@HTTP/1.1"},
 		When:   func(c kase) bool { return c.proto == http11 && c.Body.Expect && hasWriter(c, "reads") },
 		Fields: ofTheClient,
 		Is:     seenValue.closeAnnounced,

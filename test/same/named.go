@@ -561,6 +561,7 @@ var outside = slices.Concat(
 		{Name: "outside-reads", Server: setup{Outer: "reads"}, Body: body{Size: 2000}, Handler: []string{"write 5"}},
 		{Name: "outside-reads-read-after-2049", Protos: http11and2, Server: setup{Outer: "reads"}, Body: body{Size: 100000}, Handler: []string{"write 2049", "readall", "write 5"}},
 		{Name: "outside-reads-expect", Protos: http11and2, Server: setup{Outer: "reads"}, Body: body{Size: 2000, Expect: true}, Handler: []string{"write 5"}},
+		{Name: "outside-reads-expect-nothing", Protos: http11and2, Server: setup{Outer: "reads"}, Body: body{Size: 2000, Expect: true}},
 		{Name: "outside-reads-large-answer", Server: setup{Outer: "reads"}, Body: body{Size: 2000}, Handler: []string{"readall", "write 300000"}},
 		{Name: "outside-reads-panic", Server: setup{Outer: "recovers reads"}, Body: body{Size: 2000}, Handler: []string{"panic"}},
 		{Name: "outside-lingers", Server: setup{Outer: "lingers"}, Handler: []string{"write 5"}},

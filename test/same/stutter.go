@@ -46,6 +46,6 @@ func playSteadily(ctx context.Context, s *scenario, proto string, b *backend) (o
 
 // timed reports whether what a scenario shows is a matter of times.
 func (s *scenario) timed() bool {
-	return s.Server.Sink != "" || s.Body.How != atOnce && s.Body.How != tooMuch ||
+	return s.Server.Sink != "" || s.Client.Deaf || s.Body.How != atOnce && s.Body.How != tooMuch ||
 		s.does("ends", "sleep", "until", "notified", "readdeadline", "writedeadline")
 }
