@@ -23,7 +23,7 @@ var allowances = []allowance{
 		Fields: append([]string{"handler", "order", "early"}, ofTheClient...),
 		Is: func(v seenValue) bool {
 			// A filter that keeps the last status for later gets the answer's from WithTracing.
-			return v.likePlain() || v.field == "1xx" && v.value == "" && hasWriter(v.kase, "buffers")
+			return v.likePlain() || v.field == "1xx" && v.value == "" && hasWriter(v.kase, "buffers") || v.field == "order"
 		},
 	},
 	{
@@ -157,6 +157,8 @@ var allowances = []allowance{
 				return true
 			case "body":
 				return v.likePlain() || v.all["cut"][fork][0] != ""
+			case "end":
+				return v.likePlain() || strings.HasSuffix(v.value, "the connection was closed")
 			}
 			return v.likePlain()
 		},
@@ -167,7 +169,7 @@ var allowances = []allowance{
 		Row: "D6", Why: "a body that does not come holds no answer back: the close is announced, and the connection ends",
 		At:     []string{"body-unread-after-answer@HTTP/1.1", "body-unread-late-2000@HTTP/1.1", "body-unread-late-262143@HTTP/1.1", "body-never@HTTP/1.1", "body-never-chunked@HTTP/1.1"},
 		When:   func(c kase) bool { return c.proto == http11 && (c.Body.late() || c.sendsLate()) },
-		Fields: append([]string{"early", "handler", "audit", "log"}, ofTheClient...),
+		Fields: append([]string{"early", "order", "handler", "audit", "log"}, ofTheClient...),
 		Is:     seenValue.closeAnnounced,
 	},
 	{
@@ -393,6 +395,8 @@ func (s *scenario) sendsLate() bool {
 		switch op, arg, _ := strings.Cut(step, " "); {
 		case step == "tell "+s.Body.Until:
 			return false
+		case op == "panic", op == "abort", op == "goexit":
+			return true
 		case op == "flush", op == "flusherror", op == "write" && len(arg) > 3:
 			return true
 		}
@@ -462,10 +466,13 @@ func (v seenValue) closeAnnounced() bool {
 	case "served":
 		first, _, _ := strings.Cut(v.bySide[upstream][0], "\n")
 		return v.value == first
+	case "order":
+		return v.bySide[upstream][0] == ""
 	case "outer":
-		return v.like(upstream, func(s string) string {
+		ended := func(s string) string {
 			return strings.ReplaceAll(s, "the context is alive", "the context is context canceled")
-		})
+		}
+		return v.like(upstream, ended) || v.like(plain, ended)
 	}
 	if v.field == "handler" && v.likeButFor(bodyGivenUp) {
 		return true // Upstream has waited for it.

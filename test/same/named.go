@@ -283,6 +283,7 @@ var bodies = slices.Concat(
 		{Name: "body-read-beyond-length", Body: body{Size: 2000}, Handler: []string{"header Content-Length 5", "write 5000", "readall", "write 5"}},
 		{Name: "body-read-after-2049-late", Body: body{Size: 2000, How: halves, Gap: late}, Handler: []string{"write 2049", "readall", "write 5"}},
 		{Name: "body-read-after-2049-large", Body: body{Size: 600000}, Handler: []string{"write 2049", "readall", "write 5"}},
+		{Name: "body-read-between-writes", Body: body{Size: 300000}, Handler: []string{"write 5000", "read 150000", "write 5", "readall", "write 5"}},
 		{Name: "body-read-after-2049-chunked", Protos: http11and2, Body: body{Size: 600000, Chunked: true}, Handler: []string{"write 2049", "readall", "write 5"}},
 		{Name: "body-read-after-flush", Body: body{Size: 2000}, Handler: []string{"flush", "readall", "write 5"}},
 		{Name: "body-read-after-flush-halves", Body: body{Size: 2000, How: halves, Until: "half"}, Handler: []string{"tell half", "write 5", "flush", "readall", "write 5"}},
@@ -560,6 +561,7 @@ var outside = slices.Concat(
 	[]*scenario{
 		{Name: "outside-reads", Server: setup{Outer: "reads"}, Body: body{Size: 2000}, Handler: []string{"write 5"}},
 		{Name: "outside-reads-read-after-2049", Protos: http11and2, Server: setup{Outer: "reads"}, Body: body{Size: 100000}, Handler: []string{"write 2049", "readall", "write 5"}},
+		{Name: "outside-buffers-read-after-2049", Server: setup{Outer: "buffers"}, Body: body{Size: 2000}, Handler: []string{"write 2049", "readall", "write 5"}},
 		{Name: "outside-reads-expect", Protos: http11and2, Server: setup{Outer: "reads"}, Body: body{Size: 2000, Expect: true}, Handler: []string{"write 5"}},
 		{Name: "outside-reads-expect-nothing", Protos: http11and2, Server: setup{Outer: "reads"}, Body: body{Size: 2000, Expect: true}},
 		{Name: "outside-reads-large-answer", Server: setup{Outer: "reads"}, Body: body{Size: 2000}, Handler: []string{"readall", "write 300000"}},

@@ -95,28 +95,26 @@ func (g *guard) drain() {
 // before it sends the header. It must not be asked for by reading it here
 // where net/http does not ask for it (RFC 9110, section 10.1.1).
 func (g *guard) drainable() bool {
-	if !g.http1 || !g.controls || g.body == nil || g.server.ReadTimeout > 0 {
+	if !g.http1 || !g.direct || g.body == nil || g.server.ReadTimeout > 0 {
 		return false // net/http's business, under its own bound if there is one.
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	b := g.body
+	if b.eof || b.drained || g.fullDuplex || g.outer.Header.Get("Expect") != "" {
+		return false
+	}
+	b.drained = true // The header leaves once.
 	if !g.returned && fmt.Sprintf("%T", b.real) != "*http.body" {
 		return false // An outer filter's: the handler may read it after net/http has drained its own.
-	}
-	if b.eof || b.drained || g.fullDuplex || b.g.outer.Header.Get("Expect") != "" {
-		return false
 	}
 	if b.declared >= 0 && b.declared-b.read >= maxDrain {
 		return false // It announces the close at once.
 	}
 	// An HTTP/1.0 connection goes on only after a response whose end can be told.
+	// If it does not, the answer goes first.
 	ends := g.outer.ProtoAtLeast(1, 1) || g.returned || g.bodyless || g.declared >= 0
-	if !ends || !g.mayGoOn() || g.w.Header().Get("Connection") == "close" {
-		return false // The answer goes first.
-	}
-	b.drained = true
-	return true
+	return ends && g.mayGoOn() && g.w.Header().Get("Connection") != "close"
 }
 
 // mayGoOn reports whether the client wants to use the connection again.
@@ -230,7 +228,7 @@ func (g *guard) endBody() (ended bool) {
 // it, where the rest of the request body can be waited for in no bounded way.
 // The caller has the writer.
 func (g *guard) announceClose(header http.Header) {
-	if g.http1 && g.server != nil && !g.controls && g.body != nil && !g.body.eof && g.mayGoOn() {
+	if g.http1 && g.server != nil && !g.direct && g.body != nil && !g.body.eof && g.mayGoOn() {
 		header.Set("Connection", "close")
 	}
 }

@@ -94,6 +94,7 @@ type guard struct {
 	ctx      context.Context     // the request's as it came; what its end means, why tells
 	http1    bool                // one connection per request at a time
 	server   *http.Server        // whose client can go, or nil
+	direct   bool                // w leads to net/http's: what goes through it leaves when net/http has it leave
 	controls bool                // deadlines can be set, through w or on conn
 	conn     *connection         // as ConnContext has noted it, or nil
 	outer    *http.Request       // the request as it came, which receives the trailer
@@ -190,11 +191,12 @@ func newGuard(b *Boundary, handler http.Handler, w http.ResponseWriter, r *http.
 	if guardFrom(ctx) == nil {
 		// Otherwise it is a sub-request, and what is in the context is the other's.
 		g.server, _ = ctx.Value(http.ServerContextKey).(*http.Server)
-		if direct := controllable(w); g.server != nil && (direct || r.RequestURI != "") {
+		g.direct = g.server != nil && controllable(w)
+		if g.direct || g.server != nil && r.RequestURI != "" {
 			// A filter's writer may show no way to the connection, which is there all
 			// the same; but not for a request that net/http has not read from it.
 			g.conn = connFrom(ctx)
-			g.controls = direct || g.http1 && g.conn != nil
+			g.controls = g.direct || g.http1 && g.conn != nil
 		}
 	}
 	g.idle.L = &g.mu
