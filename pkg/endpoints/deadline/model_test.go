@@ -160,9 +160,10 @@ func (x *experiment) check() {
 		x.t.Errorf("reported %d bytes, wrote %d, got %q", o.Bytes, x.bytes, answer)
 	}
 	timeout, timeouts := x.timeouts()
-	// Of a response that is complete at its end, Serve need not see its handler's.
+	// Of a response that is complete at its end, which a write deadline of the
+	// handler's own may be, Serve need not see its handler's.
 	first := min(slices.Min(timeouts), x.clientAt)
-	outlived := o.Kind == Answered && x.completeAt != never && (x.ended >= first || x.took >= first && x.outlasts())
+	outlived := o.Kind == Answered && x.completeAt != never && (x.ended >= first || x.took >= first && x.outlasts() || x.writeBound)
 	// Of a connection that was hijacked there is nothing left to break off.
 	unseen := outlived || o.Kind == Hijacked && x.exits
 	if o.ByHandler() && (x.panicked != nil) != x.broken && (x.panicked != nil || !unseen) {
