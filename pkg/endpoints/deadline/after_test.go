@@ -23,21 +23,32 @@ import (
 	"time"
 )
 
+// netHTTPsKey is the key of the context that net/http has made.
+type netHTTPsKey struct{}
+
+// showsItsContext is an outer filter that shows handlers that context.
+func showsItsContext(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), netHTTPsKey{}, r.Context())))
+	})
+}
+
+// outlivesItsContext is for a handler: it has a read deadline pass, and returns
+// when net/http's context has ended for that.
+func outlivesItsContext(w http.ResponseWriter, r *http.Request) {
+	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(10 * time.Millisecond)); err != nil {
+		io.WriteString(w, err.Error())
+	}
+	<-r.Context().Value(netHTTPsKey{}).(context.Context).Done()
+}
+
 // TestRequestAfterReadDeadline has the next request served on a connection
 // whose context a read deadline of a handler's has ended.
 func TestRequestAfterReadDeadline(t *testing.T) {
-	type connDone struct{}
 	asPlain(t, serverConfig{
-		outer: func(next http.Handler) http.Handler {
-			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), connDone{}, r.Context().Done())))
-			})
-		},
+		outer: showsItsContext,
 		handler: func(w http.ResponseWriter, r *http.Request) {
-			if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(10 * time.Millisecond)); err != nil {
-				io.WriteString(w, err.Error())
-			}
-			<-r.Context().Value(connDone{}).(<-chan struct{})
+			outlivesItsContext(w, r)
 			io.WriteString(w, "late")
 		},
 	}, map[string]func(*peer){
@@ -57,21 +68,15 @@ func TestRequestAfterReadDeadline(t *testing.T) {
 // TestClientThatGoesAfterReadDeadline has a client go while such a next request
 // is served.
 func TestClientThatGoesAfterReadDeadline(t *testing.T) {
-	type connDone struct{}
 	s := newTestServer(t, "HTTP/1.1", serverConfig{
 		timeout: time.Minute,
-		outer: func(next http.Handler) http.Handler {
-			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), connDone{}, r.Context().Done())))
-			})
-		},
+		outer:   showsItsContext,
 		handler: func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/next" {
 				<-r.Context().Done()
 				return
 			}
-			http.NewResponseController(w).SetReadDeadline(time.Now().Add(10 * time.Millisecond))
-			<-r.Context().Value(connDone{}).(<-chan struct{})
+			outlivesItsContext(w, r)
 		},
 	})
 	p := s.peer()

@@ -94,9 +94,8 @@ type Boundary struct {
 // reports on it have been said, at the deadline at the latest. It panics as the
 // handler does, with the handler's stack in the text, and calls runtime.Goexit
 // if the handler has; it panics with http.ErrAbortHandler where it has cut the
-// response off. Inside another
-// boundary, of which w is the ResponseWriter, it does no more than call the
-// handler.
+// response off. Inside another boundary, of which w is the ResponseWriter, it
+// does no more than call the handler.
 //
 // A context that is cancelled before its deadline means that the client has
 // gone if the server says so, and otherwise that the request is to time out
@@ -194,7 +193,7 @@ func (g *guard) wait() state {
 	// had, net/http still says so if the client goes.
 	var timer <-chan time.Time
 	var left <-chan bool
-	if g.isAlone() {
+	if g.alone { // Nobody else changes it.
 		over, timer, left = nil, g.untilDeadline(), g.closeNotify()
 	}
 	patient := true
@@ -270,12 +269,6 @@ func (g *guard) note(why ending) (over bool) {
 	}
 	g.idle.Broadcast()
 	return over
-}
-
-func (g *guard) isAlone() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.alone
 }
 
 // untilDeadline receives when the request's deadline passes. It is nil if there is none.

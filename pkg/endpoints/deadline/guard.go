@@ -125,7 +125,7 @@ type guard struct {
 	state      state
 	err        error     // what late calls get; set when sealed
 	ending     ending    // why the request is over, once the serve goroutine knows
-	alone      bool      // ctx has ended, and the request has not
+	alone      bool      // ctx has ended, and the request has not; set by the serve goroutine
 	bound      bool      // a bound has passed
 	bounds     *bound    // those that may yet pass, the last one first
 	answer     answer    // of the bound that has passed; nil for the request's own deadline
@@ -282,6 +282,10 @@ func (g *guard) expired() bool {
 	return ok && !time.Now().Before(deadline)
 }
 
+// whole reports whether net/http has all of the response, as far as its length
+// tells. The caller holds mu.
+func (g *guard) whole() bool { return g.bodyless || g.written == g.declared }
+
 // complete reports whether the response is known to be all that there will be,
 // whatever the handler does next. Against a client that goes it counts only if
 // the client may have it: if it has been flushed, or was more than is held back
@@ -289,7 +293,7 @@ func (g *guard) expired() bool {
 // The caller holds mu.
 func (g *guard) complete() bool {
 	switch {
-	case g.state != committed || !g.bodyless && g.written != g.declared:
+	case g.state != committed || !g.whole():
 		return false
 	case g.sent:
 		return true

@@ -22,6 +22,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"strings"
 	"sync"
 	"testing"
@@ -42,12 +43,14 @@ func deny(n int) func(http.ResponseWriter, *http.Request) {
 // chunked is a body of n bytes in chunks.
 func chunked(n int) string {
 	var b strings.Builder
+	w := httputil.NewChunkedWriter(&b)
 	for n > 0 {
 		size := min(n, 32<<10)
-		fmt.Fprintf(&b, "%x\r\n%s\r\n", size, strings.Repeat("b", size))
+		io.WriteString(w, strings.Repeat("b", size))
 		n -= size
 	}
-	return b.String() + "0\r\n\r\n"
+	w.Close()
+	return b.String() + "\r\n" // No trailer.
 }
 
 // TestUnreadBody has clients send bodies in various ways that handlers do not
