@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httputil"
 	"strings"
 	"sync"
 	"time"
@@ -169,11 +171,12 @@ func (v *visit) send(conn net.Conn) bool {
 func inChunks(body string) string {
 	const size = 16 << 10
 	var wire strings.Builder
+	w := httputil.NewChunkedWriter(&wire)
 	for len(body) > 0 {
 		n := min(size, len(body))
-		fmt.Fprintf(&wire, "%x\r\n%s\r\n", n, body[:n])
+		_, _ = io.WriteString(w, body[:n])
 		body = body[n:]
 	}
-	wire.WriteString("0\r\n\r\n")
-	return wire.String()
+	_ = w.Close()
+	return wire.String() + "\r\n" // No trailer.
 }
