@@ -37,7 +37,7 @@ type seenValue struct {
 // sent is the status that the fork's client got, or 0.
 func (v seenValue) sent() string {
 	for _, s := range v.all["status"][fork] {
-		if code := sentCode.FindString(s); code != "" {
+		if code := (answer{Status: s}).code(); code != "0" {
 			return code
 		}
 	}

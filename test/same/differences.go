@@ -218,9 +218,7 @@ var allowances = []allowance{
 				return v.like(plain, func(s string) string { return strings.ReplaceAll(s, "context canceled", "alive") })
 			case "outer":
 				// Over HTTP/2 it resets the stream, when that comes to it.
-				return v.likePlain() || v.like(plain, func(s string) string {
-					return strings.ReplaceAll(s, "the context is alive", "the context is context canceled")
-				})
+				return v.likePlain() || v.like(plain, contextEnded)
 			}
 			return v.likePlain()
 		},
@@ -348,7 +346,7 @@ func anything(seenValue) bool { return true }
 
 // hasWriter reports whether one of these filters is around the chain.
 func hasWriter(c kase, names ...string) bool {
-	return slices.ContainsFunc(strings.Fields(c.Server.Outer), func(f string) bool { return slices.Contains(names, f) })
+	return anyOf(c.Server.Outer, names)
 }
 
 // sendsInformational reports whether the handler sends a status that is not the answer's.
@@ -365,7 +363,12 @@ func sendsInformational(c kase) bool {
 // inTheMiddle reports whether one of these filters stands between the timeout
 // filter and audit.
 func (c kase) inTheMiddle(names ...string) bool {
-	return slices.ContainsFunc(strings.Fields(c.Server.Middle), func(f string) bool { return slices.Contains(names, f) })
+	return anyOf(c.Server.Middle, names)
+}
+
+// anyOf reports whether one of these names is among filters, as a setup has them.
+func anyOf(filters string, names []string) bool {
+	return slices.ContainsFunc(strings.Fields(filters), func(f string) bool { return slices.Contains(names, f) })
 }
 
 // writes reports whether the handler answers by itself, and not by returning.
@@ -440,6 +443,11 @@ func (v seenValue) likeButFor(ends ...string) bool {
 	})
 }
 
+// contextEnded is what an outer filter sees whose context has ended where another's has not.
+func contextEnded(outer string) string {
+	return strings.ReplaceAll(outer, "the context is alive", "the context is context canceled")
+}
+
 // closeAnnounced reports whether the value is upstream's, but that the answer
 // did not wait for the body, and said that the connection ends. Upstream may
 // have no answer at all.
@@ -454,7 +462,7 @@ func (v seenValue) closeAnnounced() bool {
 			slices.Sort(lines)
 			return strings.Join(slices.Compact(lines), "\n")
 		}
-		return v.like(upstream, closing) || v.like(plain, closing) && !v.like(plain, func(s string) string { return s })
+		return v.like(upstream, closing) || v.like(plain, closing) && !v.likePlain()
 	case "early":
 		return v.value == "yes"
 	case "end":
@@ -469,10 +477,7 @@ func (v seenValue) closeAnnounced() bool {
 	case "order":
 		return v.bySide[upstream][0] == ""
 	case "outer":
-		ended := func(s string) string {
-			return strings.ReplaceAll(s, "the context is alive", "the context is context canceled")
-		}
-		return v.like(upstream, ended) || v.like(plain, ended)
+		return v.like(upstream, contextEnded) || v.like(plain, contextEnded)
 	}
 	if v.field == "handler" && v.likeButFor(bodyGivenUp) {
 		return true // Upstream has waited for it.

@@ -49,6 +49,14 @@ type answer struct {
 	Body, Framing, Cut string
 }
 
+// code is that of the status, or 0 if there was none.
+func (a answer) code() string {
+	if code := sentCode.FindString(a.Status); code != "" {
+		return code
+	}
+	return "0"
+}
+
 // String is the answer in a line.
 func (a answer) String() string {
 	var parts []string
@@ -99,8 +107,7 @@ var (
 	sentCode    = regexp.MustCompile(`\b\d{3}\b`)
 )
 
-// mayHaveStayed is what the audit log says of a response that was cut: what was
-// handed over of it, its status too, is as much as the chain can know.
+// mayHaveStayed is what the audit log says of a response that was cut.
 const mayHaveStayed = "of which the last may not have arrived"
 
 // contradiction says how the records contradict what the client saw, or nothing
@@ -109,9 +116,10 @@ func (o *observation) contradiction() string {
 	if len(o.Audit) == 0 && len(o.Log) == 0 || o.End == clientLeft || o.First.Cut == nothingCame {
 		return ""
 	}
-	sent := sentCode.FindString(o.First.Status)
-	if sent == "" {
-		sent = "0"
+	sent := o.First.code()
+	// Of a response that was cut, none of what was handed over may have arrived.
+	differs := func(code, record, cut string) bool {
+		return code != sent && !(sent == "0" && strings.Contains(record, cut))
 	}
 	var wrong []string
 	if len(o.Audit) > 0 {
@@ -122,12 +130,13 @@ func (o *observation) contradiction() string {
 			wrong = append(wrong, "no final audit event")
 		case m[1] == "Panic":
 			return "" // It is audited as the panic that it was.
-		case m[2] != sent && !(sent == "0" && strings.Contains(last, mayHaveStayed)):
+		case differs(m[2], last, mayHaveStayed):
 			wrong = append(wrong, fmt.Sprintf("the client got %s, the audit log says %s", sent, m[2]))
 		}
 	}
 	if len(o.Log) > 0 {
-		if m := loggedCode.FindStringSubmatch(o.Log[len(o.Log)-1]); m != nil && m[1] != sent && !(sent == "0" && strings.Contains(o.Log[len(o.Log)-1], `ended="aborted"`)) {
+		last := o.Log[len(o.Log)-1]
+		if m := loggedCode.FindStringSubmatch(last); m != nil && differs(m[1], last, `ended="aborted"`) {
 			wrong = append(wrong, fmt.Sprintf("the client got %s, the HTTP log says %s", sent, m[1]))
 		}
 	}
