@@ -37,6 +37,7 @@ type body struct {
 	real     io.ReadCloser
 	inner    *http.Request // the handler's, to be given the trailer
 	declared int64         // Content-Length, or -1
+	sent     bool          // the client sends one, and net/http has to do with it
 
 	trailers sync.Once
 
@@ -95,14 +96,19 @@ func (b *body) enter() error {
 func (b *body) exit(n int, err error) {
 	b.g.mu.Lock()
 	b.g.reading--
+	b.note(n, err)
+	b.g.mu.Unlock()
+	b.g.idle.Broadcast()
+}
+
+// note notes how a read has ended. The caller holds mu.
+func (b *body) note(n int, err error) {
 	b.read += int64(n)
 	if errors.Is(err, io.EOF) {
 		// net/http takes back what read deadline there was, to watch the client.
 		b.eof, b.g.readBy = true, time.Time{}
 	}
 	b.g.noteRead(err)
-	b.g.mu.Unlock()
-	b.g.idle.Broadcast()
 }
 
 // copyTrailer gives the handler's request the trailer that came after the

@@ -362,6 +362,33 @@ func TestSubRequest(t *testing.T) {
 	})
 }
 
+// TestSubRequestOutsideOfABoundary: what is set on a connection for the sake of a
+// request is not, for one that a handler makes in its own process.
+func TestSubRequestOutsideOfABoundary(t *testing.T) {
+	b := Boundary{Answer: timeoutStatus}
+	s := newTestServer(t, "HTTP/1.1", serverConfig{timeout: time.Minute, direct: true,
+		handler: func(w http.ResponseWriter, r *http.Request) {
+			for _, h := range []http.HandlerFunc{deny(10), func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }} {
+				ctx, cancel := context.WithTimeout(r.Context(), brief)
+				sub, err := http.NewRequestWithContext(ctx, "POST", "/", io.MultiReader(strings.NewReader("a body")))
+				if err != nil {
+					t.Error(err)
+				}
+				b.Serve(httptest.NewRecorder(), sub, h)
+				cancel()
+			}
+			select {
+			case <-r.Context().Done():
+				t.Errorf("the context of the connection's request has ended: %v", r.Context().Err())
+			case <-time.After(answerTime + brief): // Beyond what there is of deadlines.
+			}
+			io.WriteString(w, "fine")
+		}})
+	if res, body, err := s.do("GET", nil); err != nil || body != "fine" {
+		t.Errorf("got %v, %q, %v", res, body, err)
+	}
+}
+
 // TestPathValuesAreTheHandlers: what a handler sets on its request is not set on
 // the one that others have, whoever has routed that.
 func TestPathValuesAreTheHandlers(t *testing.T) {

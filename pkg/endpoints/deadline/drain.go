@@ -83,11 +83,13 @@ func (g *guard) drain() {
 	g.readFailed, g.body.interrupted = true, !ended
 	g.mu.Unlock()
 	g.setDeadlines(&longAgo, nil)
-	// It leaves when it sees that, unless the body is not net/http's.
-	timer.Reset(patience)
+	// It leaves when it sees that. Before it has, the deadline is not net/http's
+	// to take back, which it does when it finds a read under way.
+	timer.Reset(stuckTime)
 	select {
 	case <-rest:
 	case <-timer.C:
+		// It reads from something of an outer filter's, and nobody waits for it.
 	}
 }
 
@@ -95,7 +97,7 @@ func (g *guard) drain() {
 // before it sends the header. It must not be asked for by reading it here
 // where net/http does not ask for it (RFC 9110, section 10.1.1).
 func (g *guard) drainable() bool {
-	if !g.http1 || !g.direct || g.body == nil || g.server.ReadTimeout > 0 {
+	if !g.http1 || !g.direct || g.body == nil || !g.body.sent || g.server.ReadTimeout > 0 {
 		return false // net/http's business, under its own bound if there is one.
 	}
 	g.mu.Lock()
@@ -105,7 +107,7 @@ func (g *guard) drainable() bool {
 		return false
 	}
 	b.drained = true // The header leaves once.
-	if !g.returned && fmt.Sprintf("%T", b.real) != "*http.body" {
+	if !g.returned && !b.isNetHTTPs() {
 		return false // An outer filter's: the handler may read it after net/http has drained its own.
 	}
 	if b.declared >= 0 && b.declared-b.read >= maxDrain {
@@ -115,6 +117,16 @@ func (g *guard) drainable() bool {
 	// If it does not, the answer goes first.
 	ends := g.outer.ProtoAtLeast(1, 1) || g.returned || g.bodyless || g.declared >= 0
 	return ends && g.mayGoOn() && g.w.Header().Get("Connection") != "close"
+}
+
+// isNetHTTPs reports whether the body is net/http's own, and not what an outer
+// filter has put in its place.
+func (b *body) isNetHTTPs() bool {
+	switch fmt.Sprintf("%T", b.real) {
+	case "*http.body", "*http.expectContinueReader":
+		return true
+	}
+	return false
 }
 
 // mayGoOn reports whether the client wants to use the connection again.
@@ -140,22 +152,22 @@ func (g *guard) headerLeaves(n int) bool {
 // With full duplex it may be meant to go on, and net/http does not look at what
 // comes of that wait.
 func (g *guard) linger() {
-	if !g.http1 || !g.controls || g.body == nil || g.server.ReadTimeout > 0 {
+	if !g.http1 || !g.controls || g.body == nil || !g.body.sent || g.server.ReadTimeout > 0 {
 		return
 	}
 	g.mu.Lock()
 	over, reading := g.body.eof || g.body.interrupted || g.fullDuplex, g.reading > 0
 	expects, written := g.outer.Header.Get("Expect") != "", g.status != 0
-	declared := g.body.declared >= 0
+	known := g.body.declared >= 0 && !reading && (written || !expects) && g.body.isNetHTTPs()
 	g.mu.Unlock()
 	if over {
 		return
 	}
 	switch {
-	case declared && !reading && (written || !expects):
+	case known:
 		// Somebody else may have read it, and net/http reads the next request. That
 		// can be asked, but not of a body whose client waits to be asked for it,
-		// before the header is written.
+		// before the header is written, and not of one of a filter's.
 		if _, err := g.body.real.Read(nil); err == io.EOF {
 			return
 		}
@@ -174,11 +186,9 @@ func (g *guard) linger() {
 }
 
 // discard reads up to maxDrain bytes of the body, and one more to tell whether
-// that was all of it: what is beyond, a handler can still read. It says when something came, and stops when it is given up.
+// that was all of it: what is beyond, a handler can still read. It says when
+// something came, and stops when it is given up.
 func (b *body) discard(came chan<- struct{}, gave <-chan struct{}) (whole bool) {
-	b.g.mu.Lock()
-	b.g.reading++
-	b.g.mu.Unlock()
 	buf := make([]byte, 8<<10)
 	n, err := 0, error(nil)
 	defer func() {
@@ -187,7 +197,9 @@ func (b *body) discard(came chan<- struct{}, gave <-chan struct{}) (whole bool) 
 			klog.ErrorS(nil, "A request body panicked as the rest of it was read", "panic", p)
 			whole, err = false, errNotClosed
 		}
-		b.exit(0, err)
+		b.g.mu.Lock()
+		b.note(0, err)
+		b.g.mu.Unlock()
 	}()
 	for n <= maxDrain && err == nil {
 		var m int
@@ -228,7 +240,7 @@ func (g *guard) endBody() (ended bool) {
 // it, where the rest of the request body can be waited for in no bounded way.
 // The caller has the writer.
 func (g *guard) announceClose(header http.Header) {
-	if g.http1 && g.server != nil && !g.direct && g.body != nil && !g.body.eof && g.mayGoOn() {
+	if g.http1 && g.server != nil && !g.direct && g.body != nil && g.body.sent && !g.body.eof && g.mayGoOn() {
 		header.Set("Connection", "close")
 	}
 }

@@ -228,7 +228,9 @@ func (g *guard) copyRequest() {
 		g.inner.URL = &g.innerURL
 	}
 	if r.Body != nil && r.Body != http.NoBody {
-		g.body = &body{g: g, real: r.Body, inner: &g.inner, declared: r.ContentLength}
+		// A filter may have put one in where the client has none.
+		sent := len(r.TransferEncoding) > 0 || r.Header["Content-Length"] != nil
+		g.body = &body{g: g, real: r.Body, inner: &g.inner, declared: r.ContentLength, sent: sent}
 		g.inner.Body = g.body
 	}
 }

@@ -17,6 +17,7 @@ limitations under the License.
 package deadline
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"runtime"
@@ -25,8 +26,16 @@ import (
 	"time"
 )
 
-// TestMain fails the package when a test leaves a goroutine behind.
+// TestMain fails the package when a test leaves a goroutine behind. It has more
+// of them run beside each other than there are processors, unless it is told how
+// many: mostly they wait.
 func TestMain(m *testing.M) {
+	flag.Parse()
+	given := flag.Lookup("test.fuzz").Value.String() != ""
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		flag.Set("test.parallel", "8")
+	}
 	code := m.Run()
 	deadline := time.Now().Add(20 * time.Second)
 	for left := goroutines(); code == 0 && left != ""; left = goroutines() {
