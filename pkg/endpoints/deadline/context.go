@@ -52,7 +52,8 @@ func (g *guard) leads(w http.ResponseWriter) bool {
 // deadline and the values of the context that the request came with, but an end
 // of its own: when the deadline strikes, when the client goes, or when the
 // request is over. The other one ends for further reasons, such as a read that
-// timed out: to net/http that is a client that has gone.
+// timed out: to net/http that is a client that has gone. The cause of the end is
+// the other one's if both have ended alike.
 //
 // The serve goroutine ends it. It has a lock of its own, which is held for no
 // call: who holds the guard's asks contexts that were derived from it. It costs
@@ -83,6 +84,11 @@ func (c *guardContext) Err() error {
 func (c *guardContext) Value(key any) any {
 	if key == (guardKey{}) {
 		return (*guard)(c)
+	}
+	if err := c.ctx.Err(); err != nil && err != c.Err() {
+		// Its end is not this one's, and so is not what context.Cause is to find,
+		// which asks for it here.
+		return context.WithoutCancel(c.ctx).Value(key)
 	}
 	return c.ctx.Value(key)
 }

@@ -17,6 +17,7 @@ package deadline
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -164,6 +165,40 @@ func TestOwnDeadlineEndsNoContext(t *testing.T) {
 	})
 }
 
+// TestCauseAgreesWithTheEnd: what has ended the connection's context, if that is
+// no more than a read that has timed out, is not why the handler's ends.
+func TestCauseAgreesWithTheEnd(t *testing.T) {
+	checked := make(chan struct{})
+	s := newTestServer(t, "HTTP/1.1", serverConfig{timeout: time.Minute,
+		handler: func(w http.ResponseWriter, r *http.Request) {
+			defer close(checked)
+			http.NewResponseController(w).SetReadDeadline(time.Now().Add(brief))
+			io.Copy(io.Discard, r.Body)
+			ctx := r.Context()
+			child, cancel := context.WithCancel(context.WithValue(ctx, holdKey{}, nil))
+			defer cancel()
+			for _, ctx := range []context.Context{ctx, child} {
+				if err, cause := ctx.Err(), context.Cause(ctx); err != nil || cause != nil {
+					t.Errorf("after the read deadline it has ended: %v, because of %v", err, cause)
+				}
+			}
+			bind(ctx, brief, "brief")
+			for _, ctx := range []context.Context{ctx, child} {
+				<-ctx.Done()
+				if err, cause := ctx.Err(), context.Cause(ctx); err != context.DeadlineExceeded || cause != err {
+					t.Errorf("after the bound it has ended: %v, because of %v", err, cause)
+				}
+			}
+		}})
+	p := s.peer()
+	p.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\na part")
+	p.response("POST")
+	if got := p.got.String(); !strings.Contains(got, " 504 ") {
+		t.Errorf("got %s", got)
+	}
+	<-checked
+}
+
 // TestContextThatAnOuterFilterCancels: that a request is given up is no client
 // that goes, whatever the filter says for it.
 func TestContextThatAnOuterFilterCancels(t *testing.T) {
@@ -183,6 +218,9 @@ func TestContextThatAnOuterFilterCancels(t *testing.T) {
 					handler: func(_ http.ResponseWriter, r *http.Request) {
 						cancel(cause)
 						<-r.Context().Done()
+						if got := context.Cause(r.Context()); got != cmp.Or(cause, context.Canceled) {
+							t.Errorf("the handler's context has ended because of %v, want %v", got, cause)
+						}
 					}})
 				res, body, err := s.do("GET", nil)
 				want504(t, res, body, err)
