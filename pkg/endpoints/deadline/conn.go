@@ -102,7 +102,9 @@ func raw(conn net.Conn) net.Conn {
 // Listener is for the server's listener, below TLS: it closes a connection on
 // which a write has timed out, at once. It is of no more use then, and
 // crypto/tls would wait for 5 s to say goodbye to a client that does not read.
-// Only TCP connections are changed; they keep their methods.
+// And it lets a boundary bound how long net/http waits for the rest of a request
+// body after an answer beside which it was read (full duplex). Only TCP
+// connections are changed; they keep their methods.
 func Listener(l net.Listener) net.Listener { return listener{l} }
 
 type listener struct{ net.Listener }
@@ -110,14 +112,46 @@ type listener struct{ net.Listener }
 func (l listener) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		return tcpConn{tcp}, err
+		return &tcpConn{TCPConn: tcp}, err
 	}
 	return conn, err
 }
 
-type tcpConn struct{ *net.TCPConn }
+type tcpConn struct {
+	*net.TCPConn
+	// last is whether the connection ends with the read deadline that stands.
+	last atomic.Bool
+}
 
-func (c tcpConn) Write(p []byte) (n int, err error) {
+// endReadsBy sets a read deadline of which net/http takes no notice, and would
+// read on: a read that it stops closes the connection, when what was sent has
+// left. Whoever sets another one takes it back.
+func (c *connection) endReadsBy(t time.Time) {
+	if tcp, ok := raw(c.Conn).(*tcpConn); ok {
+		_ = tcp.SetReadDeadline(t)
+		tcp.last.Store(true)
+	}
+}
+
+func (c *tcpConn) SetReadDeadline(t time.Time) error {
+	c.last.Store(false)
+	return c.TCPConn.SetReadDeadline(t)
+}
+
+func (c *tcpConn) SetDeadline(t time.Time) error {
+	c.last.Store(false)
+	return c.TCPConn.SetDeadline(t)
+}
+
+func (c *tcpConn) Read(p []byte) (n int, err error) {
+	n, err = c.TCPConn.Read(p)
+	if errors.Is(err, os.ErrDeadlineExceeded) && c.last.Load() {
+		_ = c.TCPConn.Close()
+	}
+	return n, err
+}
+
+func (c *tcpConn) Write(p []byte) (n int, err error) {
 	n, err = c.TCPConn.Write(p)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		reset(c.TCPConn)

@@ -149,18 +149,27 @@ func (g *guard) headerLeaves(n int) bool {
 
 // linger bounds how long net/http waits, after the answer, for the rest of a
 // body whose connection is to be closed for it. It is bounded by nobody else.
-// With full duplex it may be meant to go on, and net/http does not look at what
-// comes of that wait.
+// With full duplex the connection is meant to go on, so that the request's
+// deadline is the bound. net/http does not look at what comes of that wait, and
+// would read the rest of the body as requests: the connection has to end by
+// itself.
 func (g *guard) linger() {
 	if !g.http1 || !g.controls || g.body == nil || !g.body.sent || g.server.ReadTimeout > 0 {
 		return
 	}
 	g.mu.Lock()
-	over, reading := g.body.eof || g.body.interrupted || g.fullDuplex, g.reading > 0
+	over, reading := g.body.eof || g.body.interrupted, g.reading > 0
+	duplex, own := g.fullDuplex, g.readBy
 	expects, written := g.outer.Header.Get("Expect") != "", g.status != 0
 	known := g.body.declared >= 0 && !reading && (written || !expects) && g.body.isNetHTTPs()
 	g.mu.Unlock()
 	if over {
+		return
+	}
+	if duplex {
+		if by, ok := g.flushBy(own); ok && g.conn != nil {
+			g.conn.endReadsBy(by)
+		}
 		return
 	}
 	switch {

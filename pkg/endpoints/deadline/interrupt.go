@@ -181,20 +181,25 @@ func (g *guard) delimited() bool {
 // section 5.1). There an answer that was given in time stays with net/http for
 // as long as its client gives it no window.
 func (g *guard) limitFlush() {
-	deadline, ok := g.ctx.Deadline()
-	if !ok || !g.http1 || !g.controls || g.server.WriteTimeout > 0 {
-		return // The server has a bound, or nobody has set one.
-	}
-	if least := time.Now().Add(flushTime); deadline.Before(least) {
-		deadline = least
+	if !g.http1 || !g.controls || g.server.WriteTimeout > 0 {
+		return // The server has a bound.
 	}
 	g.mu.Lock()
 	own := g.writeBy
 	g.mu.Unlock()
-	if !own.IsZero() && own.Before(deadline) {
-		return
+	if deadline, ok := g.flushBy(own); ok {
+		g.setDeadlines(nil, &deadline)
 	}
-	g.setDeadlines(nil, &deadline)
+}
+
+// flushBy returns the bound of what net/http does after the boundary has
+// returned. It is not ok if nobody has set one, or the handler's own is nearer.
+func (g *guard) flushBy(own time.Time) (deadline time.Time, ok bool) {
+	deadline, ok = g.ctx.Deadline()
+	if least := time.Now().Add(flushTime); deadline.Before(least) {
+		deadline = least
+	}
+	return deadline, ok && (own.IsZero() || !own.Before(deadline))
 }
 
 // limitWrites bounds the serve goroutine's own writes that follow, until stop is

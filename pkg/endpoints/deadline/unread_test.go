@@ -328,6 +328,50 @@ func TestBodyThatAFilterWraps(t *testing.T) {
 	}
 }
 
+// TestFullDuplexBodyThatNeverComes: net/http waits for the rest of a body beside
+// which an answer was given, when it has been. The request's deadline bounds
+// that, and nothing of the rest is taken for a request.
+func TestFullDuplexBodyThatNeverComes(t *testing.T) {
+	const timeout, rest = 300 * time.Millisecond, "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+	for _, plain := range []bool{true, false} {
+		t.Run(fmt.Sprintf("tls=%v", !plain), func(t *testing.T) {
+			t.Parallel()
+			s := newTestServer(t, "HTTP/1.1", serverConfig{timeout: timeout, plain: plain,
+				handler: func(w http.ResponseWriter, r *http.Request) {
+					http.NewResponseController(w).EnableFullDuplex()
+					w.(http.Flusher).Flush()
+					if r.Method == "PUT" {
+						io.Copy(io.Discard, r.Body)
+					}
+					io.WriteString(w, "answer")
+				}})
+			head := fmt.Sprintf("Host: x\r\nContent-Length: %d\r\n\r\n", 10+len(rest))
+			p := s.peer()
+			// What is set for one request is not for the next.
+			for range 2 {
+				p.send("PUT / HTTP/1.1\r\n" + head + "0123456789" + rest)
+				p.response("PUT")
+				<-time.After(timeout + flushTime)
+			}
+			p.send("POST / HTTP/1.1\r\n" + head + "0123456789")
+			start := time.Now()
+			p.response("POST")
+			if got := strings.Count(p.got.String(), "answer"); got != 3 || time.Since(start) > timeout {
+				t.Errorf("got %s after %v", p.got.String(), time.Since(start))
+			}
+			select {
+			case <-s.closed:
+			case <-time.After(timeout + flushTime + 4*time.Second):
+				t.Error("net/http still waits for the rest")
+			}
+			p.send(rest)
+			if got, _ := io.ReadAll(p.r); len(got) != 0 || len(s.taken()) != 3 {
+				t.Errorf("got %q more, and the server saw %v", got, s.taken())
+			}
+		})
+	}
+}
+
 // TestBodyOfAFilterThatNeverEnds holds the answer up for a time, and then goes
 // its own way.
 func TestBodyOfAFilterThatNeverEnds(t *testing.T) {
