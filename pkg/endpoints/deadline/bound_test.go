@@ -197,3 +197,34 @@ func TestBoundThatNobodyHasHeardOf(t *testing.T) {
 		})
 	}
 }
+
+// TestPartOfAHandlerThatIsFaster: it sees its context end, and returns before
+// anybody else has. What it had flushed is not taken for all that it had to say.
+func TestPartOfAHandlerThatIsFaster(t *testing.T) {
+	for name, tt := range map[string]struct {
+		commit func(w http.ResponseWriter)
+		want   state
+	}{
+		"a part that was flushed":               {func(w http.ResponseWriter) { io.WriteString(w, "x"); w.(http.Flusher).Flush() }, aborted},
+		"a header that was flushed, and a part": {func(w http.ResponseWriter) { w.(http.Flusher).Flush(); io.WriteString(w, "x") }, aborted},
+		"an answer":                             {func(w http.ResponseWriter) { io.WriteString(w, "x") }, done},
+		"an answer whose length is met": {func(w http.ResponseWriter) {
+			w.Header().Set("Content-Length", "1")
+			io.WriteString(w, "x")
+			w.(http.Flusher).Flush()
+		}, done},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubbles(t, func(t *testing.T, http1 bool) {
+				tr := newTrial(t, http1, deadline, func(w http.ResponseWriter, r *http.Request) {
+					ctx, cancel := context.WithTimeout(r.Context(), tick)
+					defer cancel()
+					tt.commit(w)
+					Bind(tardy{ctx}, boundStatus)
+					<-ctx.Done()
+				}).run()
+				tr.want(tt.want)
+			})
+		})
+	}
+}

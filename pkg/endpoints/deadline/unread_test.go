@@ -25,6 +25,7 @@ import (
 	"net/http/httputil"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -653,8 +654,10 @@ func TestSlowBodyIsNotWaitedForLong(t *testing.T) {
 func TestWriterOfNobody(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	var reads atomic.Int32
 	var reading sync.WaitGroup
 	endless := readerFunc(func([]byte) (int, error) {
+		reads.Add(1)
 		reading.Add(1)
 		defer reading.Done()
 		<-ctx.Done()
@@ -664,16 +667,20 @@ func TestWriterOfNobody(t *testing.T) {
 	go func() {
 		w := httptest.NewRecorder()
 		r := httptest.NewRequestWithContext(ctx, "POST", "/", io.NopCloser(endless))
-		(&Boundary{Answer: timeoutStatus}).Serve(w, r, http.HandlerFunc(deny(5000)))
+		r.Header.Set("Content-Length", "100")
+		(&Boundary{Answer: timeoutStatus}).Serve(w, r, http.HandlerFunc(deny(10)))
 		served <- w
 	}()
 	select {
 	case w := <-served:
-		if w.Code != 403 || w.Body.Len() != 5001 {
+		if w.Code != 403 || w.Body.Len() != 11 {
 			t.Errorf("got %d, %d bytes", w.Code, w.Body.Len())
 		}
 	case <-time.After(10 * time.Second):
 		t.Error("Serve has not returned")
+	}
+	if n := reads.Load(); n != 0 {
+		t.Errorf("its body was read %d times", n)
 	}
 	cancel()
 	reading.Wait()
