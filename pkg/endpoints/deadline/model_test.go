@@ -145,8 +145,11 @@ func (x *experiment) check() {
 		if x.timedOut != 0 || !aborts || o.Status != x.status {
 			x.t.Errorf("%s with %d, and got %d, %d calls of TimedOut, panic %v", o.Kind, o.Status, x.status, x.timedOut, x.panicked)
 		}
-		if o.Kind == ClientGone {
+		switch {
+		case o.Kind == ClientGone:
 			wantLate = errGone
+		case x.panicked == errGoexit:
+			wantLate = errReturned // It has come to its end by itself.
 		}
 	case Hijacked:
 		wantLate = http.ErrHijacked
@@ -186,7 +189,7 @@ func (x *experiment) check() {
 	for _, err := range x.late {
 		// A complete response is over before its handler is.
 		over := outlived && (err == http.ErrHandlerTimeout || err == errGone)
-		if err != wantLate && !over && !(o.Kind == Answered && err == http.ErrBodyReadAfterClose) {
+		if err != wantLate && !over && !(inTime && err == http.ErrBodyReadAfterClose) {
 			x.t.Errorf("a late call got %v, want %v", err, wantLate)
 		}
 	}
