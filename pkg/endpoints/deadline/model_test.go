@@ -93,9 +93,9 @@ func (x *experiment) allowsAt(timeout, client time.Duration, k Kind) bool {
 	case TimedOut:
 		return !x.hijacked && !committed && timeout <= client && outlasts(timeout)
 	case Aborted:
-		if !x.hijacked && (x.writeBound && (!x.http1 || x.ended <= min(timeout, client)) || x.exits) {
-			// It had bound its own writes, which over HTTP/2 ends the stream, or it
-			// ended as no answer does.
+		if first := min(timeout, client); !x.hijacked && (x.writeBound && (!x.http1 || min(x.ended, x.failedAt) <= first) || x.exits) {
+			// It had bound its own writes, which over HTTP/2 ends the stream, and
+			// over HTTP/1 counts when one has failed; or it ended as no answer does.
 			return true
 		}
 		if !committed {
