@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -307,6 +308,7 @@ func TestCompleteAnswerAtTheDeadline(t *testing.T) {
 		"stays":        func(_ http.ResponseWriter, r *http.Request) { hold(r) },
 		"returns":      func(_ http.ResponseWriter, r *http.Request) {},
 		"panics":       func(http.ResponseWriter, *http.Request) { panic("boom") },
+		"exits":        func(http.ResponseWriter, *http.Request) { runtime.Goexit() },
 		"flushes more": func(w http.ResponseWriter, _ *http.Request) { w.(http.Flusher).Flush() },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -613,7 +613,9 @@ func (x *experiment) note() {
 	switch {
 	case x.head || !bodyAllowed(x.status) || x.body.Len() == 0 && x.sent.Get("Content-Length") == "0":
 		// As it is committed, before the call that sends it.
+		x.mu.Lock()
 		x.completeFrom = min(x.completeFrom, x.committing)
+		x.mu.Unlock()
 	case x.sent.Get("Content-Length") != strconv.Itoa(x.body.Len()):
 		return
 	}

@@ -161,7 +161,7 @@ func (g *guard) outcome() Outcome {
 	default:
 		o.Kind = Answered
 		switch {
-		case g.exit.goexit && !(g.sent && g.whole()):
+		case g.exit.goexit && g.sealedAt.IsZero() && !(g.sent && g.whole()):
 			o.Kind, o.exited = Aborted, true
 		case o.Status != 0:
 		case o.Panicked == nil:
