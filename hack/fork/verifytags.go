@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -12,6 +11,7 @@ import (
 	"fork.internal/apiserver/hack/internal/checkout"
 	"fork.internal/apiserver/hack/internal/pins"
 	"fork.internal/apiserver/hack/internal/queue"
+	"fork.internal/apiserver/hack/internal/series"
 	"fork.internal/apiserver/hack/internal/suite"
 )
 
@@ -58,8 +58,8 @@ func printTags(co *checkout.Checkout, p *pins.Pins, results []suite.Result) {
 		if t, err := p.Lookup(r.Tag); err == nil && t.Consumer != "" {
 			consumer = t.Consumer
 		}
-		patches, _ := filepath.Glob(filepath.Join(co.Root, "patches", r.Minor, "*.patch"))
-		fmt.Fprintf(w, "%s\t%s\tpatches/%s, %d\t%s\t%s\n", r.Tag, consumer, r.Minor, len(patches), r.Outcome, duration(r.Seconds))
+		patches, _ := series.Read(co.Root, r.Minor)
+		fmt.Fprintf(w, "%s\t%s\tpatches/%s, %d\t%s\t%s\n", r.Tag, consumer, r.Minor, len(patches.Entries), r.Outcome, duration(r.Seconds))
 		if r.Outcome != suite.Failed {
 			passed++
 		}

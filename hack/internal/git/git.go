@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 
 	"fork.internal/apiserver/hack/internal/checkout"
@@ -24,10 +25,17 @@ const (
 type Repo struct {
 	Dir string
 	co  *checkout.Checkout
+	env []string
 }
 
 // At is the repository in dir, which need not exist yet.
 func At(co *checkout.Checkout, dir string) Repo { return Repo{Dir: dir, co: co} }
+
+// With is the repository with these added to git's environment, over what this package says.
+func (r Repo) With(env ...string) Repo {
+	r.env = append(slices.Clip(r.env), env...)
+	return r
+}
 
 // Run runs `git args...` in the repository and returns its standard output without the final
 // newline.
@@ -57,7 +65,7 @@ func (r Repo) Lines(ctx context.Context, delim string, args ...string) ([]string
 }
 
 func (r Repo) run(ctx context.Context, stdin string, args []string) (string, error) {
-	cmd := proc.Cmd{Args: append([]string{"git"}, args...), Dir: r.Dir, Env: environ(r.co)}
+	cmd := proc.Cmd{Args: append([]string{"git"}, args...), Dir: r.Dir, Env: append(environ(r.co), r.env...)}
 	if stdin != "" {
 		cmd.Stdin = strings.NewReader(stdin)
 	}

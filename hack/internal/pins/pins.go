@@ -60,6 +60,9 @@ func wellFormed(tag string) bool {
 	return semver.IsValid(tag) && semver.Canonical(tag) == tag
 }
 
+// Newer says whether minor a comes after minor b.
+func Newer(a, b string) bool { return semver.Compare(a, b) > 0 }
+
 // Load reads the pins and checks that they are well formed.
 func Load(path string) (*Pins, error) {
 	data, err := os.ReadFile(path)

@@ -6,12 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"fork.internal/apiserver/hack/internal/series"
 )
 
 // scratchPrefix begins the names of files that atomicWrite has not finished.
@@ -22,11 +23,14 @@ const scratchPrefix = ".fork-"
 type inputs struct {
 	root  string // the directory that holds pkg/ and patches/
 	minor string
-	// sums maps slash-separated paths below root to the hex SHA-256 of the contents.
+	// sums maps slash-separated paths below root to the hex SHA-256 of the contents. The minor's list of patches is
+	// among them.
 	sums map[string]string
+	// order is the paths of the patches in the order in which they apply.
+	order []string
 }
 
-// readInputs reads pkg/ and patches/MINOR below root, either of which may be missing.
+// readInputs reads pkg/ and the patches of minor below root, either of which may be missing.
 func readInputs(root, minor string) (inputs, error) {
 	in := inputs{root: root, minor: minor, sums: map[string]string{}}
 	err := filepath.WalkDir(filepath.Join(root, "pkg"), func(name string, d fs.DirEntry, err error) error {
@@ -41,29 +45,20 @@ func readInputs(root, minor string) (inputs, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return in, err
 	}
-	entries, err := os.ReadDir(in.patchDir())
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	list, err := series.Read(root, minor)
+	if err != nil {
 		return in, err
 	}
-	for _, e := range entries {
-		if !isPatch(e.Name()) {
-			continue
-		}
-		if !e.Type().IsRegular() {
-			return in, fmt.Errorf("%s is not a regular file", filepath.Join(in.patchDir(), e.Name()))
-		}
-		if err := in.add(filepath.Join(in.patchDir(), e.Name())); err != nil {
+	for _, name := range list.Files() {
+		if err := in.add(in.file(name)); err != nil {
 			return in, err
 		}
 	}
+	for _, e := range list.Entries {
+		in.order = append(in.order, path.Join("patches", e.Path))
+	}
 	return in, nil
 }
-
-func isPatch(name string) bool {
-	return strings.HasSuffix(name, ".patch") && !strings.HasPrefix(name, ".")
-}
-
-func (in inputs) patchDir() string { return filepath.Join(in.root, "patches", in.minor) }
 
 func (in inputs) add(name string) error {
 	data, err := os.ReadFile(name)
@@ -94,17 +89,21 @@ func (in inputs) under(prefix string) []string {
 // pkg lists the files of pkg/, sorted.
 func (in inputs) pkg() []string { return in.under("pkg/") }
 
-// patches lists the patches in the order in which they apply: that of their names' bytes.
-func (in inputs) patches() []string { return in.under("patches/") }
+// patches lists the patches in the order in which they apply.
+func (in inputs) patches() []string { return in.order }
 
 func (in inputs) file(name string) string { return filepath.Join(in.root, filepath.FromSlash(name)) }
 
-// hash identifies the tree that these inputs make on the release with this checksum.
+// hash identifies the tree that these inputs make on the release with this checksum. Where a patch is and what its
+// file is called has no say.
 func (in inputs) hash(tag, sum string) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%d\n%s\n%s\n", format, tag, sum)
-	for _, name := range slices.Sorted(maps.Keys(in.sums)) {
+	for _, name := range in.pkg() {
 		fmt.Fprintf(h, "%q %s\n", name, in.sums[name])
+	}
+	for _, name := range in.order {
+		fmt.Fprintf(h, "%s\n", in.sums[name])
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"slices"
 	"strings"
 
@@ -142,7 +141,7 @@ func rebasable(ctx context.Context, co *checkout.Checkout, p *pins.Pins, from, t
 	if err := c.expressed(co, to); err != nil {
 		return err
 	}
-	changed, err := uncommitted(ctx, co, path.Join("patches", minor))
+	changed, err := uncommitted(ctx, co, "patches")
 	if err != nil || len(changed) == 0 {
 		return err
 	}

@@ -36,10 +36,13 @@ func TestRebaseToAnotherMinorAddsItsPatchesAndItsPin(t *testing.T) {
 	if patch := after["patches/v0.2/0001-Add-ten-and-not-one.patch"]; !strings.Contains(patch, "@@ -5,3 +5,3 @@") {
 		t.Errorf("not written against v0.2.0: %s", patch)
 	}
-	for name, content := range before {
-		if name != "patches/pins.json" && after[name] != content {
-			t.Errorf("%s changed", name)
-		}
+	// v0.1 says what it said, by way of v0.2, which is the newest now.
+	if got, want := after["patches/v0.1/series"], "# The patches of v0.1, in order, for git am; make refresh and make carry write this.\n"+
+		"../v0.2/0001-Add-ten-and-not-one.patch\n../v0.2/0002-Make-three-a-larger-number.patch\n"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if _, there := after["patches/v0.1/0001-Add-ten-and-not-one.patch"]; there || after["pkg/n/n.go"] != before["pkg/n/n.go"] {
+		t.Errorf("got %v", after)
 	}
 	if tree := toy.tree("v0.2.0"); !tree.UpToDate || tree.Patches != 2 {
 		t.Errorf("got %+v", tree)
@@ -181,6 +184,8 @@ func TestRebaseRefusesToLoseWork(t *testing.T) {
 		toy.writeTree("v0.2.0", "pkg/d/README.md", "Four\n=======\n") // no conflict's
 		toy.commit("v0.2.0", "Have four")
 		toy.refresh("v0.2.0")
+		list := strings.ReplaceAll(toy.snapshot()["patches/v0.1/series"], "../v0.2/0003", "# without ../v0.2/0003")
+		toy.write("patches/v0.1/series", list)
 		before := toy.snapshot()
 		_, err = Rebase(ctx, toy.co, "v0.1.0", "v0.2.0")
 		toy.fails(err, "patches/v0.2 has patches that patches/v0.1 has not", "would lose them:\n  Have four\nnext:",

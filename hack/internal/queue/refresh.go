@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -34,6 +36,22 @@ type RefreshInfo struct {
 	// KeptAgainst is set when nothing was looked at because the patches of tag's minor are written
 	// against this later tag, and tag's tree has nothing that they do not say.
 	KeptAgainst string `json:"keptAgainst,omitempty"`
+	// Series says where the patches of tag's minor are.
+	Series SeriesInfo `json:"series"`
+	// ToCarry are the minors that share what has changed, and of which nobody has shown yet that they can.
+	ToCarry []string `json:"toCarry,omitempty"`
+}
+
+// SeriesInfo is what a minor has in common with the base, the newest minor.
+type SeriesInfo struct {
+	// Base is the newest minor.
+	Base string `json:"base"`
+	// Shared is the number of patches that are the base's.
+	Shared int `json:"shared"`
+	// Own are the minor's own patches, below patches/: all of them, if it is the base.
+	Own []string `json:"own"`
+	// Without are the base's patches that the minor does not have.
+	Without []string `json:"without,omitempty"`
 }
 
 // Refresh writes what tag's tree says to pkg/ and patches/, and adds the pin that a rebase has left
@@ -91,20 +109,28 @@ func refresh(ctx context.Context, co *checkout.Checkout, p *pins.Pins, tag strin
 	if len(out.patches()) == 0 {
 		return nil, fmt.Errorf("%s holds no patch on top of %s, and a refresh writes no empty queue\nto give up a queue, remove patches/%s and its pins by hand", co.Rel(repo.Dir), tag, minor)
 	}
-	disk, err := unchangedOnDisk(co, c, out.inputs, tag)
-	if err != nil {
-		return nil, err
-	}
 	fresh, remove, err := rebuild(ctx, co, p.Module, pin, out, repo)
 	if err != nil {
 		return nil, err
 	}
 	defer remove()
+	before, after, err := reformed(ctx, co, p, fresh, out, c.state.intent())
+	if err != nil {
+		return nil, err
+	}
+	if out.inputs, err = staged(stage, after, minor); err != nil {
+		return nil, err
+	}
+	disk, err := unchangedOnDisk(co, c, out.inputs, tag)
+	if err != nil {
+		return nil, err
+	}
+	disk.sums, out.sums = whole(disk, before), whole(out.inputs, after)
 	info, err := summary(ctx, fresh, disk, out.inputs)
 	if err != nil {
 		return nil, err
 	}
-	info.Tag = tag
+	info.Tag, info.Series, info.ToCarry = tag, after.info(minor), toCarry(before, after, minor)
 	if c.state.From != "" && !c.state.Complete {
 		if info.Dropped, err = droppedFrom(ctx, repo); err != nil {
 			return nil, err
@@ -113,16 +139,105 @@ func refresh(ctx context.Context, co *checkout.Checkout, p *pins.Pins, tag strin
 
 	// From here on only what has been shown to be right is written, the tree last. A run that is cut
 	// off leaves a mixture of old and new files, which the next refresh takes for what it is.
+	if len(info.ToCarry) > 0 {
+		if err := keepOld(co, before); err != nil {
+			return nil, err
+		}
+	}
 	if err := install(co, disk, out.inputs); err != nil {
 		return nil, err
 	}
 	if err := p.Save(co.Pins()); err != nil {
 		return nil, err
 	}
-	if info.Head != c.head || !c.state.Complete || c.state.Inputs != out.hash(tag, pin.Sum) || c.state.Pending != nil {
+	final, err := readInputs(co.Root, minor)
+	if err != nil {
+		return nil, err
+	}
+	s := state{Format: format, Tag: tag, Inputs: final.hash(tag, pin.Sum), Files: final.sums, Complete: true}
+	if info.Head != c.head || !c.state.Complete || c.state.Inputs != s.Inputs || c.state.Pending != nil {
+		if err := s.save(fresh.Dir); err != nil {
+			return nil, err
+		}
 		return info, place(co, fresh.Dir, tag)
 	}
-	return info, nil
+	return info, s.save(co.Tree(tag))
+}
+
+// intent is why a refresh of the tree writes patches.
+func (s state) intent() intent {
+	switch {
+	case s.Carry:
+		return caughtUp
+	case s.From != "" && pins.MinorOf(s.From) != pins.MinorOf(s.Tag):
+		return caughtUp
+	case s.From != "":
+		return moved
+	}
+	return edited
+}
+
+// reformed is what patches/ says, and what it has to say for the tree that out is the export of and fresh is made of.
+func reformed(ctx context.Context, co *checkout.Checkout, p *pins.Pins, fresh git.Repo, out export, why intent) (before, after *form, err error) {
+	if before, err = readForm(co.Root); err != nil {
+		return nil, nil, err
+	}
+	if after, err = readForm(co.Root); err != nil {
+		return nil, nil, err
+	}
+	if err = after.reform(ctx, fresh, out, why); err != nil {
+		return nil, nil, err
+	}
+	if base := after.base(); base == out.minor && (why != edited || base != before.base()) {
+		err = after.keepOthers(ctx, co, p, before, base)
+	}
+	return before, after, err
+}
+
+// staged has dir, which holds an export of minor, hold all of f in place of its patches, and reads that.
+func staged(dir string, f *form, minor string) (inputs, error) {
+	if err := os.RemoveAll(filepath.Join(dir, "patches")); err != nil {
+		return inputs{}, err
+	}
+	if err := f.write(dir); err != nil {
+		return inputs{}, err
+	}
+	return readInputs(dir, minor)
+}
+
+// whole is in's sums of pkg/, and those of all that f says.
+func whole(in inputs, f *form) map[string]string {
+	sums := f.files()
+	for _, name := range in.pkg() {
+		sums[name] = in.sums[name]
+	}
+	return sums
+}
+
+// info says where the patches of minor are.
+func (f *form) info(minor string) SeriesInfo {
+	s := f.series[minor]
+	info := SeriesInfo{Base: f.base(), Without: s.Without}
+	for _, e := range s.Entries {
+		if s.Own(e) {
+			info.Own = append(info.Own, path.Join("patches", e.Path))
+		} else {
+			info.Shared++
+		}
+	}
+	return info
+}
+
+// toCarry lists the minors, other than minor, whose patches after has changed, or some of which are behind.
+func toCarry(before, after *form, minor string) []string {
+	var others []string
+	for _, other := range after.minors() {
+		same := slices.EqualFunc(before.entries(other), after.entries(other), func(a, b named) bool { return a.text.saying() == b.text.saying() })
+		if other != minor && (!same || len(after.behind(other)) > 0) {
+			others = append(others, other)
+		}
+	}
+	return others
 }
 
 // refreshable finds the tree to be one of ours, at rest, with something on top of the pristine tag.

@@ -110,7 +110,7 @@ func TestRefreshLeavesAFileThatJoinsAPackageOfUpstreamInItsPatch(t *testing.T) {
 	toy.commit("v0.1.0", "Double it by another name")
 	info := toy.refresh("v0.1.0")
 	const patch = "patches/v0.1/0003-Double-it-by-another-name.patch"
-	if got, want := strings.Join(info.Changes, ", "), "A "+patch+", A pkg/a/notes.txt"; got != want {
+	if got, want := strings.Join(info.Changes, ", "), "A "+patch+", M patches/v0.1/series, A pkg/a/notes.txt"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	if text := toy.snapshot()[patch]; !strings.Contains(text, "+++ b/pkg/a/more.go\n") || strings.Contains(text, "notes.txt") {
@@ -290,6 +290,7 @@ func TestRefreshNormalisesAPatchFromElsewhere(t *testing.T) {
 	theirs := strings.NewReplacer("From: apiserver fork <fork@apiserver.invalid>", "From: A. Body <a@example.invalid>",
 		"Date: Sat, 1 Jan 2000 00:00:00 +0000", "Date: Tue, 3 Feb 2026 10:00:00 +0100").Replace(want[name])
 	toy.check(os.Remove(filepath.Join(toy.co.Root, name)))
+	toy.check(os.Remove(filepath.Join(toy.co.Root, "patches/v0.1/series")))
 	toy.write("patches/v0.1/0002-from-elsewhere.patch", theirs)
 	toy.tree("v0.1.0")
 	toy.refresh("v0.1.0")

@@ -36,6 +36,8 @@ type state struct {
 	Pending *pins.Tag `json:"pending,omitempty"`
 	// From is the tag whose patches a rebase has brought here, until a refresh.
 	From string `json:"from,omitempty"`
+	// Carry is whether the tree is what Carry makes of the minor's patches, to be refreshed.
+	Carry bool `json:"carry,omitempty"`
 }
 
 func statePath(dir string) string { return filepath.Join(dir, ".git", "fork.json") }

@@ -192,6 +192,9 @@ func TestTreeConflictGivenUpIsMadeAnew(t *testing.T) {
 	toy.fails(err, "0002-Make-three-a-larger-number.patch")
 	toy.git("v0.1.1", "am", "--abort")
 	toy.check(os.Remove(filepath.Join(toy.co.Root, "patches/v0.1/0002-Make-three-a-larger-number.patch")))
+	_, err = Tree(ctx, toy.co, "v0.1.1")
+	toy.fails(err, "patches/v0.1/series names patches/v0.1/0002-Make-three-a-larger-number.patch")
+	toy.write("patches/v0.1/series", "0001-Add-ten-and-not-one.patch\n")
 	if info := toy.tree("v0.1.1"); info.Patches != 1 {
 		t.Errorf("got %+v", info)
 	}
@@ -206,7 +209,7 @@ func TestTreeSaysThatAPatchIsUpstreamAlready(t *testing.T) {
 	toy.fails(err, "0001-Add-ten-and-not-one.patch", "already in v0.1.1", "am --skip", "make refresh TAG=v0.1.1")
 	toy.git("v0.1.1", "am", "--skip")
 	toy.refresh("v0.1.1")
-	left, err := filepath.Glob(filepath.Join(toy.co.Root, "patches/v0.1/*"))
+	left, err := filepath.Glob(filepath.Join(toy.co.Root, "patches/v0.1/*.patch"))
 	toy.check(err)
 	if len(left) != 1 || filepath.Base(left[0]) != "0001-Make-three-a-larger-number.patch" {
 		t.Errorf("got %v, want the other patch alone", left)

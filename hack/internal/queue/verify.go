@@ -250,10 +250,25 @@ func (v *verifier) tag(ctx context.Context, pin pins.Tag) error {
 		if err != nil {
 			return nil, err
 		}
-		if diff := differing(in, out.inputs); len(diff) > 0 {
+		before, after, err := reformed(ctx, v.co, v.pins, fresh, out, edited)
+		if err != nil {
+			return nil, err
+		}
+		if out.inputs, err = staged(stage, after, minor); err != nil {
+			return nil, err
+		}
+		disk := in
+		disk.sums, out.sums = whole(in, before), whole(out.inputs, after)
+		if diff := differing(disk, out.inputs); len(diff) > 0 {
 			return nil, fmt.Errorf("it would change:%s\nnext: make tree TAG=%s && make refresh TAG=%[2]s", few(diff), tag)
 		}
 		return nil, nil
+	})
+	v.do(ctx, tag, carriedCheck, func() ([]string, error) {
+		if newest != tag {
+			return nil, errSkip("checked with " + newest)
+		}
+		return checkCarried(ctx, v.co, fresh, minor)
 	})
 	v.do(ctx, tag, "patches are well formed", func() ([]string, error) {
 		if newest != tag {

@@ -17,13 +17,14 @@ import (
 
 	"fork.internal/apiserver/hack/internal/checkout"
 	"fork.internal/apiserver/hack/internal/pins"
+	"fork.internal/apiserver/hack/internal/series"
 )
 
 // inputs identifies everything in the checkout that a step for tag can depend on, and the Go version.
 // Other tags' pins and other minors' patches are no part of it.
 func inputs(co *checkout.Checkout, p *pins.Pins, tag pins.Tag) (string, error) {
 	var files []string
-	for _, top := range []string{"go.mod", "go.sum", "hack", "pkg", "test", "patches/" + pins.MinorOf(tag.Tag)} {
+	for _, top := range []string{"go.mod", "go.sum", "hack", "pkg", "test"} {
 		err := filepath.WalkDir(filepath.Join(co.Root, top), func(name string, d fs.DirEntry, err error) error {
 			if err == nil && d.Type().IsRegular() && !strings.HasPrefix(d.Name(), ".") {
 				files = append(files, filepath.ToSlash(co.Rel(name)))
@@ -34,6 +35,11 @@ func inputs(co *checkout.Checkout, p *pins.Pins, tag pins.Tag) (string, error) {
 			return "", err
 		}
 	}
+	patches, err := series.Read(co.Root, pins.MinorOf(tag.Tag))
+	if err != nil {
+		return "", err
+	}
+	files = append(files, patches.Files()...)
 	sum, err := dirhash.Hash1(files, func(name string) (io.ReadCloser, error) { return os.Open(filepath.Join(co.Root, name)) })
 	if err != nil {
 		return "", err
