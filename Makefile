@@ -24,7 +24,7 @@ yes = $(filter-out 0 n no false,$(1))
 tag = $(if $(TAG),--tag $(call q,$(TAG)))
 
 .DEFAULT_GOAL := help
-.PHONY: help tree refresh rebase review pins readme verify verify-tags replace try-replace module export kube-apiserver run demo repro same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all clean $(FORK)
+.PHONY: help tree refresh carry rebase review pins readme verify verify-tags replace try-replace module export kube-apiserver run demo repro same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all clean $(FORK)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ tree: $(FORK) ## Lay an upstream tag, pkg/ and the patches under _output/tree/TA
 
 refresh: $(FORK) ## Write the commits of a tree back to pkg/ and patches/ [TAG=]
 	@$(FORK) refresh $(tag)
+
+carry: $(FORK) ## Write the newest minor's tree back, and carry its patches to all other minors
+	@$(FORK) carry -o $(O)
 
 rebase: $(FORK) ## Carry the patches to a new upstream tag, check it, list what to look at: TO=vB [FROM=vA]
 	@$(FORK) rebase --from $(call q,$(FROM)) --to $(call q,$(TO)) -o $(O)

@@ -18,6 +18,7 @@ import (
 var commands = []func(*checkout.Checkout) *cobra.Command{
 	newTreeCommand,
 	newRefreshCommand,
+	newCarryCommand,
 	newRebaseCommand,
 	newVerifyCommand,
 	newVerifyTagsCommand,

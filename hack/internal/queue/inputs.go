@@ -21,8 +21,10 @@ const scratchPrefix = ".fork-"
 // inputs is what a tree is made from, beside the upstream tag: the files of pkg/ and the patches of
 // one minor, as they were when they were read. It is not changed after that.
 type inputs struct {
-	root  string // the directory that holds pkg/ and patches/
-	minor string
+	root string // the directory that holds pkg/ and patches/
+	// patchRoot is the directory that holds patches/ if that is another one.
+	patchRoot string
+	minor     string
 	// sums maps slash-separated paths below root to the hex SHA-256 of the contents. The minor's list of patches is
 	// among them.
 	sums map[string]string
@@ -92,7 +94,13 @@ func (in inputs) pkg() []string { return in.under("pkg/") }
 // patches lists the patches in the order in which they apply.
 func (in inputs) patches() []string { return in.order }
 
-func (in inputs) file(name string) string { return filepath.Join(in.root, filepath.FromSlash(name)) }
+func (in inputs) file(name string) string {
+	root := in.root
+	if in.patchRoot != "" && strings.HasPrefix(name, "patches/") {
+		root = in.patchRoot
+	}
+	return filepath.Join(root, filepath.FromSlash(name))
+}
 
 // hash identifies the tree that these inputs make on the release with this checksum. Where a patch is and what its
 // file is called has no say.

@@ -1,11 +1,16 @@
 package queue
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"os"
 	"path"
+	"path/filepath"
 	"strings"
+
+	"fork.internal/apiserver/hack/internal/git"
 )
 
 // patch is the text of a patch, as git format-patch makes it.
@@ -38,6 +43,24 @@ func (p patch) subject() string {
 		words = append(words, strings.Fields(line)...)
 	}
 	return strings.TrimPrefix(strings.Join(words, " "), "[PATCH] ")
+}
+
+// message is the commit message that git am makes of the patch.
+func (p patch) message(ctx context.Context, repo git.Repo) (string, error) {
+	dir, err := os.MkdirTemp("", "fork-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	body := filepath.Join(dir, "body")
+	info, err := repo.Feed(ctx, string(p), "mailinfo", "-b", "--encoding=UTF-8", body, os.DevNull)
+	if err != nil {
+		return "", err
+	}
+	_, subject, _ := strings.Cut("\n"+info, "\nSubject: ")
+	subject, _, _ = strings.Cut(subject, "\n")
+	data, err := os.ReadFile(body)
+	return strings.TrimRight(subject+"\n\n"+string(data), "\n") + "\n", err
 }
 
 // saying is the patch without what only says where in upstream's files it goes: line numbers, the function that git
