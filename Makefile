@@ -24,7 +24,7 @@ yes = $(filter-out 0 n no false,$(1))
 tag = $(if $(TAG),--tag $(call q,$(TAG)))
 
 .DEFAULT_GOAL := help
-.PHONY: help tree refresh carry rebase review pins readme verify verify-tags replace try-replace module export kube-apiserver run demo repro same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all clean $(FORK)
+.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags replace try-replace module export kube-apiserver run demo repro same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all clean $(FORK)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ rebase: $(FORK) ## Carry the patches to a new upstream tag, check it, list what 
 
 review: $(FORK) ## List what upstream changed under the fork between two pinned tags: FROM=vA TO=vB
 	@$(FORK) review --from $(call q,$(FROM)) --to $(call q,$(TO)) -o $(O)
+
+compare-minors: $(FORK) ## Show in what the patches of two minors differ, and what of upstream's stands under them [FROM=v0.36] [TO=v0.37]
+	@$(FORK) compare-minors --from $(call q,$(FROM)) --to $(call q,$(TO)) -o $(O)
 
 pins: $(FORK) ## List the pinned upstream tags, or pin a further one of a minor: ADD=vX
 	@$(FORK) pins $(if $(ADD),add -o $(O) -- $(call q,$(ADD)),-o $(O))

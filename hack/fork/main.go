@@ -38,6 +38,7 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 	newSameClusterCommand,
 	newBenchCommand,
 	newReviewCommand,
+	newCompareMinorsCommand,
 	newTestCommand,
 }
 

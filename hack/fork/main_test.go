@@ -34,6 +34,8 @@ func TestErrors(t *testing.T) {
 		{"rebase --to v0.9.9", "neither v0.9 nor a minor next to it"},
 		{"review --from v0.1.0", "which tags? make review FROM="},
 		{"review --from v0.9.9 --to v0.1.0", "unknown tag v0.9.9"},
+		{"compare-minors --from v0.9", "nothing to compare"},
+		{"carry", "patches/v0.1 holds no patch"},
 		{"test", "which minor? patches/pins.json has v0.1; next: MINOR=v0.1"},
 		{"test --minor v0.9", `unknown minor "v0.9"`},
 		{"test --minor v0.1 --all", "[minor all]"},

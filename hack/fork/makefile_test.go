@@ -20,6 +20,7 @@ func TestMakePassesItsVariablesOn(t *testing.T) {
 		"try-replace KUBE=0":                        "try-replace -o text",
 		"pins O=json":                               "pins -o json",
 		"pins ADD=v0.1.1":                           "pins add -o text -- 'v0.1.1'",
+		"compare-minors FROM=v0.1":                  "compare-minors --from 'v0.1' --to '' -o text",
 		"carry O=json":                              "carry -o json",
 		"rebase TO=v0.1.1":                          "rebase --from '' --to 'v0.1.1' -o text",
 		"bench LEVEL=1 ROUNDS=2":                    "bench --level '1' --rounds '2' -o text",

@@ -100,7 +100,7 @@ func TestRebaseToANewTagUntilItHasPassed(t *testing.T) {
 		"  new in upstream, and using what patches change\n    pkg/a/a.go:7: func B uses func pkg/a.A\n"
 
 	wants(rebaseTo("v0.1.1"), "1 of 1 steps failed: v0.1.1 judge\nnext: v0.1.1 is carried and pinned: put it right in its tree, make refresh TAG=v0.1.1, and make rebase TO=v0.1.1 again")
-	if got := out.String(); !strings.HasSuffix(got, "v0.1.0 to v0.1.1: 1 patches carried, and pinned, 1 files of pkg/ and patches/ changed\n"+looked) {
+	if got := out.String(); !strings.HasSuffix(got, "v0.1.0 to v0.1.1: 1 patches carried, and pinned, 2 files of pkg/ and patches/ changed\n"+looked) {
 		t.Errorf("got %s", got)
 	}
 	outcome = nil

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -48,6 +49,9 @@ func printRefresh(w io.Writer, info *queue.RefreshInfo) {
 		fmt.Fprintln(w, "warning:", warning)
 	}
 	fmt.Fprintf(w, "tree of %s: commit %s\n", info.Tag, info.Head)
+	if len(info.ToCarry) > 0 {
+		fmt.Fprintf(w, "%s share what has changed; next: make carry\n", strings.Join(info.ToCarry, ", "))
+	}
 }
 
 func printDropped(w io.Writer, info *queue.RefreshInfo) {

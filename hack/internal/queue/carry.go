@@ -143,9 +143,14 @@ func carryTo(ctx context.Context, co *checkout.Checkout, p *pins.Pins, newest st
 	f.follow(minor, f.itself())
 	current = current && sameSeries(before, f.series[minor])
 	if len(f.behind(minor)) == 0 {
-		done, err := layAsItIs(ctx, co, p, pin, c, f)
-		if err == nil && !current {
-			return finishCarry(ctx, co, p, pin.Tag)
+		done, laid, err := layAsItIs(ctx, co, p, pin, c, f)
+		if err == nil && (!current || laid && len(done.Series.Own) > 0) {
+			// What is its own names the files that it goes on, which may be others now.
+			warnings := done.Warnings
+			if done, err = finishCarry(ctx, co, p, pin.Tag); err == nil {
+				done.Warnings = append(done.Warnings, warnings...)
+			}
+			return done, err
 		}
 		if err == nil || !errors.As(err, new(*ConflictError)) {
 			return done, err
@@ -155,33 +160,36 @@ func carryTo(ctx context.Context, co *checkout.Checkout, p *pins.Pins, newest st
 }
 
 // layAsItIs sees to it that the tree of pin's tag is that of f's patches, which need nothing but to be shown to apply.
-func layAsItIs(ctx context.Context, co *checkout.Checkout, p *pins.Pins, pin pins.Tag, c condition, f *form) (*Carried, error) {
+// laid is whether it was another before.
+func layAsItIs(ctx context.Context, co *checkout.Checkout, p *pins.Pins, pin pins.Tag, c condition, f *form) (done *Carried, laid bool, err error) {
 	minor := pins.MinorOf(pin.Tag)
-	done := &Carried{Minor: minor, Tag: pin.Tag, Series: f.info(minor)}
+	done = &Carried{Minor: minor, Tag: pin.Tag, Series: f.info(minor)}
 	in, remove, err := f.inputs(co, minor)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer remove()
 	if c.exists && c.state.Complete && c.state.Format == format && c.state.Inputs == in.hash(pin.Tag, pin.Sum) && c.head == c.known {
-		return done, nil
+		return done, false, nil
 	}
 	repo, discard, err := layAside(ctx, co, p, pin, in)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer discard()
 	if done.Warnings, err = f.strayed(ctx, co, repo, minor); err != nil {
-		return nil, err
+		return nil, false, err
+	}
+	now, err := readInputs(co.Root, minor)
+	if err != nil {
+		return nil, false, err
 	}
 	s, _ := loadState(repo.Dir)
-	if now, err := readInputs(co.Root, minor); err == nil {
-		s.Files = now.sums
-	}
+	s.Files = now.sums
 	if err := s.save(repo.Dir); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return done, place(co, repo.Dir, pin.Tag)
+	return done, true, place(co, repo.Dir, pin.Tag)
 }
 
 // finishCarry writes what the tree says, which has taken in all that the base says.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"fork.internal/apiserver/hack/internal/git"
@@ -67,8 +68,13 @@ func (p patch) message(ctx context.Context, repo git.Repo) (string, error) {
 // names beside them, and the IDs of the files.
 func (p patch) saying() string { return p.without(func(string) string { return "" }) }
 
-// placed is saying with the functions.
-func (p patch) placed() string { return p.without(func(function string) string { return function }) }
+// placed is saying with the names of the functions.
+func (p patch) placed() string {
+	return p.without(func(function string) string { return " " + declared.FindString(strings.TrimSpace(function)) })
+}
+
+// declared is the name in the line that git gives for a place in a file.
+var declared = regexp.MustCompile(`^(func (\([^)]*\) )?\w+|(type|var|const) \w+|\w+)`)
 
 func (p patch) without(place func(function string) string) string {
 	header, change := p.cut()

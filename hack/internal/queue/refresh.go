@@ -121,7 +121,7 @@ func refresh(ctx context.Context, co *checkout.Checkout, p *pins.Pins, tag strin
 	if out.inputs, err = staged(stage, after, minor); err != nil {
 		return nil, err
 	}
-	disk, err := unchangedOnDisk(co, c, out.inputs, tag)
+	disk, err := unchangedOnDisk(co, c, out.inputs, pin)
 	if err != nil {
 		return nil, err
 	}
@@ -280,9 +280,10 @@ func resolved(ctx context.Context, repo git.Repo) error {
 
 // unchangedOnDisk reads pkg/ and patches/ and finds each file as it was when the tree was made, or
 // as the refresh would make it.
-func unchangedOnDisk(co *checkout.Checkout, c condition, out inputs, tag string) (inputs, error) {
+func unchangedOnDisk(co *checkout.Checkout, c condition, out inputs, pin pins.Tag) (inputs, error) {
+	tag := pin.Tag
 	disk, err := readInputs(co.Root, out.minor)
-	if err != nil {
+	if err != nil || disk.hash(tag, pin.Sum) == c.state.Inputs { // in which the names of the files have no say
 		return disk, err
 	}
 	var changed []string
