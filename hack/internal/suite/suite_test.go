@@ -211,3 +211,32 @@ func TestJournalSaysHowFarItIs(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+func TestAPatchThatMinorsShareCountsForEach(t *testing.T) {
+	y := newToy(t)
+	ctx := context.Background()
+	if err := os.Remove(filepath.Join(y.co.Root, "patches/v0.1/0001-a.patch")); err != nil {
+		t.Fatal(err)
+	}
+	y.write("patches/v0.1/series", "../v0.2/0001-a.patch\n")
+	for _, change := range []struct {
+		name string
+		do   func()
+		ran  []string
+	}{
+		{"nothing before", func() {}, all},
+		{"a shared patch", func() { y.write("patches/v0.2/0001-a.patch", "b") }, all},
+		{"a patch of one", func() { y.write("patches/v0.2/0002-b.patch", "b") }, all[2:]},
+		{"the list of the other", func() { y.write("patches/v0.1/series", "../v0.2/0001-a.patch\n../v0.2/0002-b.patch\n") }, all[:2]},
+	} {
+		t.Log("changed: ", change.name)
+		change.do()
+		if err := y.run(ctx, change.ran...); err != nil {
+			t.Error(err)
+		}
+	}
+	y.write("patches/v0.1/series", "../v0.2/0009-none.patch\n")
+	if err := y.run(ctx); err == nil || !strings.Contains(err.Error(), "patches/v0.1/series names patches/v0.2/0009-none.patch") {
+		t.Errorf("got %v", err)
+	}
+}
