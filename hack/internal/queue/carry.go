@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"strings"
 
 	"fork.internal/apiserver/hack/internal/checkout"
 	"fork.internal/apiserver/hack/internal/git"
@@ -203,7 +204,13 @@ func finishCarry(ctx context.Context, co *checkout.Checkout, p *pins.Pins, tag s
 	if err != nil {
 		return nil, err
 	}
-	return &Carried{Minor: pins.MinorOf(tag), Tag: tag, Changes: info.Changes, Series: info.Series, Warnings: info.Warnings}, nil
+	done := &Carried{Minor: pins.MinorOf(tag), Tag: tag, Changes: info.Changes, Series: info.Series}
+	for _, warning := range info.Warnings {
+		if strings.HasPrefix(warning, "patches/"+done.Minor+"/") { // the base's have been said
+			done.Warnings = append(done.Warnings, warning)
+		}
+	}
+	return done, nil
 }
 
 // inputs is what makes a tree of the checkout's pkg/ and f's patches of minor, until remove.

@@ -102,6 +102,9 @@ func refresh(ctx context.Context, co *checkout.Checkout, p *pins.Pins, tag strin
 	if err := resolved(ctx, repo); err != nil {
 		return nil, fmt.Errorf("%s: %w", co.Rel(repo.Dir), err)
 	}
+	if err := squashed(ctx, co, repo); err != nil {
+		return nil, err
+	}
 	out, err := exportTree(ctx, repo, minor, stage)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", co.Rel(repo.Dir), err)
@@ -276,6 +279,15 @@ func resolved(ctx context.Context, repo git.Repo) error {
 		return err
 	}
 	return fmt.Errorf("a conflict was committed and not resolved:\n%s\nnext: git -C %s rebase -i %s, and edit the commit that has it", found, repo.Dir, refBase)
+}
+
+// squashed fails if the tree has commits that are meant to become part of others.
+func squashed(ctx context.Context, co *checkout.Checkout, repo git.Repo) error {
+	meant, err := repo.Lines(ctx, "\n", "log", "--format=%h %s", "--extended-regexp", "--grep=^(fixup|squash|amend)! ", refBase+"..HEAD")
+	if err != nil || len(meant) == 0 {
+		return err
+	}
+	return fmt.Errorf("%s holds commits that are meant to become part of others:%s\nnext: GIT_SEQUENCE_EDITOR=: git -C %[1]s rebase -i --autosquash %[3]s", co.Rel(repo.Dir), few(meant), refBase)
 }
 
 // unchangedOnDisk reads pkg/ and patches/ and finds each file as it was when the tree was made, or

@@ -186,6 +186,10 @@ func TestRefreshRefuses(t *testing.T) {
 			t.sub("v0.1.0", "pkg/b/b.go", "Two = 2", "Two = 22")
 			t.git("v0.1.0", "commit", "-q", "-a", "-m", header("Make two a larger number")+"\n---\n\nafter the end\n")
 		}, []string{`"Make two a larger number"`, "does not survive git am"}},
+		{"a commit for another", func(t *toy) {
+			t.sub("v0.1.0", "pkg/b/b.go", "Two = 2", "Two = 22")
+			t.git("v0.1.0", "commit", "-q", "-a", "--fixup=HEAD")
+		}, []string{"fixup! Make three a larger number", "next: GIT_SEQUENCE_EDITOR=: git -C _output/tree/v0.1.0 rebase -i --autosquash refs/fork/base"}},
 		{"a change of pkg/ meanwhile", func(t *toy) {
 			t.sub("v0.1.0", "pkg/b/b.go", "Two = 2", "Two = 22")
 			t.commit("v0.1.0", "Make two a larger number")
