@@ -10,7 +10,6 @@ import (
 	"fork.internal/apiserver/hack/internal/checkout"
 	"fork.internal/apiserver/hack/internal/git"
 	"fork.internal/apiserver/hack/internal/pins"
-	"fork.internal/apiserver/hack/internal/upstream"
 )
 
 // intent is why a minor's patches are written.
@@ -103,69 +102,44 @@ func applied(ctx context.Context, repo git.Repo, commit string, p patch) (tree s
 	return tree, err == nil, err
 }
 
-// keepOthers lays each minor but one whose list is not what it was, in the newest of its tags, as it was and as f has
-// it. Where the two are not the same tree, f gets the minor's patches as they were.
+// keepOthers finds, for each minor but one whose list is not what it was, whether the patches that it shares now make the
+// commits that its own did, on its newest tag, and gives it those back that do not.
 func (f *form) keepOthers(ctx context.Context, co *checkout.Checkout, p *pins.Pins, before *form, minor string) error {
 	for _, other := range f.minors() {
 		pin, err := p.OfMinor(other)
 		if other == minor || err != nil || sameSeries(f.series[other], before.series[other]) {
 			continue
 		}
-		was, err := before.head(ctx, co, p, pin)
-		if err != nil {
+		if err := f.keep(ctx, co, p, before, pin); err != nil {
 			return fmt.Errorf("patches/%s, as it is: %w", other, err)
 		}
-		if is, err := f.head(ctx, co, p, pin); err == nil && is == was {
-			continue
-		} else if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		var all []named
-		for i, e := range f.entries(other) {
-			of := e.InPlaceOf
-			if !f.series[other].Own(e.Entry) {
-				of = e.Path
-			}
-			as := ""
-			if of != "" {
-				as = f.texts[of].stamp()
-			}
-			all = append(all, f.own(other, e.Path, before.entries(other)[i].text, of, as))
-		}
-		f.put(other, all, f.series[other].Without)
 	}
 	return nil
 }
 
-// head is the commit that f makes of pin's tag, with nothing of pkg/.
-func (f *form) head(ctx context.Context, co *checkout.Checkout, p *pins.Pins, pin pins.Tag) (string, error) {
-	stage, remove, err := aside(co)
+// keep is keepOthers for the minor of pin.
+func (f *form) keep(ctx context.Context, co *checkout.Checkout, p *pins.Pins, before *form, pin pins.Tag) error {
+	minor := pins.MinorOf(pin.Tag)
+	in, remove, err := before.inputs(co, minor)
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer remove()
-	if err := f.write(stage); err != nil {
-		return "", err
-	}
-	in, err := readInputs(stage, pins.MinorOf(pin.Tag))
+	repo, discard, err := layAside(ctx, co, p, pin, in)
 	if err != nil {
-		return "", err
+		return err
 	}
-	rel, err := upstream.Fetch(ctx, co, p.Module, pin.Tag)
+	defer discard()
+	was, entries := before.entries(minor), f.entries(minor)
+	fits, err := f.fit(ctx, repo, was)
 	if err != nil {
-		return "", err
+		return err
 	}
-	if err := rel.Check(pin.Sum); err != nil {
-		return "", err
+	for i, e := range entries {
+		if !f.series[minor].Own(e.Entry) && !fits[i] {
+			entries[i] = f.own(minor, e.Path, was[i].text, e.Path, e.text.stamp())
+		}
 	}
-	dir, remove, err := aside(co)
-	if err != nil {
-		return "", err
-	}
-	defer remove()
-	repo, err := lay(ctx, co, rel, in, dir)
-	if err != nil {
-		return "", err
-	}
-	return repo.Run(ctx, "rev-parse", "HEAD")
+	f.put(minor, entries, f.series[minor].Without)
+	return nil
 }
