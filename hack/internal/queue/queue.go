@@ -5,6 +5,8 @@
 //   - a tree is replaced only when pkg/ and patches/ say all that it says;
 //   - pkg/ and patches/ are replaced only by what has been shown to make the same tree again, and
 //     only if nobody has changed them since the tree was made;
+//   - the patches of the newest minor are those of the others too, where these name no other. A change of one is a
+//     change of all, which Carry and Verify show to apply;
 //   - whatever is written is written aside and renamed, and the tree comes last, so that a run that
 //     is cut off at any point has only to be repeated.
 //
