@@ -103,7 +103,7 @@ bench-check: $(FORK) ## Fail if the timeout filter has become far slower, compar
 bench-publish: $(FORK) ## Copy the last bench to test/bench, for the README
 	@$(FORK) bench publish
 
-test: test-go verify test-upstream repro bench-check ## Everything: tool, pkg/, verify, upstream's own tests in the tree, repro, bench-check [TAG=]
+test: test-go verify test-upstream repro same bench-check ## Everything: tool, pkg/, verify, upstream's own tests in the tree, repro, same, bench-check [TAG=]
 
 test-go: ## The tests of the tool, of pkg/ and of test/
 	go vet ./...
