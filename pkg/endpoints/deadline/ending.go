@@ -144,13 +144,18 @@ func (b *Boundary) clientGone(g *guard) {
 	panic(http.ErrAbortHandler)
 }
 
-// abort ends a response that was under way.
+// abort ends a response that was under way. Over HTTP/2 net/http resets the
+// stream for the panic, after every filter has seen that, and need not be asked
+// to before unless a call waits for it.
 func (b *Boundary) abort(g *guard) {
-	g.cut()
 	g.mu.Lock()
-	gone := g.ending == byClient
+	gone, busy := g.ending == byClient, g.busy()
 	g.mu.Unlock()
-	if !gone && b.reserve() {
+	left := !gone && b.reserve()
+	if g.http1 || busy || !left {
+		g.cut()
+	}
+	if left {
 		b.leave(g)
 	} else {
 		b.stay(g)

@@ -252,6 +252,29 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
+// TestAbortIsNetHTTPs: a stream that no call waits for is reset by the panic with
+// which Serve ends, when every filter has seen that.
+func TestAbortIsNetHTTPs(t *testing.T) {
+	for name, handler := range map[string]func(w http.ResponseWriter, r *http.Request){
+		"stays":   func(http.ResponseWriter, *http.Request) { time.Sleep(3 * deadline) },
+		"returns": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tr := newTrial(t, false, deadline, func(w http.ResponseWriter, r *http.Request) {
+					io.WriteString(w, "x")
+					w.(http.Flusher).Flush()
+					handler(w, r)
+				}).run()
+				tr.want(aborted)
+				if !tr.read.IsZero() || !tr.write.IsZero() {
+					t.Errorf("the stream is reset before the panic: its deadlines are %v and %v", tr.read, tr.write)
+				}
+			})
+		})
+	}
+}
+
 // TestHijackInFlight has the deadline find a hijack under way that then succeeds.
 func TestHijackInFlight(t *testing.T) {
 	inBubbles(t, func(t *testing.T, http1 bool) {
