@@ -25,7 +25,9 @@ type program struct {
 	dir     string // where its go.mod is generated
 	gomod   []byte // what the go command makes go.mod and go.sum from
 	ldflags string
-	bin     string // where the result goes
+	args    []string // further arguments of go build
+	env     []string // added to the go command's environment
+	bin     string   // where the result goes
 	// identity is whatever else the result depends on; empty means that it is not known, and that
 	// the go command has to be asked.
 	identity string
@@ -34,6 +36,7 @@ type program struct {
 // make builds the program unless it is there already, and returns its path. A build that fails
 // or is interrupted leaves the binary that was there.
 func (p program) make(ctx context.Context, co *checkout.Checkout) (string, error) {
+	co = co.With(p.env...)
 	version, err := gotool.Run(ctx, co, co.Root, nil, "env", "GOVERSION", "GOOS", "GOARCH", "CGO_ENABLED", "GOFLAGS", "GOEXPERIMENT")
 	if err != nil {
 		return "", err
@@ -60,7 +63,8 @@ func (p program) make(ctx context.Context, co *checkout.Checkout) (string, error
 	start := time.Now()
 	fmt.Fprintf(co.Err, "building %s\n", p.title)
 	log, stop := Watch(co.Err, p.title)
-	_, err = gotool.RunMod(ctx, co, p.dir, log, "build", "-v", "-o", tmp, "-ldflags", p.ldflags, p.pkg)
+	args := append([]string{"build", "-v", "-o", tmp, "-ldflags", p.ldflags}, p.args...)
+	_, err = gotool.RunMod(ctx, co, p.dir, log, append(args, p.pkg)...)
 	stop()
 	if err != nil {
 		return "", p.failure(ctx, err, log.Kept())
@@ -78,6 +82,9 @@ func (p program) make(ctx context.Context, co *checkout.Checkout) (string, error
 func (p program) stamp(version string) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n%q\n%q\n%q\n%q\n", p.pkg, p.gomod, p.ldflags, p.identity, version)
+	if len(p.args)+len(p.env) > 0 {
+		fmt.Fprintf(h, "%q\n%q\n", p.args, p.env)
+	}
 	return hex.EncodeToString(h.Sum(nil)) + "\n"
 }
 

@@ -32,46 +32,11 @@ const (
 // built as it is, and said to be so on the checkout's Err and in the version. It takes the
 // checkout's lock.
 func KubeAPIServer(ctx context.Context, co *checkout.Checkout, tag string, variant Variant) (path string, err error) {
-	ctx, unlock, p, err := pins.Lock(ctx, co)
+	b, err := Kubernetes(ctx, co, tag, Wanted{Program: "kube-apiserver", Variant: variant})
 	if err != nil {
 		return "", err
 	}
-	defer unlock()
-	pin, err := p.Lookup(tag)
-	if err != nil {
-		return "", err
-	}
-	if p.Consumer == "" || pin.Consumer == "" {
-		return "", noConsumer(p, pin.Tag)
-	}
-	prog := program{
-		title:    fmt.Sprintf("kube-apiserver %s (%s)", pin.Consumer, variant),
-		pkg:      p.Consumer + "/cmd/kube-apiserver",
-		dir:      filepath.Join(co.Output(), "build", pin.Tag, string(variant)),
-		bin:      filepath.Join(co.Output(), "bin", pin.Tag, string(variant), "kube-apiserver"),
-		identity: "release",
-	}
-	version, tree := pin.Consumer, ""
-	if variant == Fork {
-		info, err := ForkTree(ctx, co, pin.Tag)
-		if err != nil {
-			return "", err
-		}
-		version = fmt.Sprintf("%s+deadline.%d.%.12s", pin.Consumer, info.Patches, info.Head)
-		prog.identity = info.Head
-		if info.Dirty {
-			version += "-dirty"
-			prog.identity = ""
-		}
-		if tree, err = filepath.Rel(prog.dir, info.Path); err != nil {
-			return "", err
-		}
-	}
-	if prog.gomod, err = gomod(ctx, co, p, pin, tree); err != nil {
-		return "", err
-	}
-	prog.ldflags = ldflags(version)
-	return prog.make(ctx, co)
+	return b.Path, nil
 }
 
 // noConsumer names the tags that a kube-apiserver can be built for, in tag's place.

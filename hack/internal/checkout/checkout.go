@@ -66,5 +66,12 @@ func (c *Checkout) Rel(path string) string {
 	return path
 }
 
+// With is the same checkout, with env added to the environment of every child process.
+func (c *Checkout) With(env ...string) *Checkout {
+	with := *c
+	with.Env = append(c.Env[:len(c.Env):len(c.Env)], env...)
+	return &with
+}
+
 // Environ is the environment of a child process.
 func (c *Checkout) Environ() []string { return append(os.Environ(), c.Env...) }
