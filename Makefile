@@ -11,6 +11,7 @@ KUBE ?=
 O ?= text
 DIR ?=
 MODULE ?=
+ARCH ?=
 N ?=
 SEED ?=
 UNDO ?=
@@ -24,7 +25,7 @@ yes = $(filter-out 0 n no false,$(1))
 tag = $(if $(TAG),--tag $(call q,$(TAG)))
 
 .DEFAULT_GOAL := help
-.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags replace try-replace module export kube-apiserver run demo repro same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all clean $(FORK)
+.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags replace try-replace module export kube-apiserver image run demo repro same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all clean $(FORK)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +79,9 @@ export: $(FORK) ## Write the series for upstream, for git am; CHECK=1 tests each
 
 kube-apiserver: $(FORK) ## Build the real kube-apiserver with the fork [TAG=]
 	@$(FORK) kube-apiserver $(tag)
+
+image: $(FORK) ## Make a container image of the patched kube-apiserver, reproducible, without an engine [TAG=] [ARCH=amd64|arm64]
+	@$(FORK) image $(tag) $(if $(ARCH),--arch $(call q,$(ARCH))) -o $(O)
 
 run: $(FORK) ## Run etcd and the patched kube-apiserver until Ctrl-C [TAG=] [PORT=]
 	@$(FORK) run $(tag) --port $(call q,$(PORT))

@@ -30,6 +30,7 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 	newTryReplaceCommand,
 	newExportCommand,
 	newKubeAPIServerCommand,
+	newImageCommand,
 	newEtcdCommand,
 	newRunCommand,
 	newDemoCommand,

@@ -23,6 +23,7 @@ func TestMakePassesItsVariablesOn(t *testing.T) {
 		"compare-minors FROM=v0.1":                  "compare-minors --from 'v0.1' --to '' -o text",
 		"carry O=json":                              "carry -o json",
 		"rebase TO=v0.1.1":                          "rebase --from '' --to 'v0.1.1' -o text",
+		"image TAG=v0.1.0 ARCH=arm64 O=json":        "image --tag 'v0.1.0' --arch 'arm64' -o json",
 		"bench LEVEL=1 ROUNDS=2":                    "bench --level '1' --rounds '2' -o text",
 		"same N=500 SEED=7":                         "same --random '500' --seed '7' -o text --",
 		"same ID=body-unread O=json":                "same -o json -- body-unread",

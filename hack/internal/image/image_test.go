@@ -1,0 +1,159 @@
+package image
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/validate"
+
+	"fork.internal/apiserver/hack/internal/build"
+	"fork.internal/apiserver/hack/internal/toy"
+)
+
+// entries are the files of a tar stream, by name.
+func entries(t *testing.T, r io.Reader) map[string]string {
+	t.Helper()
+	got := map[string]string{}
+	for tr := tar.NewReader(r); ; {
+		h, err := tr.Next()
+		if errors.Is(err, io.EOF) {
+			return got
+		}
+		toy.Check(t, err)
+		data, err := io.ReadAll(tr)
+		toy.Check(t, err)
+		if !h.ModTime.IsZero() && h.ModTime.Unix() != 0 || h.Uid != 0 || h.Gid != 0 || h.Uname != "" {
+			t.Errorf("%s tells of the machine: %+v", h.Name, h)
+		}
+		got[h.Name] = string(data)
+	}
+}
+
+func TestKubeAPIServer(t *testing.T) {
+	t.Parallel()
+	ctx, co := context.Background(), toy.New(t)
+	for _, arch := range Architectures {
+		a, err := KubeAPIServer(ctx, co, "", arch, build.Fork)
+		toy.Check(t, err)
+		b, err := KubeAPIServer(ctx, toy.New(t), "v0.1.0", arch, build.Fork)
+		toy.Check(t, err)
+		if a.Digest != b.Digest || a.ID != b.ID {
+			t.Errorf("two builds differ: %+v, %+v", a, b)
+		}
+		for _, files := range [][2]string{{a.Docker, b.Docker}, {a.OCI, b.OCI}} {
+			one, err := os.ReadFile(files[0])
+			toy.Check(t, err)
+			two, err := os.ReadFile(files[1])
+			toy.Check(t, err)
+			if !bytes.Equal(one, two) {
+				t.Errorf("%s differs from %s", files[0], files[1])
+			}
+		}
+		if a.Name != "registry.k8s.io/kube-apiserver:v1.1.0" || a.Release != "v1.1.0" || !strings.HasPrefix(a.Version, "v1.1.0+deadline.1.") {
+			t.Errorf("got %+v", a)
+		}
+		checkDocker(t, a)
+		checkOCI(t, a)
+		if left, err := filepath.Glob(filepath.Join(filepath.Dir(a.OCI), "*.new")); err != nil || len(left) > 0 {
+			t.Errorf("left over: %v, %v", left, err)
+		}
+	}
+	fork, err := KubeAPIServer(ctx, co, "", "amd64", build.Fork)
+	toy.Check(t, err)
+	upstream, err := KubeAPIServer(ctx, co, "", "amd64", build.Upstream)
+	toy.Check(t, err)
+	if upstream.Digest == fork.Digest || upstream.Docker == fork.Docker || upstream.Version != "v1.1.0" || upstream.Revision != "" {
+		t.Errorf("got %+v", upstream)
+	}
+	if _, err := KubeAPIServer(ctx, co, "", "mips", build.Fork); err == nil || !strings.Contains(err.Error(), "next: ARCH=amd64 or ARCH=arm64") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func checkDocker(t *testing.T, made *Image) {
+	t.Helper()
+	img, err := tarball.ImageFromPath(made.Docker, nil)
+	toy.Check(t, err)
+	toy.Check(t, validate.Image(img))
+	config, err := img.ConfigFile()
+	toy.Check(t, err)
+	if config.Architecture != made.Arch || config.OS != "linux" || strings.Join(config.Config.Entrypoint, " ") != "/usr/local/bin/kube-apiserver" {
+		t.Errorf("got %+v", config)
+	}
+	labels := config.Config.Labels
+	if labels["org.opencontainers.image.version"] != made.Version || labels["org.opencontainers.image.revision"] != made.Revision || made.Revision == "" {
+		t.Errorf("got %v for %+v", labels, made)
+	}
+	if id, err := img.ConfigName(); err != nil || id.String() != made.ID {
+		t.Errorf("got %s, %v, want %s", id, err, made.ID)
+	}
+	layers, err := img.Layers()
+	toy.Check(t, err)
+	r, err := layers[0].Uncompressed()
+	toy.Check(t, err)
+	files := entries(t, r)
+	toy.Check(t, r.Close())
+	if len(layers) != 1 || len(files) != 5 || !strings.HasPrefix(files["usr/local/bin/kube-apiserver"], "\x7fELF") {
+		t.Errorf("got %d layers, %d files", len(layers), len(files))
+	}
+	manifest, err := tarball.LoadManifest(func() (io.ReadCloser, error) { return os.Open(made.Docker) })
+	toy.Check(t, err)
+	if len(manifest) != 1 || strings.Join(manifest[0].RepoTags, " ") != made.Name {
+		t.Errorf("got %+v", manifest)
+	}
+}
+
+func checkOCI(t *testing.T, made *Image) {
+	t.Helper()
+	f, err := os.Open(made.OCI)
+	toy.Check(t, err)
+	defer f.Close()
+	files := entries(t, f)
+	var index v1.IndexManifest
+	toy.Check(t, json.Unmarshal([]byte(files["index.json"]), &index))
+	if len(index.Manifests) != 1 || files["oci-layout"] == "" {
+		t.Fatalf("got %s", files["index.json"])
+	}
+	d := index.Manifests[0]
+	if d.Digest.String() != made.Digest || d.Annotations["io.containerd.image.name"] != made.Name || d.Platform.Architecture != made.Arch {
+		t.Errorf("got %+v", d)
+	}
+	var manifest v1.Manifest
+	toy.Check(t, json.Unmarshal([]byte(files["blobs/sha256/"+d.Digest.Hex]), &manifest))
+	if manifest.Annotations["org.opencontainers.image.version"] != made.Version || manifest.Config.Digest.String() != made.ID {
+		t.Errorf("got %+v", manifest)
+	}
+	if files["blobs/sha256/"+manifest.Layers[0].Digest.Hex] == "" {
+		t.Error("the layer is not there")
+	}
+}
+
+func TestWhatCannotBeWrittenLeavesWhatWasThere(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "it.tar")
+	toy.Write(t, file, "was there")
+	layer, err := Layer([]File{{Name: "a", Data: []byte("x")}, {Name: "b", Link: "a"}}, true)
+	toy.Check(t, err)
+	img, err := New(Config{Arch: "amd64"}, layer)
+	toy.Check(t, err)
+	for _, write := range []func(string, string, v1.Image) error{WriteDocker, WriteOCI} {
+		if err := write(file, "no name", img); err == nil {
+			t.Error("no error")
+		}
+	}
+	if data, err := os.ReadFile(file); err != nil || string(data) != "was there" {
+		t.Errorf("got %q, %v", data, err)
+	}
+	if _, err := Layer([]File{{Name: "a", From: filepath.Join(t.TempDir(), "gone")}}, false); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+}
