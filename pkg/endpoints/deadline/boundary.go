@@ -169,7 +169,7 @@ func (g *guard) run() {
 	if _, ok := g.w.(http.Hijacker); ok {
 		w = hijackable{g}
 	}
-	g.handler.ServeHTTP(w, &g.inner)
+	g.handler.ServeHTTP(w, g.inner)
 	e = exit{}
 }
 

@@ -100,15 +100,17 @@ type guard struct {
 	outer    *http.Request       // the request as it came, which receives the trailer
 	body     *body               // nil when the request has none
 
-	// inner is the handler's own copy of the request, and innerURL of its URL.
-	// They are allocated with the guard, as one; nobody but the handler touches
-	// them from when it starts.
-	inner    http.Request
+	// inner is the handler's own copy of the request, and innerURL of its URL,
+	// allocated with the guard. Nobody but the handler touches them from when it
+	// starts.
+	inner    *http.Request
 	innerURL url.URL
 
 	// header is the handler's: a copy of what outer filters had set, which
-	// replaces it at commit. Nobody but the handler touches it.
+	// replaces it at commit. Nobody but the handler touches it. room is where
+	// its values are copied to then; who commits takes it.
 	header http.Header
+	room   []string
 
 	// control serialises the calls that set deadlines on the connection or
 	// stream: the handler's, before the seal, and the interrupt, after it. It
@@ -208,17 +210,21 @@ func newGuard(b *Boundary, handler http.Handler, w http.ResponseWriter, r *http.
 	return g
 }
 
+// roomForHeader is how many values a response's header has, mostly.
+const roomForHeader = 8
+
 // copyRequest gives the handler a request of its own, and the header map that
 // it is to answer with: what is in them is touched by nobody else.
 func (g *guard) copyRequest() {
 	r, header := g.outer, g.w.Header()
-	values := make([]string, 0, len(r.Header)+len(header)+1)
+	values := make([]string, 0, len(r.Header)+len(header)+roomForHeader)
 	bare := *r
 	bare.Header, bare.URL = nil, nil
 	// net/http knows what else there is to copy: forms, trailers, path values.
-	g.inner = *bare.Clone((*guardContext)(g))
+	g.inner = bare.Clone((*guardContext)(g))
 	g.inner.Header, values = cloneHeader(r.Header, values)
-	g.header, _ = cloneHeader(header, values)
+	g.header, values = cloneHeader(header, values)
+	g.room = values[len(values):]
 	if r.URL != nil {
 		g.innerURL = *r.URL
 		if user := r.URL.User; user != nil {
@@ -230,7 +236,7 @@ func (g *guard) copyRequest() {
 	if r.Body != nil && r.Body != http.NoBody {
 		// A filter may have put one in where the client has none.
 		sent := len(r.TransferEncoding) > 0 || r.Header["Content-Length"] != nil
-		g.body = &body{g: g, real: r.Body, inner: &g.inner, declared: r.ContentLength, sent: sent}
+		g.body = &body{g: g, real: r.Body, inner: g.inner, declared: r.ContentLength, sent: sent}
 		g.inner.Body = g.body
 	}
 }
@@ -359,8 +365,7 @@ func (g *guard) finish(e exit) (late bool) {
 			g.seal(done)
 		case why == notOver, !broken && g.complete(), why == byDeadline && g.state == committed && !g.flushed && !broken:
 			if g.state == open {
-				g.announceClose(g.header)
-				replaceHeader(g.w.Header(), g.header)
+				g.commitHeader()
 			} else {
 				copyTrailers(g.w.Header(), g.header)
 			}

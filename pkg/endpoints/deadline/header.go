@@ -49,10 +49,10 @@ func appendValues(values, v []string) (copied, all []string) {
 
 // replaceHeader makes dst what src is, additions and deletions alike. The two
 // share no value slice: whoever copied a header map holds those too. What is
-// the same in both is left as it is.
-func replaceHeader(dst, src http.Header) {
+// the same in both is left as it is. The values of dst stand in room, as far
+// as that goes, which is nobody else's then.
+func replaceHeader(dst, src http.Header, room []string) {
 	had, kept := len(dst), 0
-	var values []string
 	for k, v := range src {
 		old, ok := dst[k]
 		if ok {
@@ -66,10 +66,10 @@ func replaceHeader(dst, src http.Header) {
 			dst[k] = nil
 			continue
 		}
-		if values == nil {
-			values = make([]string, 0, len(src))
+		if cap(room)-len(room) < len(v) {
+			room = make([]string, 0, len(v)+len(src))
 		}
-		dst[k], values = appendValues(values, v)
+		dst[k], room = appendValues(room, v)
 	}
 	if kept == had {
 		return

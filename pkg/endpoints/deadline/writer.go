@@ -82,11 +82,18 @@ func (g *guard) claimCommitted(status int) (first bool, err error) {
 		g.attempt(status)
 		return false, g.err
 	}
-	g.announceClose(g.header)
+	g.commitHeader()
 	g.declare(status)
-	replaceHeader(g.w.Header(), g.header)
 	g.state, g.status = committed, status
 	return true, nil
+}
+
+// commitHeader makes net/http's header what the handler's is. The caller holds
+// mu and is about to commit, or to seal an open response as done.
+func (g *guard) commitHeader() {
+	g.announceClose(g.header)
+	replaceHeader(g.w.Header(), g.header, g.room)
+	g.room = nil
 }
 
 // declare notes how long a response is said to be that is committed with that
@@ -164,12 +171,12 @@ func (g *guard) writeInformational(status int) {
 	}
 	header := g.w.Header()
 	outer, _ := cloneHeader(header, nil)
-	replaceHeader(header, g.header)
+	replaceHeader(header, g.header, nil)
 	// Not for an informational response, and so a reason for HTTP/2 to leave it
 	// out of a copy: it may still be sending the header when this call returns,
 	// if the client goes.
 	header["Content-Length"] = nil
-	defer replaceHeader(header, outer)
+	defer replaceHeader(header, outer, nil)
 	g.w.WriteHeader(status)
 }
 
