@@ -25,7 +25,7 @@ yes = $(filter-out 0 n no false,$(1))
 tag = $(if $(TAG),--tag $(call q,$(TAG)))
 
 .DEFAULT_GOAL := help
-.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags replace try-replace module export kube-apiserver image run demo repro same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all clean $(FORK)
+.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags replace try-replace module export kube-apiserver image run demo repro same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all test-consumers clean $(FORK)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -118,6 +118,9 @@ test-upstream: $(FORK) ## Upstream's own tests of the packages that the fork tou
 
 test-minor: $(FORK) ## Upstream's own tests, and repro, with a minor's newest tag: MINOR=v0.37
 	@$(FORK) test --minor $(call q,$(MINOR)) -o $(O)
+
+test-consumers: $(FORK) ## Other people's servers' own tests with the fork and, what fails there, without it [TAG=] [ID=name]
+	@$(FORK) test-consumers $(tag) -o $(O) -- $(ID)
 
 test-all: $(FORK) ## test-minor for every minor; repeated, only what has not passed on the same files
 	@$(FORK) test --all -o $(O)

@@ -28,6 +28,7 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 	newModuleCommand,
 	newReplaceCommand,
 	newTryReplaceCommand,
+	newTestConsumersCommand,
 	newGateOffCommand,
 	newExportCommand,
 	newKubeAPIServerCommand,

@@ -58,6 +58,8 @@ func TestErrors(t *testing.T) {
 		{"same-cluster nothing", "there is no group nothing of requests; next: one of discovery"},
 		{"module --tag v0.9.9", "unknown tag"},
 		{"try-replace --tag v0.9.9", "unknown tag"},
+		{"test-consumers nothing", `"nothing" is none of the servers`},
+		{"test-consumers --tag v0.9.9", "unknown tag v0.9.9"},
 		{"gate-off --tag v0.9.9", "unknown tag v0.9.9"},
 		{"replace nowhere", "DIR=nowhere is not a directory"},
 		{"replace --undo .", "is this checkout itself"},

@@ -30,6 +30,7 @@ func TestMakePassesItsVariablesOn(t *testing.T) {
 		"same-cluster ID=reads SELF=1 O=json":       "same-cluster --self reads -o json",
 		"same-cluster SELF=0":                       "same-cluster -o text",
 		"test-minor MINOR=v0.1":                     "test --minor 'v0.1' -o text",
+		"test-consumers ID=metrics-server":          "test-consumers -o text -- metrics-server",
 	} {
 		cmd := exec.Command("make", append([]string{"--no-print-directory", "-n"}, strings.Fields(args)...)...)
 		cmd.Dir = "../.."

@@ -16,15 +16,21 @@ import (
 // Run runs `go args...` in dir and returns its standard output. No go.work and no version control
 // stamp has a say. When stderr is not nil it gets standard error while the command runs.
 func Run(ctx context.Context, co *checkout.Checkout, dir string, stderr io.Writer, args ...string) (string, error) {
-	return run(ctx, co, dir, "-mod=readonly", stderr, args)
+	return run(ctx, co, dir, "-mod=readonly", nil, stderr, args)
+}
+
+// Stream is Run whose standard output goes to stdout while the command runs.
+func Stream(ctx context.Context, co *checkout.Checkout, dir string, stdout, stderr io.Writer, args ...string) error {
+	_, err := run(ctx, co, dir, "-mod=readonly", stdout, stderr, args)
+	return err
 }
 
 // RunMod is Run with leave to write dir's go.mod and go.sum, or to do without them.
 func RunMod(ctx context.Context, co *checkout.Checkout, dir string, stderr io.Writer, args ...string) (string, error) {
-	return run(ctx, co, dir, "-mod=mod", stderr, args)
+	return run(ctx, co, dir, "-mod=mod", nil, stderr, args)
 }
 
-func run(ctx context.Context, co *checkout.Checkout, dir, mod string, stderr io.Writer, args []string) (string, error) {
+func run(ctx context.Context, co *checkout.Checkout, dir, mod string, stdout, stderr io.Writer, args []string) (string, error) {
 	env := co.Environ()
 	flags := ""
 	for _, kv := range env {
@@ -34,7 +40,7 @@ func run(ctx context.Context, co *checkout.Checkout, dir, mod string, stderr io.
 	}
 	// The last of two contradicting flags wins.
 	env = append(env, "GOWORK=off", strings.TrimSpace("GOFLAGS="+flags+" "+mod+" -buildvcs=false"))
-	out, err := proc.Cmd{Args: append([]string{"go"}, args...), Dir: dir, Env: env, Stderr: stderr}.Output(ctx)
+	out, err := proc.Cmd{Args: append([]string{"go"}, args...), Dir: dir, Env: env, Stdout: stdout, Stderr: stderr}.Output(ctx)
 	if errors.Is(err, exec.ErrNotFound) {
 		return "", fmt.Errorf("the go command is not in PATH: install Go (go.mod says which version): %w", err)
 	}

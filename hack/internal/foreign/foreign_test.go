@@ -1,0 +1,149 @@
+package foreign
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"fork.internal/apiserver/hack/internal/checkout"
+)
+
+// pkgs is a module with tests of every end.
+var pkgs = map[string]string{
+	"go.mod": "module example.org/m\n\ngo 1.24\n",
+	"a/a_test.go": `package a
+
+import ("os"; "testing")
+
+func TestPasses(t *testing.T) {}
+func TestOnce(t *testing.T) {
+	if f, err := os.OpenFile(os.Getenv("RUNS"), os.O_CREATE|os.O_EXCL, 0o600); err == nil { f.Close(); t.Error("the first time") }
+}
+func TestParent(t *testing.T) {
+	t.Run("one", func(*testing.T) {})
+	t.Run("two", func(t *testing.T) { t.Error("as it always does") })
+}
+func TestSkipped(t *testing.T) { t.Skip() }
+var n int
+func TestPanics(t *testing.T) {
+	if n++; n == 2 { panic("boom") }
+}
+`,
+	"b/b_test.go": "package b\n\nfunc f() { undefined() }\n",
+	"c/c.go":      "package c // no tests\n",
+}
+
+// script is a tester of package p whose tests fail as it says, run by run.
+type script struct {
+	t    *testing.T
+	runs []string   // the tests that fail, separated by spaces; p is the package
+	args [][]string // what was asked for
+}
+
+func (s *script) test(_ context.Context, args ...string) (results, error) {
+	s.args = append(s.args, args)
+	if len(s.args) > len(s.runs) {
+		s.t.Errorf("run once too often: %q", args)
+		return results{}, nil
+	}
+	r := results{passed: 5, skipped: 1, failed: map[test]bool{}}
+	for _, name := range strings.Fields(s.runs[len(s.args)-1]) {
+		if name == "p" {
+			name = ""
+		}
+		r.failed[test{"p", name}] = true
+	}
+	return r, nil
+}
+
+func TestOnlyADifferenceIsAFailure(t *testing.T) {
+	for name, tt := range map[string]struct {
+		fork, plain []string
+		rerun       string // the -run of what is run again
+		want        string // in the error, or "" for none
+		said        string
+	}{
+		"all pass": {fork: []string{""}, said: "5 tests pass, 1 are skipped"},
+		"one":      {fork: []string{"TestA", "TestA"}, plain: []string{"", ""}, rerun: "-run=^(TestA)$", want: "\n  p TestA\n"},
+		"one, that fails unmodified now and then": {fork: []string{"TestA", "TestA"}, plain: []string{"", "TestA"}, said: "fails unmodified too: p TestA"},
+		"on both":           {fork: []string{"TestA"}, plain: []string{"TestA"}, said: "fails unmodified too: p TestA"},
+		"two, of which one": {fork: []string{"TestA TestB", "TestB"}, plain: []string{"TestA", ""}, rerun: "-run=^(TestA|TestB)$", want: "1 tests fail with the fork, and pass unmodified:\n  p TestB\n"},
+		"a subtest": {fork: []string{"TestA TestA/two", "TestA TestA/two"}, plain: []string{"TestA TestA/one", ""}, rerun: "-run=^(TestA)$",
+			want: "\n  p TestA/two\n"},
+		"a subtest, once": {fork: []string{"TestA TestA/two", ""}, plain: []string{""},
+			said: "failed with the fork once, passed 3 times when it was run again, and 3 times unmodified: p TestA/two"},
+		"the package": {fork: []string{"p", "p"}, plain: []string{"", ""}, rerun: "p", want: "\n  p\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var said []string
+			fork, plain := &script{t: t, runs: tt.fork}, &script{t: t, runs: tt.plain}
+			err := compare(t.Context(), fork, plain, []string{"./..."}, func(line string) { said = append(said, line) })
+			if got := fmt.Sprint(err); (tt.want == "") != (err == nil) || !strings.Contains(got, tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+			if tt.said != "" && !slices.Contains(said, tt.said) {
+				t.Errorf("said %q, and not %q", said, tt.said)
+			}
+			if len(fork.args) != len(tt.fork) || len(plain.args) != len(tt.plain) {
+				t.Errorf("ran %q and %q", fork.args, plain.args)
+			}
+			if tt.rerun != "" {
+				if args := plain.args[0]; args[len(args)-1] != tt.rerun {
+					t.Errorf("ran again %q, want %q", args, tt.rerun)
+				}
+			}
+		})
+	}
+}
+
+func TestWhatGoTestSays(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range pkgs {
+		name = filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out := new(bytes.Buffer)
+	v := variant{name: "fork", dir: dir, co: &checkout.Checkout{Root: dir, Out: out, Err: out, Env: []string{"RUNS=" + filepath.Join(t.TempDir(), "runs")}}}
+	got, err := v.test(t.Context(), "-count=2", "./...")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[test]bool{}
+	for _, at := range []test{{"a", "TestOnce"}, {"a", "TestParent"}, {"a", "TestParent/two"}, {"a", "TestPanics"}, {"b", ""}} {
+		at.Package = "example.org/m/" + at.Package
+		want[at] = true
+	}
+	if !maps.Equal(got.failed, want) || got.passed != 2 || got.skipped != 1 {
+		t.Errorf("got %+v, want %v\n%s", got, want, out)
+	}
+	for _, pkg := range []string{"./c", "./nowhere"} {
+		if got, err := v.test(t.Context(), pkg); err == nil && len(got.failed) == 0 {
+			t.Errorf("%s, which has no test, passes", pkg)
+		}
+	}
+}
+
+func TestWhatHadNotEndedHasFailed(t *testing.T) {
+	const said = `{"Action":"start","Package":"p"}
+{"Action":"run","Package":"p","Test":"TestA"}
+{"Action":"pass","Package":"p","Test":"TestA"}
+{"Action":"run","Package":"p","Test":"TestB"}
+{"Action":"output","Package":"p","Test":"TestB","Output":"panic: test timed out after 1s\n"}
+{"Action":"fail","Package":"p"}
+`
+	out := new(bytes.Buffer)
+	r, err := readEvents(strings.NewReader(said), out)
+	want := map[test]bool{{"p", ""}: true, {"p", "TestB"}: true}
+	if err != nil || r.passed != 1 || !maps.Equal(r.failed, want) || !strings.Contains(out.String(), "timed out") {
+		t.Errorf("got %+v, %v, %q", r, err, out)
+	}
+}
