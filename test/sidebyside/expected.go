@@ -1,7 +1,7 @@
 package sidebyside
 
 // expected are the differences that are meant to be there. Each has the row of the defects that it comes with, or the name
-// of one in the README, and the reason.
+// of one in test/repro/README.md, and the reason.
 var expected = []Expectation{
 	{
 		Row: "EXITS", Why: "a CORS preflight is audited, as every request is",

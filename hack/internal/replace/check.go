@@ -46,7 +46,7 @@ func (u *user) alone(ctx context.Context, co *checkout.Checkout, tag string) err
 	}
 	if u.replaced == nil && u.vendors() {
 		return fmt.Errorf("DIR=%s has a vendor directory, which is built in place of what go.mod says; next: either patch that\n"+
-			"(README.md, \"Use it in your build\"), or rm -r %s, make replace, and go mod vendor there", u.dir, u.vendor())
+			"(hack/README.md), or rm -r %s, make replace, and go mod vendor there", u.dir, u.vendor())
 	}
 	return nil
 }

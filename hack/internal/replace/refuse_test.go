@@ -49,7 +49,7 @@ func TestRefusals(t *testing.T) {
 			toy.Write(t, filepath.Join(dir, "m", "go.mod"), require)
 			toy.Write(t, filepath.Join(dir, "go.work"), "go 1.21\nuse ./m\n")
 		}, sub: "m", want: []string{"go.work", "GOWORK=off"}},
-		"a vendor directory": {prepare: with("vendor/modules.txt", ""), want: []string{"vendor directory", "README.md", "go mod vendor"}},
+		"a vendor directory": {prepare: with("vendor/modules.txt", ""), want: []string{"vendor directory", "hack/README.md", "go mod vendor"}},
 		"no requirement":     {prepare: gomod("module x.test/x\n"), want: []string{"does not require toy.test/apiserver", "go get toy.test/apiserver@v0.1.5"}},
 		"a version between":  {prepare: gomod(strings.ReplaceAll(require, "v0.1.0", "v0.1.2")), want: []string{"v0.1.2, which the fork does not carry", "the nearest that it does is v0.1.5; next: go get toy.test/apiserver@v0.1.5", "make pins ADD=v0.1.2"}},
 		"no release":         {prepare: gomod(strings.ReplaceAll(require, "v0.1.0", "v0.0.0-20200101000000-0123456789ab")), want: []string{"the nearest that it does is v0.1.5"}},
