@@ -70,14 +70,18 @@ type Config struct {
 // The lock on Dir is held from before the first file is written until both processes are gone.
 type Cluster struct {
 	// Immutable after Start.
-	conf      Config // Dir is absolute, defaults are filled in
-	url       string
-	etcdURL   string
-	admin     *rest.Config
-	client    *http.Client // admin's
-	etcd, api *process
-	ready     time.Duration
-	lock      *dirLock
+	conf    Config // Dir is absolute, defaults are filled in
+	url     string
+	etcdURL string
+	admin   *rest.Config
+	client  *http.Client // admin's
+	api     *process
+	ports   ports
+	ready   time.Duration
+	lock    *dirLock
+
+	mu   sync.Mutex
+	etcd *process // guarded by mu after Start
 
 	stopOnce sync.Once
 	stopErr  error // written inside stopOnce
@@ -152,6 +156,7 @@ func (c *Cluster) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c.ports = ports
 	c.url = "https://" + loopback(ports.api)
 	c.etcdURL = "https://" + loopback(ports.etcd)
 
@@ -204,7 +209,7 @@ func (c *Cluster) Stop(ctx context.Context) error {
 	c.stopOnce.Do(func() {
 		c.stopErr = errors.Join(
 			c.api.stop(ctx, c.conf.StopTimeout),
-			c.etcd.stop(ctx, etcdStopTimeout),
+			c.etcdProcess().stop(ctx, etcdStopTimeout),
 		)
 		if c.client != nil {
 			c.client.CloseIdleConnections()
@@ -218,11 +223,14 @@ func (c *Cluster) Stop(ctx context.Context) error {
 func (c *Cluster) Exited() <-chan struct{} { return c.api.exited }
 
 // EtcdExited is closed when etcd has ended, by Stop or by itself.
-func (c *Cluster) EtcdExited() <-chan struct{} { return c.etcd.exited }
+func (c *Cluster) EtcdExited() <-chan struct{} { return c.etcdProcess().exited }
 
 // ExitError says how kube-apiserver ended, with its fatal error or the end of its log. It is nil while the
 // process runs.
 func (c *Cluster) ExitError() error { return c.api.exitError() }
+
+// ExitCode is kube-apiserver's when it has ended of its own accord, and -1 while it runs or when a signal has ended it.
+func (c *Cluster) ExitCode() int { return c.api.exitCode() }
 
 // Crash is what kube-apiserver's log says about the Go runtime having ended it; the zero Crash when it says
 // nothing of the kind.
@@ -260,7 +268,7 @@ func (c *Cluster) TokenRESTConfig(token string) *rest.Config {
 func (c *Cluster) ReadyAfter() time.Duration { return c.ready }
 
 // Pids are the process IDs of etcd and kube-apiserver.
-func (c *Cluster) Pids() (etcd, kubeAPIServer int) { return c.etcd.pid, c.api.pid }
+func (c *Cluster) Pids() (etcd, kubeAPIServer int) { return c.etcdProcess().pid, c.api.pid }
 
 func (c *Cluster) path(elem ...string) string {
 	return filepath.Join(append([]string{c.conf.Dir}, elem...)...)

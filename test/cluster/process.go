@@ -118,6 +118,14 @@ func (p *process) gone() bool {
 	}
 }
 
+// exitCode is -1 while the process runs, and when a signal has ended it.
+func (p *process) exitCode() int {
+	if !p.gone() {
+		return -1
+	}
+	return p.cmd.ProcessState.ExitCode()
+}
+
 // exitError is nil while the process runs.
 func (p *process) exitError() error {
 	if !p.gone() {

@@ -29,7 +29,7 @@ func Run(ctx context.Context, conf Config, out io.Writer) error {
 	case <-c.Exited():
 		err = fmt.Errorf("stopped, because a process ended by itself: %w", c.api.exitError())
 	case <-c.EtcdExited():
-		err = fmt.Errorf("stopped, because a process ended by itself: %w", c.etcd.exitError())
+		err = fmt.Errorf("stopped, because a process ended by itself: %w", c.etcdProcess().exitError())
 	}
 	// ctx is done by now, or about to be: the children still get their time.
 	stopErr := c.Stop(context.WithoutCancel(ctx))

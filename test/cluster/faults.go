@@ -1,0 +1,48 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"syscall"
+)
+
+// PauseEtcd stops etcd's process, which then neither answers nor ends, until resume is called or Stop is. resume may be
+// called more than once.
+func (c *Cluster) PauseEtcd() (resume func(), err error) {
+	etcd := c.etcdProcess()
+	if err := etcd.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		return nil, fmt.Errorf("pausing etcd: %w", err)
+	}
+	return sync.OnceFunc(func() { etcd.cmd.Process.Signal(syscall.SIGCONT) }), nil
+}
+
+// KillEtcd kills etcd, and returns when it is gone. restart starts it again, on the same data and ports, and returns when
+// it listens; until then EtcdExited is that of the one which was killed.
+func (c *Cluster) KillEtcd(ctx context.Context) (restart func(context.Context) error, err error) {
+	old := c.etcdProcess()
+	if err := old.cmd.Process.Kill(); err != nil {
+		return nil, fmt.Errorf("killing etcd: %w", err)
+	}
+	select {
+	case <-old.exited:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	return func(ctx context.Context) error {
+		etcd, err := startProcess("etcd", c.conf.Etcd, c.path(etcdLog), c.etcdArgs(c.ports))
+		if err != nil {
+			return err
+		}
+		c.mu.Lock()
+		c.etcd = etcd
+		c.mu.Unlock()
+		return c.waitUntil(ctx, etcd, listening(c.ports.etcd))
+	}, nil
+}
+
+func (c *Cluster) etcdProcess() *process {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.etcd
+}
