@@ -5,7 +5,6 @@ package demo
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -90,14 +89,14 @@ func Run(ctx context.Context, c Config) (Report, error) {
 func (c Config) run(ctx context.Context, name, binary string, duration time.Duration) (_ Target, err error) {
 	say := func(format string, args ...any) { fmt.Fprintf(c.Progress, name+": "+format+"\n", args...) }
 	t := Target{Name: name}
-	podToken, patchToken := rand.Text(), rand.Text()
+	tokens := NewTokens()
 
 	say("starting etcd and kube-apiserver")
 	cl, err := cluster.Start(ctx, cluster.Config{
 		KubeAPIServer: binary,
 		Etcd:          c.Etcd,
 		Dir:           filepath.Join(c.Dir, name),
-		Tokens:        map[string]string{podToken: podUser, patchToken: patchUser},
+		Tokens:        tokens.Users(),
 		ExtraArgs:     c.ExtraArgs,
 	})
 	if err != nil {
@@ -113,11 +112,10 @@ func (c Config) run(ctx context.Context, name, binary string, duration time.Dura
 	if t.Version, err = cl.Version(ctx); err != nil {
 		return t, fmt.Errorf("%s: %w", name, err)
 	}
-	if err := setUp(ctx, cl); err != nil {
+	if err := SetUp(ctx, cl); err != nil {
 		return t, fmt.Errorf("%s: preparing namespace %s: %w", name, namespace, err)
 	}
-	kinds := []kind{podKind(podToken), patchKind(patchToken)}
-	load, err := newLoad(ctx, cl, kinds, c.Clients)
+	load, err := newLoad(ctx, cl, tokens.kinds(), c.Clients)
 	if err != nil {
 		return t, fmt.Errorf("%s: %w", name, err)
 	}

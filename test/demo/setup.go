@@ -13,8 +13,8 @@ const (
 	patchUser = "malvin"  // patches config maps
 )
 
-// setUp makes, as administrator, the namespace, what pods need in it, and the users' rights.
-func setUp(ctx context.Context, cl *cluster.Cluster) error {
+// SetUp makes, as administrator, the namespace, what pods need in it, and the users' rights.
+func SetUp(ctx context.Context, cl *cluster.Cluster) error {
 	const (
 		core = "/api/v1/namespaces"
 		rbac = "/apis/rbac.authorization.k8s.io/v1/namespaces/" + namespace
