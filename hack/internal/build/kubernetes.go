@@ -19,6 +19,8 @@ type Wanted struct {
 	// the same bytes wherever it is built with the same Go; empty means one for this machine, as the go
 	// command makes it by default.
 	Static string
+	// Race is whether it has the race detector. It is then beside the one without.
+	Race bool
 }
 
 // Built is a program that has been built.
@@ -74,6 +76,11 @@ func Kubernetes(ctx context.Context, co *checkout.Checkout, tag string, want Wan
 		return nil, err
 	}
 	prog.ldflags = ldflags(built.Version)
+	if want.Race {
+		prog.title += " with the race detector"
+		prog.bin += "-race"
+		prog.args = append(prog.args, "-race")
+	}
 	if want.Static != "" {
 		prog.static(want.Static)
 	}
