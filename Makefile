@@ -25,7 +25,7 @@ yes = $(filter-out 0 n no false,$(1))
 tag = $(if $(TAG),--tag $(call q,$(TAG)))
 
 .DEFAULT_GOAL := help
-.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags replace try-replace module export kube-apiserver image run demo repro same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all test-consumers clean $(FORK)
+.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags replace try-replace module export kube-apiserver image run demo repro same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all test-consumers test-integration clean $(FORK)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -104,7 +104,7 @@ bench: $(FORK) ## Measure upstream and the fork in turn, and compare them [TAG=]
 bench-check: $(FORK) ## Fail if the timeout filter has become far slower, compared with upstream's [TAG=]
 	@$(FORK) bench check $(tag) -o $(O)
 
-bench-publish: $(FORK) ## Copy the last bench to test/bench, for the README
+bench-publish: $(FORK) ## Copy the last bench to test/bench, for its README
 	@$(FORK) bench publish
 
 test: test-go verify test-upstream repro same bench-check ## Everything: tool, pkg/, verify, upstream's own tests in the tree, repro, same, bench-check [TAG=]
@@ -121,6 +121,9 @@ test-minor: $(FORK) ## Upstream's own tests, and repro, with a minor's newest ta
 
 test-consumers: $(FORK) ## Other people's servers' own tests with the fork and, what fails there, without it [TAG=] [ID=name]
 	@$(FORK) test-consumers $(tag) -o $(O) -- $(ID)
+
+test-integration: $(FORK) ## The real kube-apiserver, with -race, through what operators fear, and an unmodified one beside it [TAG=] [DURATION=10s]
+	@$(FORK) test-integration $(tag) $(if $(DURATION),--duration $(call q,$(DURATION))) -o $(O)
 
 test-all: $(FORK) ## test-minor for every minor; repeated, only what has not passed on the same files
 	@$(FORK) test --all -o $(O)

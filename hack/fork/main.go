@@ -29,6 +29,7 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 	newReplaceCommand,
 	newTryReplaceCommand,
 	newTestConsumersCommand,
+	newTestIntegrationCommand,
 	newGateOffCommand,
 	newExportCommand,
 	newKubeAPIServerCommand,

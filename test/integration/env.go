@@ -1,0 +1,250 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/rest"
+
+	"fork.internal/apiserver/test/cluster"
+	"fork.internal/apiserver/test/demo"
+)
+
+// protocols are what every phase is tried over.
+var protocols = []string{"HTTP/1.1", "HTTP/2"}
+
+// The namespaces, of which a webhook hangs for one, and a policy warns of everything in another.
+const (
+	plain    = "integration"
+	hangs    = "integration-hangs"
+	warns    = "integration-warns"
+	watched  = "integration-watched"
+	bigMaps  = 24
+	bigBytes = 1 << 20
+)
+
+// auditPolicy has each request of a client's end in one event, and no more.
+const auditPolicy = `apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived, ResponseStarted]
+rules:
+- level: Metadata
+`
+
+// env is a server under test with its clients. Phases come one after the other; within one, its methods may be called
+// from several goroutines.
+type env struct {
+	conf    Config
+	cl      *cluster.Cluster
+	tokens  demo.Tokens
+	clients map[string]*http.Client // by protocol
+	silent  net.Listener            // accepts, and says nothing
+	watch   *watches
+
+	baseline map[string]float64 // what is measured when nothing goes on
+
+	phase string // written between phases only
+
+	mu        sync.Mutex
+	exchanges []*exchange
+	kept      int // how many of them are of the phases before
+	wrong     []string
+	more      int // wrong ones that are not kept
+}
+
+func newEnv(ctx context.Context, c Config, cl *cluster.Cluster, tokens demo.Tokens) (_ *env, err error) {
+	e := &env{conf: c, cl: cl, tokens: tokens, clients: map[string]*http.Client{}}
+	defer func() {
+		if err != nil {
+			e.close()
+		}
+	}()
+	for _, proto := range protocols {
+		conf := cl.RESTConfig()
+		conf.DisableCompression = true
+		if proto == "HTTP/1.1" {
+			conf.NextProtos = []string{"http/1.1"}
+		}
+		if e.clients[proto], err = rest.HTTPClientFor(conf); err != nil {
+			return nil, err
+		}
+	}
+	if e.silent, err = net.Listen("tcp4", "127.0.0.1:0"); err != nil {
+		return nil, err
+	}
+	go hold(e.silent)
+	if err := e.setUp(ctx); err != nil {
+		return nil, err
+	}
+	if e.baseline, err = e.measure(ctx); err != nil {
+		return nil, err
+	}
+	e.watch = startWatches(e)
+	return e, nil
+}
+
+// hold accepts connections and says nothing on them, until the listener is closed.
+func hold(l net.Listener) {
+	var held []net.Conn
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			break
+		}
+		held = append(held, conn)
+	}
+	for _, conn := range held {
+		conn.Close()
+	}
+}
+
+// close ends the clients.
+func (e *env) close() {
+	if e.watch != nil {
+		e.watch.stop()
+	}
+	if e.silent != nil {
+		e.silent.Close()
+	}
+	for _, c := range e.clients {
+		c.CloseIdleConnections()
+	}
+}
+
+func (e *env) keep(x *exchange) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.exchanges = append(e.exchanges, x)
+}
+
+// keepWrong is how many wrong things of a phase are printed.
+const keepWrong = 8
+
+func (e *env) wrongf(format string, args ...any) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.wrong) == keepWrong {
+		e.more++
+		return
+	}
+	e.wrong = append(e.wrong, fmt.Sprintf(format, args...))
+}
+
+func (e *env) begin(phase string) {
+	e.phase = phase
+	e.kept, e.wrong, e.more = len(e.exchanges), nil, 0
+}
+
+func (e *env) end(took time.Duration) Phase {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	p := Phase{Name: e.phase, Seconds: took.Seconds(), Wrong: e.wrong, WrongCount: len(e.wrong) + e.more}
+	for _, x := range e.exchanges[e.kept:] {
+		p.Requests++
+		if x.whole {
+			p.Answered++
+			if x.status == http.StatusGatewayTimeout {
+				p.TimedOut++
+			}
+		}
+	}
+	return p
+}
+
+// together calls f n times for each protocol, all at once, and returns when the last has returned.
+func (e *env) together(n int, f func(proto string, i int)) {
+	var wg sync.WaitGroup
+	for _, proto := range protocols {
+		for i := range n {
+			wg.Go(func() { f(proto, i) })
+		}
+	}
+	wg.Wait()
+}
+
+type object = map[string]any
+
+// setUp makes what the phases need, as administrator.
+func (e *env) setUp(ctx context.Context) error {
+	if err := demo.SetUp(ctx, e.cl); err != nil {
+		return err
+	}
+	meta := func(name string) object { return object{"name": name} }
+	scope := func(ns string) object {
+		return object{"matchLabels": object{"kubernetes.io/metadata.name": ns}}
+	}
+	rule := object{"apiGroups": []string{""}, "apiVersions": []string{"v1"}, "operations": []string{"*"}, "resources": []string{"configmaps"}}
+	const registration = "/apis/admissionregistration.k8s.io/v1/"
+	type creation struct {
+		path string
+		obj  object
+	}
+	var all []creation
+	for _, ns := range []string{plain, hangs, warns, watched} {
+		all = append(all, creation{"/api/v1/namespaces", object{"apiVersion": "v1", "kind": "Namespace", "metadata": meta(ns)}})
+	}
+	for i := range bigMaps {
+		all = append(all, creation{configMaps(plain), object{"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta(fmt.Sprintf("big-%02d", i)),
+			"data": object{"x": strings.Repeat("x", bigBytes-64<<10)}}})
+	}
+	all = append(all,
+		creation{configMaps(watched), object{"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta("ticks")}},
+		creation{registration + "validatingadmissionpolicies", object{"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy",
+			"metadata": meta(warns), "spec": object{
+				"matchConstraints": object{"resourceRules": []object{rule}, "namespaceSelector": scope(warns)},
+				"validations":      []object{{"expression": "false", "message": "nothing is right here"}, {"expression": "1 > 2", "message": "nor this"}},
+			}}},
+		creation{registration + "validatingadmissionpolicybindings", object{"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding",
+			"metadata": meta(warns), "spec": object{"policyName": warns, "validationActions": []string{"Warn", "Audit"}}}},
+		creation{registration + "mutatingwebhookconfigurations", object{"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
+			"metadata": meta(hangs), "webhooks": []object{{
+				"name": "hangs.integration.example", "sideEffects": "None", "admissionReviewVersions": []string{"v1"}, "timeoutSeconds": 30,
+				"failurePolicy": "Fail", "namespaceSelector": scope(hangs), "rules": []object{rule},
+				"clientConfig": object{"url": "https://" + e.silent.Addr().String() + "/"},
+			}}}},
+	)
+	for _, c := range all {
+		if err := e.cl.Create(ctx, c.path, c.obj); err != nil {
+			return err
+		}
+	}
+	return e.admissionIsThere(ctx)
+}
+
+// admissionIsThere waits until the webhook and the policy are in force, which takes the server a moment.
+func (e *env) admissionIsThere(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, fmt.Errorf("the webhook and the policy are not in force after a minute"))
+	defer cancel()
+	for {
+		e.begin("set-up")
+		hung := e.send(ctx, "HTTP/2", request{method: "POST", path: configMaps(hangs) + "?dryRun=All", body: newMap("probe"), timeout: time.Second})
+		warned := false
+		e.send(ctx, "HTTP/2", request{method: "POST", path: configMaps(warns) + "?dryRun=All", body: newMap("probe"), receive: func(x *exchange, res *http.Response) {
+			warned = len(res.Header.Values("Warning")) > 0
+			x.read(res)
+		}})
+		if hung.status != http.StatusCreated && warned {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func configMaps(ns string) string { return "/api/v1/namespaces/" + ns + "/configmaps" }
+
+// newMap is a config map; an empty name has the server choose one.
+func newMap(name string) *strings.Reader {
+	if name == "" {
+		return strings.NewReader(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"generateName":"x-"}}`)
+	}
+	return strings.NewReader(fmt.Sprintf(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":%q}}`, name))
+}

@@ -1,0 +1,157 @@
+// Package integration puts a real kube-apiserver, built with the race detector, and a real etcd through what operators
+// fear: the crash triggers, clients that do not read, do not send or go, an etcd that pauses and one that is killed,
+// webhooks that hang, policies that warn, and SIGTERM with work in flight, with watches through all of it. What comes of
+// each request is held against what a client may expect and, in the end, against the audit log.
+package integration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"fork.internal/apiserver/test/cluster"
+	"fork.internal/apiserver/test/demo"
+)
+
+const (
+	// defaultDuration is how long the phases take that have a load of their own.
+	defaultDuration = 10 * time.Second
+
+	// stopTimeout is how long a server may take to end with requests in flight, of which none has a longer deadline.
+	stopTimeout = 90 * time.Second
+)
+
+// Config is a run.
+type Config struct {
+	// KubeAPIServer and Etcd are the paths of the two programs.
+	KubeAPIServer, Etcd string
+	// Dir holds all that the run writes.
+	Dir string
+	// Name is what the server is called in what is printed, and a directory below Dir.
+	Name string
+	// Triggers is whether the crash triggers are tried, which an unmodified server does not survive.
+	Triggers bool
+	// Duration is how long the phases take that have a load of their own; 0 is 10 s.
+	Duration time.Duration
+	// Progress gets a line a phase; nil discards them.
+	Progress io.Writer
+}
+
+// Phase is what came of one phase.
+type Phase struct {
+	Name    string  `json:"name"`
+	Seconds float64 `json:"seconds"`
+	// Requests is how many were sent, and Answered how many of them got a whole answer.
+	Requests int `json:"requests"`
+	Answered int `json:"answered"`
+	// TimedOut is how many of the answers were a 504.
+	TimedOut int `json:"timedOut"`
+	// Wrong is what a client may not expect, the first few of it, and WrongCount all of it.
+	Wrong      []string `json:"wrong,omitempty"`
+	WrongCount int      `json:"wrongCount"`
+}
+
+// Report is what came of a run.
+type Report struct {
+	Name    string  `json:"name"`
+	Version string  `json:"version"`
+	Phases  []Phase `json:"phases"`
+	// Events is how many audit events were joined with a request by its audit ID.
+	Events int `json:"events"`
+	// Log is the server's log.
+	Log string `json:"log"`
+}
+
+// Wrong is how much was wrong in all phases.
+func (r Report) Wrong() (n int) {
+	for _, p := range r.Phases {
+		n += p.WrongCount
+	}
+	return n
+}
+
+// phases are what a run is made of, in order. The one in which the server ends is the last.
+var phases = []struct {
+	name string
+	run  func(ctx context.Context, e *env) error
+}{
+	{"crash triggers", triggers},
+	{"ordinary requests", ordinary},
+	{"slow readers", slowReaders},
+	{"stalled bodies", stalledBodies},
+	{"clients that go", goneClients},
+	{"webhooks that hang", hangingWebhooks},
+	{"policies that warn", warningPolicies},
+	{"etcd paused", pausedEtcd},
+	{"etcd killed", killedEtcd},
+	{"SIGTERM", terminated},
+}
+
+// Run runs all phases on one server and returns what came of them. An error means that they could not be run. When Run
+// returns, nothing is left running.
+func Run(ctx context.Context, c Config) (r Report, err error) {
+	if c.Duration == 0 {
+		c.Duration = defaultDuration
+	}
+	if c.Progress == nil {
+		c.Progress = io.Discard
+	}
+	r.Name = c.Name
+	tokens := demo.NewTokens()
+	cl, err := cluster.Start(ctx, cluster.Config{
+		KubeAPIServer: c.KubeAPIServer, Etcd: c.Etcd, Dir: filepath.Join(c.Dir, c.Name),
+		Tokens: tokens.Users(), StopTimeout: stopTimeout, AuditPolicy: auditPolicy,
+		// What is joined with the clients' account is all of it.
+		ExtraArgs: []string{"--audit-log-maxsize=4000", "--profiling=false",
+			// Otherwise watches hold up the end for as long as a request may take.
+			"--shutdown-watch-termination-grace-period=10s"},
+	})
+	if err != nil {
+		return r, fmt.Errorf("%s: %w", c.Name, err)
+	}
+	defer func() {
+		if stopErr := cl.Stop(context.WithoutCancel(ctx)); err == nil && stopErr != nil && ctx.Err() != nil {
+			err = stopErr
+		}
+	}()
+	r.Log = cl.Log()
+	if r.Version, err = cl.Version(ctx); err != nil {
+		return r, fmt.Errorf("%s: %w", c.Name, err)
+	}
+	e, err := newEnv(ctx, c, cl, tokens)
+	if err != nil {
+		return r, fmt.Errorf("%s: %w", c.Name, err)
+	}
+	defer e.close()
+	for _, p := range phases {
+		if p.name == "crash triggers" && !c.Triggers {
+			continue
+		}
+		start := time.Now()
+		e.begin(p.name)
+		fmt.Fprintf(c.Progress, "%s: %s\n", c.Name, p.name)
+		if err := p.run(ctx, e); err != nil {
+			return r, fmt.Errorf("%s, %s: %w", c.Name, p.name, errors.Join(err, cl.ExitError()))
+		}
+		if p.name != "SIGTERM" {
+			e.settled(ctx)
+		}
+		done := e.end(time.Since(start))
+		r.Phases = append(r.Phases, done)
+		fmt.Fprintf(c.Progress, "%s: %s: %d requests, %d answered, %d of them 504, %d wrong (%.0f s)\n",
+			c.Name, p.name, done.Requests, done.Answered, done.TimedOut, done.WrongCount, done.Seconds)
+		for _, wrong := range done.Wrong {
+			fmt.Fprintf(c.Progress, "    %s\n", wrong)
+		}
+	}
+	e.begin("the records")
+	start := time.Now()
+	if r.Events, err = e.checkRecords(); err != nil {
+		return r, err
+	}
+	r.Phases = append(r.Phases, e.end(time.Since(start)))
+	return r, ctx.Err()
+}

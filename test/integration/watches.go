@@ -1,0 +1,187 @@
+package integration
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// watches are a writer, and those who watch what it writes, through all phases. Each sees each write that has succeeded
+// once, in order; where a watch ends, it goes on from what it has seen.
+type watches struct {
+	e      *env
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+	over   atomic.Bool // the server is about to end
+
+	mu      sync.Mutex
+	written []int64            // the resource versions of the writes that have succeeded
+	seen    map[string][]int64 // by watch
+	writing bool
+}
+
+// interval is how often something is written.
+const interval = 50 * time.Millisecond
+
+// startWatches starts the writer and, over each protocol, a few who watch.
+func startWatches(e *env) *watches {
+	ctx, cancel := context.WithCancel(context.Background())
+	w := &watches{e: e, cancel: cancel, seen: map[string][]int64{}}
+	first := w.write(ctx, 0)
+	for _, proto := range protocols {
+		for i := range 3 {
+			w.done.Go(func() { w.watch(ctx, proto, fmt.Sprint(proto, " ", i), first) })
+		}
+	}
+	w.done.Go(func() {
+		for n := 1; ctx.Err() == nil && !w.over.Load(); n++ {
+			if v := w.write(ctx, n); v > 0 {
+				w.mu.Lock()
+				w.written = append(w.written, v)
+				w.mu.Unlock()
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(interval):
+			}
+		}
+	})
+	return w
+}
+
+type versioned struct {
+	Metadata struct {
+		ResourceVersion string `json:"resourceVersion"`
+	} `json:"metadata"`
+}
+
+func (v versioned) version() int64 {
+	n, err := strconv.ParseInt(v.Metadata.ResourceVersion, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// write changes the object that is watched, and returns its resource version, or 0.
+func (w *watches) write(ctx context.Context, n int) int64 {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPatch, w.e.cl.URL()+configMaps(watched)+"/ticks", strings.NewReader(fmt.Sprintf(`{"data":{"n":"%d"}}`, n)))
+	if err != nil {
+		return 0
+	}
+	req.Header.Set("Content-Type", "application/merge-patch+json")
+	res, err := w.e.clients["HTTP/2"].Do(req)
+	if err != nil {
+		return 0
+	}
+	defer res.Body.Close()
+	var v versioned
+	if res.StatusCode != http.StatusOK || json.NewDecoder(res.Body).Decode(&v) != nil {
+		return 0
+	}
+	return v.version()
+}
+
+// watch watches from a version on until the server ends.
+func (w *watches) watch(ctx context.Context, proto, name string, from int64) {
+	for ctx.Err() == nil {
+		from = w.once(ctx, proto, name, from)
+		select {
+		case <-ctx.Done():
+		case <-time.After(interval): // It begins again at once when it has ended in order.
+		}
+	}
+}
+
+// once is one watch, and returns what it has seen last.
+func (w *watches) once(ctx context.Context, proto, name string, from int64) int64 {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s%s?watch=1&fieldSelector=metadata.name%%3Dticks&resourceVersion=%d", w.e.cl.URL(), configMaps(watched), from), nil)
+	if err != nil {
+		return from
+	}
+	res, err := w.e.clients[proto].Do(req)
+	if err != nil {
+		return from
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return from // 429 or 503 while the storage is away.
+	}
+	lines := bufio.NewScanner(res.Body)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var event struct {
+			Type   string
+			Object versioned
+		}
+		if err := json.Unmarshal(lines.Bytes(), &event); err != nil {
+			w.e.wrongf("watch %s got %q: %v", name, lines.Bytes(), err)
+			return from
+		}
+		v := event.Object.version()
+		if event.Type != "MODIFIED" || v == 0 {
+			if event.Type != "BOOKMARK" {
+				w.e.wrongf("watch %s, from %d on, got %.300s", name, from, lines.Bytes())
+			}
+			return from
+		}
+		w.mu.Lock()
+		w.seen[name] = append(w.seen[name], v)
+		w.mu.Unlock()
+		from = v
+	}
+	return from
+}
+
+// ending has the writer write no more: the server is about to end.
+func (w *watches) ending() { w.over.Store(true) }
+
+// stop ends all of it, and says what a watch has not seen, or more than once, or not in order. Calls after the first do
+// nothing.
+func (w *watches) stop() error {
+	w.cancel()
+	w.done.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	written := w.written
+	w.written = nil
+	if written == nil {
+		return nil
+	}
+	for name, seen := range w.seen {
+		if lost := missing(written, seen); len(lost) > 0 {
+			w.e.wrongf("watch %s has not seen %d of %d writes, the first of them with resource version %d", name, len(lost), len(written), lost[0])
+		}
+		if !slices.IsSorted(seen) || len(slices.Compact(slices.Clone(seen))) != len(seen) {
+			w.e.wrongf("watch %s has seen events twice, or not in order", name)
+		}
+	}
+	if len(w.seen) != 3*len(protocols) {
+		return fmt.Errorf("%d watches have seen something, want %d", len(w.seen), 3*len(protocols))
+	}
+	return nil
+}
+
+// missing are those of want that are not in got.
+func missing(want, got []int64) (lost []int64) {
+	has := map[int64]bool{}
+	for _, v := range got {
+		has[v] = true
+	}
+	for _, v := range want {
+		if !has[v] {
+			lost = append(lost, v)
+		}
+	}
+	return lost
+}
