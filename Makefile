@@ -25,7 +25,7 @@ yes = $(filter-out 0 n no false,$(1))
 tag = $(if $(TAG),--tag $(call q,$(TAG)))
 
 .DEFAULT_GOAL := help
-.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags replace try-replace module export kube-apiserver image run demo repro same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all test-consumers test-integration clean $(FORK)
+.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags replace try-replace module export kube-apiserver image run demo repro same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all test-consumers test-kubernetes test-integration clean $(FORK)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -121,6 +121,9 @@ test-minor: $(FORK) ## Upstream's own tests, and repro, with a minor's newest ta
 
 test-consumers: $(FORK) ## Other people's servers' own tests with the fork and, what fails there, without it [TAG=] [ID=name]
 	@$(FORK) test-consumers $(tag) -o $(O) -- $(ID)
+
+test-kubernetes: $(FORK) ## k8s.io/kubernetes's integration tests with the fork, gate on and off, and, what fails there, without it [TAG=] [ID=package]
+	@$(FORK) test-kubernetes $(tag) -o $(O) -- $(ID)
 
 test-integration: $(FORK) ## The real kube-apiserver, with -race, through what operators fear, and an unmodified one beside it [TAG=] [DURATION=10s]
 	@$(FORK) test-integration $(tag) $(if $(DURATION),--duration $(call q,$(DURATION))) -o $(O)

@@ -29,6 +29,7 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 	newReplaceCommand,
 	newTryReplaceCommand,
 	newTestConsumersCommand,
+	newTestKubernetesCommand,
 	newTestIntegrationCommand,
 	newGateOffCommand,
 	newExportCommand,

@@ -60,6 +60,7 @@ func TestErrors(t *testing.T) {
 		{"try-replace --tag v0.9.9", "unknown tag"},
 		{"test-consumers nothing", `"nothing" is none of the servers`},
 		{"test-consumers --tag v0.9.9", "unknown tag v0.9.9"},
+		{"test-kubernetes", "make pins ADD=v0.1.0"},
 		{"gate-off --tag v0.9.9", "unknown tag v0.9.9"},
 		{"replace nowhere", "DIR=nowhere is not a directory"},
 		{"replace --undo .", "is this checkout itself"},

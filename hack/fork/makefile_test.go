@@ -31,6 +31,7 @@ func TestMakePassesItsVariablesOn(t *testing.T) {
 		"same-cluster SELF=0":                       "same-cluster -o text",
 		"test-minor MINOR=v0.1":                     "test --minor 'v0.1' -o text",
 		"test-consumers ID=metrics-server":          "test-consumers -o text -- metrics-server",
+		"test-kubernetes TAG=v0.1.0 O=json":         "test-kubernetes --tag 'v0.1.0' -o json --",
 	} {
 		cmd := exec.Command("make", append([]string{"--no-print-directory", "-n"}, strings.Fields(args)...)...)
 		cmd.Dir = "../.."
