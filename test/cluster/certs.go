@@ -16,6 +16,9 @@ import (
 // certLifetime outlasts any run; every start makes new certificates.
 const certLifetime = 30 * 24 * time.Hour
 
+// frontProxyName is whom extension API servers believe when it says for whom it speaks.
+const frontProxyName = "front-proxy-client"
+
 // keyPair is a certificate and its private key, in PEM.
 type keyPair struct{ cert, key []byte }
 
@@ -26,6 +29,7 @@ type pki struct {
 	admin          keyPair // O=system:masters
 	etcd           keyPair // both of etcd's listeners
 	etcdClient     keyPair // kube-apiserver, towards etcd; no group, so worth nothing at the API
+	frontProxy     keyPair // kube-apiserver, towards extension API servers; no group either
 	serviceAccount []byte  // private key, PEM
 }
 
@@ -60,6 +64,10 @@ func newPKI() (*pki, error) {
 		}},
 		{&p.etcdClient, x509.Certificate{
 			Subject:     pkix.Name{CommonName: "kube-apiserver-etcd-client"},
+			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		}},
+		{&p.frontProxy, x509.Certificate{
+			Subject:     pkix.Name{CommonName: frontProxyName},
 			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 		}},
 	} {

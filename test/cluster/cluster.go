@@ -66,7 +66,8 @@ type Config struct {
 
 // Cluster is a running etcd and kube-apiserver. Its methods may be called from several goroutines.
 //
-// kube-apiserver never runs without etcd having been started before it, and is always stopped before it.
+// kube-apiserver never runs without etcd having been started before it, and is always stopped before it; so are
+// extension API servers, before kube-apiserver.
 // The lock on Dir is held from before the first file is written until both processes are gone.
 type Cluster struct {
 	// Immutable after Start.
@@ -80,8 +81,10 @@ type Cluster struct {
 	ready   time.Duration
 	lock    *dirLock
 
-	mu   sync.Mutex
-	etcd *process // guarded by mu after Start
+	mu         sync.Mutex
+	etcd       *process   // guarded by mu after Start
+	extensions []*process // started by StartExtension; none is added once stopped is set
+	stopped    bool
 
 	stopOnce sync.Once
 	stopErr  error // written inside stopOnce
@@ -202,12 +205,13 @@ func (c *Cluster) start(ctx context.Context) error {
 	return nil
 }
 
-// Stop ends kube-apiserver (SIGTERM, then SIGKILL after Config.StopTimeout or when ctx ends), then etcd,
+// Stop ends the extension API servers that there are, then kube-apiserver (SIGTERM, then SIGKILL after Config.StopTimeout or when ctx ends), then etcd,
 // and returns when both are gone. The error says which had to be killed. Calls after the first wait for it
 // and return the same.
 func (c *Cluster) Stop(ctx context.Context) error {
 	c.stopOnce.Do(func() {
 		c.stopErr = errors.Join(
+			c.stopExtensions(ctx),
 			c.api.stop(ctx, c.conf.StopTimeout),
 			c.etcdProcess().stop(ctx, etcdStopTimeout),
 		)

@@ -32,6 +32,8 @@ const (
 	etcdKey          = "etcd.key"
 	etcdClientCert   = "etcd-client.crt"
 	etcdClientKey    = "etcd-client.key"
+	frontProxyCert   = "front-proxy.crt"
+	frontProxyKey    = "front-proxy.key"
 	serviceAccountPK = "service-account.key"
 )
 
@@ -88,6 +90,8 @@ func (c *Cluster) writeFiles() (*pki, error) {
 		{c.path(pkiDir, etcdKey), p.etcd.key},
 		{c.path(pkiDir, etcdClientCert), p.etcdClient.cert},
 		{c.path(pkiDir, etcdClientKey), p.etcdClient.key},
+		{c.path(pkiDir, frontProxyCert), p.frontProxy.cert},
+		{c.path(pkiDir, frontProxyKey), p.frontProxy.key},
 		{c.path(pkiDir, serviceAccountPK), p.serviceAccount},
 		{c.path(tokenFile), tokens},
 		{c.path(auditPolicyFile), []byte(policy)},
