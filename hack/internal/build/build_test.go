@@ -86,10 +86,10 @@ func TestAnOlderReleaseHasItsOwnRequirements(t *testing.T) {
 		toy.Check(t, err)
 		return f
 	}
-	ours := parse("require (\n\ta.test v1.9.0\n\tb.test v1.5.0\n\tk8s.io/apiserver v0.37.2\n\tk8s.io/client-go v0.37.2\n\tk8s.io/klog/v2 v2.140.0\n)\n\n" +
+	ours := parse("require (\n\ta.test v1.9.0\n\tb.test v1.5.0\n\tk8s.io/apiserver v0.37.2\n\tk8s.io/client-go v0.37.2\n\tk8s.io/klog/v2 v2.140.0\n\tk8s.io/since v0.37.2\n)\n\n" +
 		"require (\n\tc.test v1.0.0 // indirect\n\tk8s.io/new v0.37.2 // indirect\n)\n")
 	theirs := parse("require (\n\ta.test v1.2.0\n\tc.test v0.9.0\n\tk8s.io/client-go v0.34.1\n\tk8s.io/klog/v2 v2.130.1\n)\n")
-	toy.Check(t, requireAsReleased(ours, "v0.37.2", "v0.34.1", theirs))
+	toy.Check(t, requireAsReleased(ours, "k8s.io/apiserver", "v0.37.2", "v0.34.1", theirs))
 	ours.Cleanup()
 	got, err := ours.Format()
 	toy.Check(t, err)

@@ -111,7 +111,7 @@ func modFile(ctx context.Context, co *checkout.Checkout, tag string, variant Var
 		if err != nil {
 			return "", pin, err
 		}
-		if err := requireAsReleased(mod, released, pin.Tag, theirs); err != nil {
+		if err := requireAsReleased(mod, p.Module, released, pin.Tag, theirs); err != nil {
 			return "", pin, err
 		}
 	}
@@ -143,9 +143,9 @@ func modFile(ctx context.Context, co *checkout.Checkout, tag string, variant Var
 	return path, pin, os.WriteFile(path, out, 0o644)
 }
 
-// requireAsReleased changes mod's requirements from those of the release from to those of the release to,
+// requireAsReleased changes mod's requirements from those of module's release from to those of its release to,
 // whose go.mod is theirs: what it was tested with is what it runs with, and not what a newer one needs.
-func requireAsReleased(mod *modfile.File, from, to string, theirs *modfile.File) error {
+func requireAsReleased(mod *modfile.File, module, from, to string, theirs *modfile.File) error {
 	versions := map[string]string{}
 	for _, r := range theirs.Require {
 		versions[r.Mod.Path] = r.Mod.Version
@@ -157,6 +157,9 @@ func requireAsReleased(mod *modfile.File, from, to string, theirs *modfile.File)
 		switch {
 		case r.Indirect:
 			err = errors.Join(err, mod.DropRequire(path)) // The go command finds these anew.
+		case strings.HasPrefix(path, "k8s.io/") && r.Mod.Version == from && !ok && path != module:
+			// Only other programs than those that go with the release use it: that it was there then is not known.
+			err = errors.Join(err, mod.DropRequire(path))
 		case strings.HasPrefix(path, "k8s.io/") && r.Mod.Version == from:
 			err = errors.Join(err, mod.AddRequire(path, to))
 		case ok:
