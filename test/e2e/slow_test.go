@@ -1,0 +1,244 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/rest"
+
+	"fork.internal/apiserver/test/e2e/suite"
+)
+
+const (
+	// stallTimeout is that of requests whose clients stall.
+	stallTimeout = 3 * time.Second
+
+	// release is what may pass from a deadline until everything is given back.
+	release = 5 * time.Second
+)
+
+// seatsAre waits until User's requests have as many seats as is wanted.
+func seatsAre(t *T, within time.Duration, what string, wanted func(float64) bool) {
+	t.Helper()
+	if err := t.Eventually(within, func() error {
+		seats, err := t.Seats()
+		if err == nil && !wanted(seats) {
+			err = fmt.Errorf("%g seats are taken", seats)
+		}
+		return err
+	}); err != nil {
+		t.Errorf("%s: %v", what, err)
+	}
+}
+
+func none(seats float64) bool { return seats == 0 }
+func some(seats float64) bool { return seats > 0 }
+
+// served has the same user ask for something else, and get it.
+func served(t *T, p suite.Protocol, path string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.ctx, release)
+	defer cancel()
+	if a, err := t.AsUser(p).Do(ctx, suite.Request{Path: path}); err != nil || a.Code != http.StatusOK {
+		t.Errorf("another request of the same user: %v %v", a, err)
+	}
+}
+
+// slowReaders ask for a large LIST and read no more than its beginning: at the deadline it is cut, and the seat is free,
+// though the client still sits there.
+func slowReaders(t *T) {
+	const readers = 3
+	path := bigList(t)
+	measured := t.Measured()
+	for _, p := range suite.Protocols {
+		aborted := suite.L{"resource": "configmaps", "verb": "LIST"}
+		var before suite.Metrics
+		var err error
+		if measured {
+			before, err = t.Metrics()
+			t.Check(err)
+		}
+		var bodies []io.ReadCloser
+		begun := time.Now()
+		for range readers {
+			stall := &suite.Stall{}
+			c, err := t.NewClient(p, func(conf *rest.Config) { conf.Impersonate.UserName = t.User; stall.Dial(conf) })
+			t.Check(err)
+			resp, a, err := c.Send(t.ctx, within(suite.Request{Path: path}, stallTimeout))
+			t.Check(err)
+			stall.Stop()
+			defer c.Close()
+			defer stall.Go()
+			defer resp.Body.Close()
+			if a.Code != http.StatusOK {
+				t.Fatalf("a large LIST: status %d", a.Code)
+			}
+			t.Records.Saw(a.AuditID, suite.Cut())
+			bodies = append(bodies, &resumed{resp.Body, stall})
+		}
+		if measured {
+			seatsAre(t, stallTimeout, "while they do not read", some)
+		}
+		served(t, p, configMapsPath(t.Suite)+"?limit=1")
+		if measured {
+			seatsAre(t, stallTimeout-time.Since(begun)+release, "after the deadline of clients that do not read, over "+string(p), none)
+			t.Check(t.Settled(func() error {
+				m, err := t.Metrics()
+				if err != nil {
+					return err
+				}
+				if got := m.Sum("apiserver_request_aborts_total", aborted) - before.Sum("apiserver_request_aborts_total", aborted); got < readers {
+					return fmt.Errorf("apiserver_request_aborts_total%v has grown by %g, with %d requests", aborted, got, readers)
+				}
+				return nil
+			}))
+		} else if left := stallTimeout - time.Since(begun) + time.Second; left > 0 {
+			<-time.After(left)
+		}
+		served(t, p, configMapsPath(t.Suite)+"?limit=1")
+		// What they read at last is no whole answer.
+		for _, body := range bodies {
+			if n, err := io.Copy(io.Discard, body); err == nil {
+				t.Errorf("over %s, a client that read on after the deadline got %d bytes, and their end", p, n)
+			}
+		}
+	}
+}
+
+// resumed goes on with a body's connection when it is read.
+type resumed struct {
+	io.ReadCloser
+	stall *suite.Stall
+}
+
+func (r *resumed) Read(p []byte) (int, error) {
+	r.stall.Go()
+	return r.ReadCloser.Read(p)
+}
+
+// halfBody is the first half of a body, and then nothing until it is closed.
+type halfBody struct {
+	*io.PipeReader
+	w *io.PipeWriter
+}
+
+// half ends with ctx, too: an HTTP/1.1 client does not go while it waits for its body.
+func half(ctx context.Context, body []byte) *halfBody {
+	r, w := io.Pipe()
+	context.AfterFunc(ctx, func() { w.CloseWithError(context.Cause(ctx)) })
+	go io.Copy(w, bytes.NewReader(body[:len(body)/2])) // Ends when the request does, which closes the reader.
+	return &halfBody{r, w}
+}
+
+// slowSenders stop in the middle of a body: a complete 504 at the deadline, and the seat is free.
+func slowSenders(t *T) {
+	const senders = 3
+	body := configMap(t.Suite, "never-sent", map[string]string{"text": "half of this"})
+	measured := t.Measured()
+	for _, p := range suite.Protocols {
+		var all sync.WaitGroup
+		for range senders {
+			c := t.AsUser(p)
+			all.Go(func() {
+				stream := half(t.ctx, body)
+				defer stream.w.Close()
+				a, err := c.Do(t.ctx, within(suite.Request{Method: http.MethodPost, Path: configMapsPath(t.Suite), Stream: stream}, stallTimeout))
+				if err == nil {
+					err = Complete504(a, stallTimeout)
+				}
+				if err != nil {
+					t.Errorf("a body that stops half way, over %s: %v", p, err)
+				}
+			})
+		}
+		if measured {
+			seatsAre(t, stallTimeout, "while they do not send", some)
+		}
+		served(t, p, configMapsPath(t.Suite)+"?limit=1")
+		all.Wait()
+		if measured {
+			seatsAre(t, release, "after the deadline of clients that do not send, over "+string(p), none)
+		}
+	}
+}
+
+// rejectedSenders stop in the middle of a body that nobody reads: they get their answer all the same.
+func rejectedSenders(t *T) {
+	const patience = 8 * time.Second // The server's is 3 s.
+	everyProtocol(t, func(p suite.Protocol) {
+		for _, tt := range []struct {
+			name string
+			edit func(*rest.Config)
+			code int
+		}{
+			{"no such token", func(conf *rest.Config) {
+				*conf = *rest.AnonymousClientConfig(conf)
+				conf.BearerToken, conf.DisableCompression, conf.NextProtos = "nobody's", true, []string{"http/1.1"}
+				if p == suite.HTTP2 {
+					conf.NextProtos = []string{"h2"}
+				}
+			}, http.StatusUnauthorized},
+			{"no right", func(conf *rest.Config) { conf.Impersonate.UserName = t.Name("nobody") }, http.StatusForbidden},
+		} {
+			c, err := t.NewClient(p, tt.edit)
+			t.Check(err)
+			stream := half(t.ctx, configMap(t.Suite, "never-sent", map[string]string{"text": "half of this"}))
+			a, err := c.Do(t.ctx, suite.Request{Method: http.MethodPost, Path: configMapsPath(t.Suite), Stream: stream})
+			stream.w.Close()
+			c.Close()
+			switch {
+			case err != nil:
+				t.Errorf("%s, over %s: %v", tt.name, p, err)
+			case a.Code != tt.code || a.Status.Kind != "Status":
+				t.Errorf("%s, over %s: %s", tt.name, p, a)
+			case a.Took > patience:
+				t.Errorf("%s, over %s: answered after %v", tt.name, p, a.Took)
+			}
+		}
+	})
+}
+
+// stalledConnection has a client take nothing from its socket: no stream of it can be ended, and the connection goes as a
+// whole, by the operator's bound.
+func stalledConnection(t *T) {
+	const streams = 8 // Their windows, of 4 MB each, hold more than the sockets' buffers.
+	path := bigList(t)
+	stall := &suite.Stall{}
+	c, err := t.NewClient(suite.HTTP2, stall.Dial)
+	t.Check(err)
+	defer c.Close()
+	defer stall.Go()
+	before, err := t.Metrics()
+	t.Check(err)
+	// The connection is there when all ask at once.
+	t.Must(c, suite.Request{Path: configMapsPath(t.Suite) + "?limit=1"}, http.StatusOK)
+	ctx, cancel := context.WithCancel(t.ctx)
+	defer cancel()
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer cancel()
+	stall.Stop()
+	for range streams {
+		all.Go(func() {
+			if resp, _, err := c.Send(ctx, within(suite.Request{Path: path, Unrecorded: true}, stallTimeout)); err == nil {
+				resp.Body.Close()
+			}
+		})
+	}
+	if !t.Measured() {
+		t.T.SkipNow()
+	}
+	const closed = "apiserver_stalled_connections_closed_total"
+	t.Check(t.Eventually(stallTimeout+t.Config.StalledTimeout+15*time.Second, func() error {
+		m, err := t.Metrics()
+		if err == nil && m.Sum(closed, nil) <= before.Sum(closed, nil) {
+			err = fmt.Errorf("%s is still %g", closed, before.Sum(closed, nil))
+		}
+		return err
+	}))
+}
