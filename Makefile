@@ -16,6 +16,7 @@ N ?=
 SEED ?=
 UNDO ?=
 SELF ?=
+UNMODIFIED ?=
 
 FORK := _output/bin/fork
 
@@ -23,12 +24,14 @@ FORK := _output/bin/fork
 q = '$(subst ','\'',$(1))'
 yes = $(filter-out 0 n no false,$(1))
 tag = $(if $(TAG),--tag $(call q,$(TAG)))
+# given is a variable's value if it stands on make's command line, and not in the environment.
+given = $(if $(filter command,$(firstword $(origin $(1)))),$($(1)))
 
 .DEFAULT_GOAL := help
-.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags replace try-replace module export kube-apiserver image run demo repro same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all test-consumers test-kubernetes test-integration clean $(FORK)
+.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags replace try-replace module export kube-apiserver image run demo repro same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all test-consumers test-kubernetes test-integration test-e2e clean $(FORK)
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The go command knows best whether it is up to date.
 $(FORK):
@@ -130,6 +133,9 @@ test-integration: $(FORK) ## The real kube-apiserver, with -race, through what o
 
 test-all: $(FORK) ## test-minor for every minor; repeated, only what has not passed on the same files
 	@$(FORK) test --all -o $(O)
+
+test-e2e: $(FORK) ## End-to-end tests, against a cluster of their own, or yours: [KUBECONFIG=] [TAG=] [UNMODIFIED=1] [ID=test]
+	@$(FORK) test-e2e $(tag) $(if $(call given,KUBECONFIG),--kubeconfig $(call q,$(KUBECONFIG))) $(if $(call yes,$(UNMODIFIED)),--unmodified) -o $(O) -- $(ID)
 
 clean: ## Remove _output; trees with work that is not in patches/ too
 	rm -rf _output

@@ -45,6 +45,7 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 	newReviewCommand,
 	newCompareMinorsCommand,
 	newTestCommand,
+	newTestE2ECommand,
 }
 
 func main() {

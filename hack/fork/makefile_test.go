@@ -32,11 +32,14 @@ func TestMakePassesItsVariablesOn(t *testing.T) {
 		"test-minor MINOR=v0.1":                     "test --minor 'v0.1' -o text",
 		"test-consumers ID=metrics-server":          "test-consumers -o text -- metrics-server",
 		"test-kubernetes TAG=v0.1.0 O=json":         "test-kubernetes --tag 'v0.1.0' -o json --",
+		"test-e2e UNMODIFIED=1 TAG=v0.1.0":          "test-e2e --tag 'v0.1.0' --unmodified -o text --",
+		"test-e2e KUBECONFIG=a/b ID=exec O=json":    "test-e2e --kubeconfig 'a/b' -o json -- exec",
 	} {
 		cmd := exec.Command("make", append([]string{"--no-print-directory", "-n"}, strings.Fields(args)...)...)
 		cmd.Dir = "../.."
 		// Another make, which may be running this, and its variables have no say.
-		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
+		// That of a shell's KUBECONFIG neither: what is there is not for a test to be run against.
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "KUBECONFIG=somebody's"}
 		out, err := cmd.Output()
 		if err != nil {
 			t.Fatalf("make %s: %v", args, err)

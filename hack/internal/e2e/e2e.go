@@ -1,0 +1,194 @@
+// Package e2e builds the end-to-end tests and runs them, against a cluster that it starts for them or somebody's.
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"fork.internal/apiserver/hack/internal/build"
+	"fork.internal/apiserver/hack/internal/checkout"
+	"fork.internal/apiserver/hack/internal/gotool"
+	"fork.internal/apiserver/hack/internal/pins"
+	"fork.internal/apiserver/hack/internal/proc"
+	"fork.internal/apiserver/test/cluster"
+	"fork.internal/apiserver/test/e2e/report"
+)
+
+// What a cluster of the suite's own allows is less than usual, so that what is longer is soon over.
+const (
+	requestTimeout = 20 * time.Second
+	stalledTimeout = 5 * time.Second
+)
+
+// Options say what is run, against what.
+type Options struct {
+	// Tag and Unmodified say which kube-apiserver is started; an empty Tag means the newest pinned one.
+	Tag        string
+	Unmodified bool
+	// Kubeconfig, when set, names a cluster to run against in place of one that is started.
+	Kubeconfig string
+	// Tests are the names of those to run; none means all.
+	Tests []string
+}
+
+// Check fails for options that contradict each other, or name what is not there.
+func (o Options) Check() error {
+	if o.Kubeconfig == "" {
+		return nil
+	}
+	if o.Tag != "" || o.Unmodified {
+		return fmt.Errorf("KUBECONFIG=%s names a cluster that is there, and TAG= and UNMODIFIED= say which one to start; next: leave out either", o.Kubeconfig)
+	}
+	if info, err := os.Stat(o.Kubeconfig); err != nil {
+		return fmt.Errorf("KUBECONFIG=%s: %w; next: the path of one kubeconfig, or no KUBECONFIG= to have a cluster started", o.Kubeconfig, err)
+	} else if info.IsDir() {
+		return fmt.Errorf("KUBECONFIG=%s is a directory; next: the path of one kubeconfig", o.Kubeconfig)
+	}
+	return nil
+}
+
+// Run runs the tests; they say on the checkout's Err how they go. The error says that some failed, or that they could not
+// be run; there is a report if they were.
+func Run(ctx context.Context, co *checkout.Checkout, o Options) (*report.Report, error) {
+	if err := o.Check(); err != nil {
+		return nil, err
+	}
+	if o.Kubeconfig == "" {
+		p, err := pins.Load(co.Pins())
+		if err != nil {
+			return nil, err
+		}
+		if _, err := p.Lookup(o.Tag); err != nil {
+			return nil, err
+		}
+	}
+	program, err := testProgram(ctx, co)
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(co.Output(), "e2e")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	env := map[string]string{"E2E_TESTS": strings.Join(o.Tests, ","), "E2E_REPORT": filepath.Join(dir, "report.json")}
+	// It knows its tests; a name that is none is to be told before a server is built.
+	if err := ask(ctx, co, program, env, o.Tests); err != nil {
+		return nil, err
+	}
+	if o.Kubeconfig != "" {
+		if env["E2E_KUBECONFIG"], err = filepath.Abs(o.Kubeconfig); err != nil {
+			return nil, err
+		}
+		return runTests(ctx, co, program, env)
+	}
+	cl, err := startCluster(ctx, co, o, filepath.Join(dir, "cluster"), env)
+	if err != nil {
+		return nil, err
+	}
+	r, err := runTests(ctx, co, program, env)
+	if exit := cl.ExitError(); exit != nil {
+		err = errors.Join(err, exit)
+	}
+	return r, errors.Join(err, cl.Stop(context.WithoutCancel(ctx)))
+}
+
+// testProgram builds the tests, with the libraries of the checkout's own go.mod, whatever the server's release, and with
+// the race detector: a race in a test is as likely to be seen here as anywhere.
+func testProgram(ctx context.Context, co *checkout.Checkout) (string, error) {
+	bin := filepath.Join(co.Output(), "bin", "e2e.test")
+	log, stop := build.Watch(co.Err, "the end-to-end tests")
+	_, err := gotool.Run(ctx, co, co.Root, log, "test", "-race", "-c", "-o", bin, "./test/e2e")
+	stop()
+	if err != nil {
+		return "", fmt.Errorf("cannot build the end-to-end tests: %w\n%s", err, log.Kept())
+	}
+	return bin, nil
+}
+
+// ask has the program say whether it has all those tests.
+func ask(ctx context.Context, co *checkout.Checkout, program string, env map[string]string, tests []string) error {
+	if len(tests) == 0 {
+		return nil
+	}
+	_, err := proc.Cmd{Args: []string{program}, Env: append(co.Environ(), "E2E_KUBECONFIG=", "E2E_TESTS="+env["E2E_TESTS"])}.Output(ctx)
+	if said := strings.TrimSpace(proc.Stderr(err)); said != "" {
+		return errors.New(said)
+	}
+	return err
+}
+
+// startCluster starts one for the tests, with an extension API server beside it, and says in env what they need to know.
+func startCluster(ctx context.Context, co *checkout.Checkout, o Options, dir string, env map[string]string) (*cluster.Cluster, error) {
+	variant := build.Fork
+	args := []string{"--request-timeout=" + requestTimeout.String(), "--audit-log-maxsize=1000"}
+	if o.Unmodified {
+		variant = build.Upstream
+	} else {
+		args = append(args, "--stalled-connection-timeout="+stalledTimeout.String())
+	}
+	etcd, err := build.Etcd(ctx, co)
+	if err != nil {
+		return nil, err
+	}
+	apiserver, err := build.KubeAPIServer(ctx, co, o.Tag, variant)
+	if err != nil {
+		return nil, err
+	}
+	sample, err := build.SampleAPIServer(ctx, co, o.Tag, variant)
+	if err != nil {
+		return nil, err
+	}
+	cl, err := cluster.Start(ctx, cluster.Config{
+		KubeAPIServer: apiserver, Etcd: etcd, Dir: dir, ExtraArgs: args, Progress: co.Err,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if env["E2E_SAMPLE_APISERVER"], err = cl.StartExtension(ctx, "sample-apiserver", sample); err != nil {
+		return nil, errors.Join(err, cl.Stop(context.WithoutCancel(ctx)))
+	}
+	env["E2E_KUBECONFIG"] = cl.Kubeconfig()
+	env["E2E_AUDIT_LOG"] = cl.AuditLog()
+	env["E2E_REQUEST_TIMEOUT"] = requestTimeout.String()
+	env["E2E_STALLED_TIMEOUT"] = stalledTimeout.String()
+	return cl, nil
+}
+
+// runTests runs the program, and reads its report.
+func runTests(ctx context.Context, co *checkout.Checkout, program string, env map[string]string) (*report.Report, error) {
+	path := env["E2E_REPORT"]
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	environ := co.Environ()
+	for k, v := range env {
+		environ = append(environ, k+"="+v)
+	}
+	// What the tests say themselves has all that go test would. They end in time by themselves, as they have to remove
+	// what they made; go test's own way is to panic.
+	_, err := proc.Cmd{Args: []string{program, "-test.timeout=0"}, Dir: filepath.Dir(path), Env: environ, Stderr: co.Err}.Output(ctx)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	data, readErr := os.ReadFile(path)
+	if readErr != nil {
+		return nil, errors.Join(errors.New("the tests were not run; what they said is above"), err)
+	}
+	r := &report.Report{}
+	if err := json.Unmarshal(data, r); err != nil {
+		return nil, fmt.Errorf("the tests' report, %s: %w", co.Rel(path), err)
+	}
+	if failed := r.Failed(); len(failed) > 0 {
+		return r, fmt.Errorf("failed: %s; next: ID=%s runs one of them", strings.Join(failed, " "), failed[0])
+	}
+	if err != nil {
+		return r, fmt.Errorf("the tests: %w", err)
+	}
+	return r, nil
+}
