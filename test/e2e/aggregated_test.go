@@ -124,7 +124,9 @@ func aggregated(t *T) {
 		from := t.Get(c, flunders)
 		var list metav1.List
 		t.Check(json.Unmarshal(from.Body, &list))
-		watching, _, err := c.Send(t.ctx, suite.Request{Path: flunders + "?watch=1&fieldSelector=metadata.name=" + name + "&resourceVersion=" + list.ResourceVersion, Unrecorded: true})
+		ctx, cancel := context.WithTimeoutCause(t.ctx, watchTimeout, errNoEvent)
+		defer cancel()
+		watching, _, err := c.Send(ctx, suite.Request{Path: flunders + "?watch=1&fieldSelector=metadata.name=" + name + "&resourceVersion=" + list.ResourceVersion, Unrecorded: true})
 		t.Check(err)
 		defer watching.Body.Close()
 		events := json.NewDecoder(watching.Body)

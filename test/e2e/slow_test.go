@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -20,7 +21,12 @@ const (
 
 	// release is what may pass from a deadline until everything is given back.
 	release = 5 * time.Second
+
+	// patience is what a client waits beyond the time in which it is to be answered. The server's, with a body, is 3 s.
+	patience = 10 * time.Second
 )
+
+var errNoAnswer = errors.New("there was no answer in time")
 
 // seatsAre waits until User's requests have as many seats as is wanted.
 func seatsAre(t *T, within time.Duration, what string, wanted func(float64) bool) {
@@ -145,9 +151,11 @@ func slowSenders(t *T) {
 		for range senders {
 			c := t.AsUser(p)
 			all.Go(func() {
-				stream := half(t.ctx, body)
+				ctx, cancel := context.WithTimeoutCause(t.ctx, stallTimeout+patience, errNoAnswer)
+				defer cancel()
+				stream := half(ctx, body)
 				defer stream.w.Close()
-				a, err := c.Do(t.ctx, within(suite.Request{Method: http.MethodPost, Path: configMapsPath(t.Suite), Stream: stream}, stallTimeout))
+				a, err := c.Do(ctx, within(suite.Request{Method: http.MethodPost, Path: configMapsPath(t.Suite), Stream: stream}, stallTimeout))
 				if err == nil {
 					err = Complete504(a, stallTimeout)
 				}
@@ -169,7 +177,6 @@ func slowSenders(t *T) {
 
 // rejectedSenders stop in the middle of a body that nobody reads: they get their answer all the same.
 func rejectedSenders(t *T) {
-	const patience = 8 * time.Second // The server's is 3 s.
 	everyProtocol(t, func(p suite.Protocol) {
 		for _, tt := range []struct {
 			name string
@@ -187,17 +194,17 @@ func rejectedSenders(t *T) {
 		} {
 			c, err := t.NewClient(p, tt.edit)
 			t.Check(err)
-			stream := half(t.ctx, configMap(t.Suite, "never-sent", map[string]string{"text": "half of this"}))
-			a, err := c.Do(t.ctx, suite.Request{Method: http.MethodPost, Path: configMapsPath(t.Suite), Stream: stream})
+			ctx, cancel := context.WithTimeoutCause(t.ctx, patience, errNoAnswer)
+			stream := half(ctx, configMap(t.Suite, "never-sent", map[string]string{"text": "half of this"}))
+			a, err := c.Do(ctx, suite.Request{Method: http.MethodPost, Path: configMapsPath(t.Suite), Stream: stream})
 			stream.w.Close()
+			cancel()
 			c.Close()
 			switch {
 			case err != nil:
 				t.Errorf("%s, over %s: %v", tt.name, p, err)
 			case a.Code != tt.code || a.Status.Kind != "Status":
 				t.Errorf("%s, over %s: %s", tt.name, p, a)
-			case a.Took > patience:
-				t.Errorf("%s, over %s: answered after %v", tt.name, p, a.Took)
 			}
 		}
 	})

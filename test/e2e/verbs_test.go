@@ -1,9 +1,12 @@
 package e2e
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"sync"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,6 +18,11 @@ import (
 
 	"fork.internal/apiserver/test/e2e/suite"
 )
+
+// watchTimeout bounds a watch that is to see what is done meanwhile.
+const watchTimeout = 2 * time.Minute
+
+var errNoEvent = errors.New("an event did not come")
 
 // stored is a kind whose verbs are tried.
 type stored struct {
@@ -84,7 +92,9 @@ func verbs(t *T, p suite.Protocol, k stored) {
 
 	before, err := objects.List(ctx, selector)
 	t.Check(err)
-	watching, err := objects.Watch(ctx, metav1.ListOptions{LabelSelector: selector.LabelSelector, ResourceVersion: before.GetResourceVersion()})
+	watchCtx, cancel := context.WithTimeoutCause(ctx, watchTimeout, errNoEvent)
+	defer cancel()
+	watching, err := objects.Watch(watchCtx, metav1.ListOptions{LabelSelector: selector.LabelSelector, ResourceVersion: before.GetResourceVersion()})
 	t.Check(err)
 	defer watching.Stop()
 

@@ -36,7 +36,11 @@ type Client struct {
 	http     *http.Client
 	host     string
 	records  *Records
+	patience time.Duration
 }
+
+// overtime is what Do waits for an answer beyond the time that the server has for any.
+const overtime = 30 * time.Second
 
 // dialer dials as net/http does by default.
 var dialer = net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
@@ -62,7 +66,7 @@ func (s *Suite) NewClient(p Protocol, edit func(*rest.Config)) (*Client, error) 
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{Protocol: p, host: strings.TrimSuffix(base.String(), "/"), records: s.Records}
+	c := &Client{Protocol: p, host: strings.TrimSuffix(base.String(), "/"), records: s.Records, patience: s.Config.RequestTimeout + overtime}
 	c.http, err = rest.HTTPClientFor(conf)
 	return c, err
 }
@@ -164,8 +168,11 @@ func (c *Client) Send(ctx context.Context, r Request) (*http.Response, *Answer, 
 }
 
 // Do sends a request and reads its answer to the end. What it was is on record from then on, for the audit log to
-// be compared with. After an error, what there is of an answer is returned too.
+// be compared with. After an error, what there is of an answer is returned too. It does not wait for ever, though the
+// server may.
 func (c *Client) Do(ctx context.Context, r Request) (*Answer, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.patience, fmt.Errorf("no answer within %v", c.patience))
+	defer cancel()
 	resp, a, err := c.Send(ctx, r)
 	if err != nil {
 		return a, err

@@ -3,7 +3,10 @@ package suite
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
@@ -15,6 +18,15 @@ type Metrics map[string]*dto.MetricFamily
 
 // L are labels, by their names.
 type L map[string]string
+
+// String is as a query has them.
+func (l L) String() string {
+	var pairs []string
+	for _, name := range slices.Sorted(maps.Keys(l)) {
+		pairs = append(pairs, fmt.Sprintf("%s=%q", name, l[name]))
+	}
+	return "{" + strings.Join(pairs, ",") + "}"
+}
 
 func parseMetrics(data []byte) (Metrics, error) {
 	parser := expfmt.NewTextParser(model.UTF8Validation)
