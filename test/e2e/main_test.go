@@ -100,8 +100,7 @@ func testMain(m *testing.M) int {
 		err = choose(strings.Fields(strings.ReplaceAll(os.Getenv("E2E_TESTS"), ",", " ")))
 	}
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "e2e: %v\n", err)
-		return 1
+		return refuse(err)
 	}
 	if !asked {
 		fmt.Println("e2e: not run, as E2E_KUBECONFIG names no cluster to run against; next: make test-e2e")
@@ -117,8 +116,7 @@ func testMain(m *testing.M) int {
 	begun := time.Now()
 	s, err := suite.Open(ctx, conf, os.Stderr)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "e2e: %v\n", err)
-		return 1
+		return refuse(err)
 	}
 	run.suite = s
 	run.report = report.Report{Server: s.REST.Host, Version: s.Version, Fork: s.Fork}
@@ -152,17 +150,32 @@ func testMain(m *testing.M) int {
 	if len(left) > 0 && code == 0 {
 		code = 1
 	}
-	if path := os.Getenv("E2E_REPORT"); path != "" {
-		data, err := json.MarshalIndent(&run.report, "", "  ")
-		if err == nil {
-			err = os.WriteFile(path, append(data, '\n'), 0o644)
-		}
-		if err != nil {
-			fmt.Fprintf(os.Stderr, "e2e: the report: %v\n", err)
-			return 1
-		}
+	if _, err := writeReport(&run.report); err != nil {
+		fmt.Fprintf(os.Stderr, "e2e: the report: %v\n", err)
+		return 1
 	}
 	return code
+}
+
+// refuse says why no test is run: in the report, to whoever has asked for one and says it in turn, and here otherwise.
+func refuse(err error) int {
+	if written, reportErr := writeReport(&report.Report{Error: err.Error()}); !written || reportErr != nil {
+		fmt.Fprintf(os.Stderr, "e2e: %v\n", err)
+	}
+	return 1
+}
+
+// writeReport writes it to E2E_REPORT, if that is set.
+func writeReport(r *report.Report) (written bool, err error) {
+	path := os.Getenv("E2E_REPORT")
+	if path == "" {
+		return false, nil
+	}
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err == nil {
+		err = os.WriteFile(path, append(data, '\n'), 0o644)
+	}
+	return err == nil, err
 }
 
 // runTests prepares what tests share, and runs them.
@@ -177,7 +190,9 @@ func runTests(m *testing.M) int {
 		run.background, err = s.StartBackground()
 	}
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "e2e: preparing the tests: %v\n", err)
+		run.mu.Lock()
+		defer run.mu.Unlock()
+		run.report.Error = fmt.Sprintf("preparing the tests: %v", err)
 		return 1
 	}
 	run.silent, run.silentErr = s.FindSilent()

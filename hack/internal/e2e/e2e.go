@@ -116,9 +116,9 @@ func ask(ctx context.Context, co *checkout.Checkout, program string, env map[str
 	if len(tests) == 0 {
 		return nil
 	}
-	_, err := proc.Cmd{Args: []string{program}, Env: append(co.Environ(), "E2E_KUBECONFIG=", "E2E_TESTS="+env["E2E_TESTS"])}.Output(ctx)
+	_, err := proc.Cmd{Args: []string{program}, Env: append(co.Environ(), "E2E_KUBECONFIG=", "E2E_REPORT=", "E2E_TESTS="+env["E2E_TESTS"])}.Output(ctx)
 	if said := strings.TrimSpace(proc.Stderr(err)); said != "" {
-		return errors.New(said)
+		return errors.New(strings.TrimPrefix(said, "e2e: "))
 	}
 	return err
 }
@@ -183,6 +183,9 @@ func runTests(ctx context.Context, co *checkout.Checkout, program string, env ma
 	r := &report.Report{}
 	if err := json.Unmarshal(data, r); err != nil {
 		return nil, fmt.Errorf("the tests' report, %s: %w", co.Rel(path), err)
+	}
+	if r.Error != "" {
+		return nil, errors.New(r.Error)
 	}
 	if failed := r.Failed(); len(failed) > 0 {
 		return r, fmt.Errorf("failed: %s; next: ID=%s runs one of them", strings.Join(failed, " "), failed[0])

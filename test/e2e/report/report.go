@@ -35,6 +35,8 @@ type Report struct {
 	Fork    bool    `json:"fork"`
 	Seconds float64 `json:"seconds"`
 	Tests   []Test  `json:"tests"`
+	// Error is why none were run, or empty.
+	Error string `json:"error,omitempty"`
 	// Left is what could not be removed.
 	Left []string `json:"left,omitempty"`
 }
