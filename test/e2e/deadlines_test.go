@@ -205,11 +205,16 @@ func deadlinesOfLists(t *T) {
 func deadlineOfMutations(t *T) {
 	silent := t.Silent()
 	bound := min(mutationBound, t.Config.RequestTimeout)
-	// Together they would take longer than that.
-	first := suite.Hook{Name: t.Name("first"), Address: silent.Address, Seconds: 30}
-	second := first
-	second.Name = t.Name("second")
-	hooks, err := t.MakeSerialHooks("bound", first, second)
+	// Together they would take longer than that. No client waits longer than each for a TLS handshake.
+	const each = 10
+	first := suite.Hook{Name: t.Name("first"), Address: silent.Address, Seconds: each}
+	serial := []suite.Hook{first}
+	for i := range int(bound/(each*time.Second)) + 1 {
+		another := first
+		another.Name = t.Name(fmt.Sprintf("another-%d", i))
+		serial = append(serial, another)
+	}
+	hooks, err := t.MakeSerialHooks("bound", serial...)
 	t.Check(err)
 	t.Cleanup(hooks.Remove)
 	c := t.As(suite.HTTP2)
