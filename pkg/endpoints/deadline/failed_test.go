@@ -198,3 +198,47 @@ func TestGoexitIsNoAnswer(t *testing.T) {
 		})
 	}
 }
+
+// TestAnswerWithoutBodyIsWholeOnceItIsFlushed: over HTTP/2 it ends with its
+// header, and what becomes of the handler's own deadline then is nobody's business.
+func TestAnswerWithoutBodyIsWholeOnceItIsFlushed(t *testing.T) {
+	for name, begin := range map[string]func(w http.ResponseWriter){
+		"nothing written": func(http.ResponseWriter) {},
+		"written":         func(w http.ResponseWriter) { io.WriteString(w, "what HEAD leaves out") },
+		"more than fits":  func(w http.ResponseWriter) { w.Write(make([]byte, 100_000)) },
+	} {
+		for next, then := range map[string]func(w http.ResponseWriter){
+			"returns":         func(http.ResponseWriter) {},
+			"flushes":         func(w http.ResponseWriter) { w.(http.Flusher).Flush() },
+			"sets another":    func(w http.ResponseWriter) { http.NewResponseController(w).SetWriteDeadline(time.Time{}) },
+			"writes, flushes": func(w http.ResponseWriter) { io.WriteString(w, "more"); w.(http.Flusher).Flush() },
+			"panics":          func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
+			"sets and flushes": func(w http.ResponseWriter) {
+				http.NewResponseController(w).SetWriteDeadline(time.Time{})
+				w.(http.Flusher).Flush()
+			},
+		} {
+			t.Run(name+", "+next, func(t *testing.T) {
+				t.Parallel()
+				s := newTestServer(t, "HTTP/2", serverConfig{timeout: time.Minute, handler: func(w http.ResponseWriter, r *http.Request) {
+					by := time.Now().Add(20 * time.Millisecond)
+					http.NewResponseController(w).SetWriteDeadline(by)
+					begin(w)
+					w.(http.Flusher).Flush()
+					time.Sleep(time.Until(by) + time.Millisecond)
+					then(w)
+				}})
+				c := s.client()
+				for range 20 {
+					res, _, err := s.doWith(c, "HEAD", nil)
+					if err != nil || res.StatusCode != http.StatusOK {
+						t.Fatalf("got %v, %v", res, err)
+					}
+					if o := s.outcome(); o.Kind != Answered || o.Status != http.StatusOK {
+						t.Fatalf("reported %+v", o)
+					}
+				}
+			})
+		}
+	}
+}

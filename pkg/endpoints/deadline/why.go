@@ -97,13 +97,41 @@ func (g *guard) noteWrite(err error) {
 	}
 }
 
+const (
+	// streamClosed is the error of a call on an HTTP/2 stream that is closed,
+	// whoever has closed it.
+	streamClosed = "http2: stream closed"
+	// streamComplete is the error of a call on one that is, because the response
+	// is complete.
+	streamComplete = "http2: request body closed due to handler exiting"
+)
+
+// atEnd reports whether the error of a call of the writer says no more than
+// that the response is at its end, as an HTTP/2 response without a body is when
+// its header has been sent. Of the call that sends it, net/http may say that the
+// stream is closed: by that, unless the client or a deadline has done so.
+func (g *guard) atEnd(err error) bool {
+	if err == nil || g.http1 {
+		return false
+	}
+	switch err.Error() {
+	case streamComplete:
+		return true
+	case streamClosed:
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		return g.bodyless && !g.sealed() && !passed(g.writeBy) && g.ctx.Err() == nil
+	}
+	return false
+}
+
 // streamEnded reports whether err says that an HTTP/2 stream, or its connection,
 // was ended by anything but its response: its context ends a little later. There
 // are only words (golang.org/x/net/http2/server.go and errors.go); NO_ERROR is
 // what a stream is reset with whose response is complete before its request.
 func streamEnded(err error) bool {
 	switch text := err.Error(); text {
-	case "http2: stream closed", "client disconnected":
+	case streamClosed, "client disconnected":
 		return true
 	default:
 		return strings.HasPrefix(text, "stream error: ") && !strings.HasSuffix(text, "; NO_ERROR")

@@ -191,8 +191,11 @@ func (g *guard) Write(p []byte) (n int, err error) {
 	if g.headerLeaves(len(p)) {
 		g.drain()
 	}
-	n, real = g.w.Write(p)
-	return n, g.late(real)
+	n, err = g.w.Write(p)
+	if !g.atEnd(err) {
+		real = err
+	}
+	return n, g.late(err)
 }
 
 // Flush commits the response with 200 if need be and sends what was written.
@@ -203,12 +206,20 @@ func (g *guard) FlushError() error {
 	if _, err := g.claimCommitted(http.StatusOK); err != nil {
 		return err
 	}
-	var err error
-	defer func() { g.giveBack(0, err) }()
+	var real error
+	defer func() { g.giveBack(0, real) }()
 	g.drain()
-	err = g.rc().Flush()
+	err := g.rc().Flush()
+	if !g.http1 && err != nil && err.Error() == streamClosed {
+		if again := g.rc().Flush(); again != nil {
+			err = again // It may know what has closed it.
+		}
+	}
+	if !g.atEnd(err) {
+		real = err
+	}
 	g.mu.Lock()
-	g.flushed, g.sent = true, g.sent || err == nil
+	g.flushed, g.sent = true, g.sent || real == nil
 	g.mu.Unlock()
 	return g.late(err)
 }
