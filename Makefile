@@ -28,7 +28,7 @@ tag = $(if $(TAG),--tag $(call q,$(TAG)))
 given = $(if $(filter command,$(firstword $(origin $(1)))),$($(1)))
 
 .DEFAULT_GOAL := help
-.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags replace try-replace module export kube-apiserver image run demo repro same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all test-consumers test-kubernetes test-integration test-e2e clean $(FORK)
+.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags replace try-replace module export kube-apiserver image engine run demo repro same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all test-consumers test-kubernetes test-integration test-e2e clean $(FORK)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +86,9 @@ kube-apiserver: $(FORK) ## Build the real kube-apiserver with the fork [TAG=]
 image: $(FORK) ## Make a container image of the patched kube-apiserver, reproducible, without an engine [TAG=] [ARCH=amd64|arm64]
 	@$(FORK) image $(tag) $(if $(ARCH),--arch $(call q,$(ARCH))) -o $(O)
 
+engine: $(FORK) ## Run a docker engine below _output/engine until Ctrl-C, where none is started; root's
+	@$(FORK) engine
+
 run: $(FORK) ## Run etcd and the patched kube-apiserver until Ctrl-C [TAG=] [PORT=]
 	@$(FORK) run $(tag) --port $(call q,$(PORT))
 
@@ -138,4 +141,5 @@ test-e2e: $(FORK) ## End-to-end tests, against a cluster of their own, or yours:
 	@$(FORK) test-e2e $(tag) $(if $(call given,KUBECONFIG),--kubeconfig $(call q,$(KUBECONFIG))) $(if $(call yes,$(UNMODIFIED)),--unmodified) -o $(O) -- $(ID)
 
 clean: ## Remove _output; trees with work that is not in patches/ too
+	@! test -S _output/engine/docker.sock || { echo "clean: make engine runs in _output, or has been killed; next: end it, and remove _output/engine/docker.sock" >&2; exit 1; }
 	rm -rf _output

@@ -36,6 +36,7 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 	newKubeAPIServerCommand,
 	newImageCommand,
 	newEtcdCommand,
+	newEngineCommand,
 	newRunCommand,
 	newDemoCommand,
 	newReproCommand,
