@@ -3,10 +3,6 @@ package build
 import (
 	"context"
 	"errors"
-	"fmt"
-	"path/filepath"
-
-	"golang.org/x/mod/modfile"
 
 	"fork.internal/apiserver/hack/internal/checkout"
 	"fork.internal/apiserver/hack/internal/pins"
@@ -15,38 +11,24 @@ import (
 // etcdModule is etcd's server; its root is the main package.
 const etcdModule = "go.etcd.io/etcd/server/v3"
 
-// etcdGo is the language version of the generated go.mod; etcd's own is at most this.
-const etcdGo = "1.26.0"
-
 // Etcd builds the pinned etcd and returns its path. It takes the checkout's lock.
 func Etcd(ctx context.Context, co *checkout.Checkout) (path string, err error) {
-	ctx, unlock, err := co.Lock(ctx)
+	return etcd(ctx, co, "")
+}
+
+// StaticEtcd is Etcd for an image, for arch.
+func StaticEtcd(ctx context.Context, co *checkout.Checkout, arch string) (path string, err error) {
+	return etcd(ctx, co, arch)
+}
+
+func etcd(ctx context.Context, co *checkout.Checkout, static string) (string, error) {
+	ctx, unlock, p, err := pins.Lock(ctx, co)
 	if err != nil {
 		return "", err
 	}
 	defer unlock()
-	p, err := pins.Load(co.Pins())
-	if err != nil {
-		return "", err
-	}
 	if p.Etcd == "" {
 		return "", errors.New(`patches/pins.json names no "etcd"`)
 	}
-	mod := &modfile.File{}
-	if err := errors.Join(mod.AddModuleStmt("fork.internal/build"), mod.AddGoStmt(etcdGo), mod.AddRequire(etcdModule, p.Etcd)); err != nil {
-		return "", err
-	}
-	data, err := mod.Format()
-	if err != nil {
-		return "", err
-	}
-	name := "etcd-" + p.Etcd
-	return program{
-		title:    fmt.Sprintf("etcd %s", p.Etcd),
-		pkg:      etcdModule,
-		dir:      filepath.Join(co.Output(), "build", name),
-		gomod:    data,
-		bin:      filepath.Join(co.Output(), "bin", name, "etcd"),
-		identity: "release",
-	}.make(ctx, co)
+	return Release(ctx, co, Module{Path: etcdModule, Version: p.Etcd, Name: "etcd", Static: static})
 }
