@@ -12,6 +12,7 @@ O ?= text
 DIR ?=
 MODULE ?=
 ARCH ?=
+UNMODIFIED ?=
 N ?=
 SEED ?=
 UNDO ?=
@@ -28,7 +29,7 @@ tag = $(if $(TAG),--tag $(call q,$(TAG)))
 given = $(if $(filter command,$(firstword $(origin $(1)))),$($(1)))
 
 .DEFAULT_GOAL := help
-.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags replace try-replace module export kube-apiserver image engine run demo repro same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all test-consumers test-kubernetes test-integration test-e2e clean $(FORK)
+.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags replace try-replace module export kube-apiserver image engine kind-node-image run demo repro same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all test-consumers test-kubernetes test-integration test-e2e clean $(FORK)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,6 +89,9 @@ image: $(FORK) ## Make a container image of the patched kube-apiserver, reproduc
 
 engine: $(FORK) ## Run a docker engine below _output/engine until Ctrl-C, where none is started; root's
 	@$(FORK) engine
+
+kind-node-image: $(FORK) ## Make an image of a kind node from the Go module proxy and Debian, without a registry [TAG=]
+	@$(FORK) kind-node-image $(tag) -o $(O)
 
 run: $(FORK) ## Run etcd and the patched kube-apiserver until Ctrl-C [TAG=] [PORT=]
 	@$(FORK) run $(tag) --port $(call q,$(PORT))

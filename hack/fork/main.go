@@ -37,6 +37,7 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 	newImageCommand,
 	newEtcdCommand,
 	newEngineCommand,
+	newKindNodeImageCommand,
 	newRunCommand,
 	newDemoCommand,
 	newReproCommand,

@@ -18,9 +18,6 @@ import (
 // Architectures are those that an image can be made for.
 var Architectures = []string{"amd64", "arm64"}
 
-// searchPath is where a command is looked for that is given without its directory, as kubeadm's manifests do.
-const searchPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 // labelled begins the labels that are the fork's own.
 const labelled = "internal.fork.apiserver."
 
@@ -81,7 +78,7 @@ func KubeAPIServer(ctx context.Context, co *checkout.Checkout, tag, arch string,
 	if built.Revision != "" {
 		labels["org.opencontainers.image.revision"] = built.Revision
 	}
-	img, err := Program("kube-apiserver", built.Path, arch, labels)
+	img, err := Program{Name: "kube-apiserver", Path: built.Path, Arch: arch, Labels: labels}.Image()
 	if err != nil {
 		return nil, err
 	}
@@ -95,18 +92,6 @@ func KubeAPIServer(ctx context.Context, co *checkout.Checkout, tag, arch string,
 
 // Name is how kubeadm's list names a program of a release.
 func Name(program, release string) string { return "registry.k8s.io/" + program + ":" + release }
-
-// Program is an image of one program in /usr/local/bin, and of nothing else but an empty /tmp.
-func Program(name, path, arch string, labels map[string]string) (v1.Image, error) {
-	layer, err := Layer([]File{
-		{Name: "tmp", Mode: os.ModeDir | os.ModeSticky | 0o777},
-		{Name: "usr/local/bin/" + name, Mode: 0o755, From: path},
-	}, false)
-	if err != nil {
-		return nil, err
-	}
-	return New(Config{Arch: arch, Entrypoint: []string{"/usr/local/bin/" + name}, Env: []string{searchPath}, Labels: labels}, layer)
-}
 
 func (i *Image) write(dir string, img v1.Image) error {
 	digest, err := img.Digest()

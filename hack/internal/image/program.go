@@ -1,0 +1,34 @@
+package image
+
+import (
+	"os"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// searchPath is where a command is looked for that is given without its directory, as kubeadm's manifests do.
+const searchPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// Program is a program that is to be all of an image, but for an empty /tmp.
+type Program struct {
+	// Name is what it is called in /usr/local/bin, Path the file on this machine, Arch its GOARCH. Required.
+	Name, Path, Arch string
+	Labels           map[string]string
+	// Below are layers that it needs, the lowest first.
+	Below []v1.Layer
+	// Fast is Layer's.
+	Fast bool
+}
+
+// Image makes the image.
+func (p Program) Image() (v1.Image, error) {
+	layer, err := Layer([]File{
+		{Name: "tmp", Mode: os.ModeDir | os.ModeSticky | 0o777},
+		{Name: "usr/local/bin/" + p.Name, Mode: 0o755, From: p.Path},
+	}, p.Fast)
+	if err != nil {
+		return nil, err
+	}
+	config := Config{Arch: p.Arch, Entrypoint: []string{"/usr/local/bin/" + p.Name}, Env: []string{searchPath}, Labels: p.Labels}
+	return New(config, append(p.Below[:len(p.Below):len(p.Below)], layer)...)
+}
