@@ -38,6 +38,7 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 	newEtcdCommand,
 	newEngineCommand,
 	newKindNodeImageCommand,
+	newTestKindCommand,
 	newRunCommand,
 	newDemoCommand,
 	newReproCommand,

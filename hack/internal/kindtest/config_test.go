@@ -1,0 +1,122 @@
+package kindtest
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+
+	"fork.internal/apiserver/hack/internal/checkout"
+	"fork.internal/apiserver/hack/internal/nodeimage"
+)
+
+type fakeMachine struct{ cgroupV1, narrow bool }
+
+func (m fakeMachine) CgroupV1() bool { return m.cgroupV1 }
+func (m fakeMachine) Narrow() bool   { return m.narrow }
+
+func TestConfig(t *testing.T) {
+	for name, tt := range map[string]struct {
+		machine fakeMachine
+		own     bool
+		nodes   int
+		want    []string
+		not     []string
+	}{
+		"a released node image": {nodes: 3, not: []string{"nftables", "failCgroupV1", "restrict_oom_score_adj"}},
+		"our own":               {nodes: 1, own: true, want: []string{"disableDefaultCNI: true", "kubeProxyMode: nftables"}},
+		"an old machine":        {nodes: 1, machine: fakeMachine{cgroupV1: true, narrow: true}, want: []string{"failCgroupV1: false", "restrict_oom_score_adj = true"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text, err := config(tt.machine, &nodeimage.Node{Own: tt.own}, tt.nodes, "/somewhere")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(string(text), want) {
+					t.Errorf("lacks %q:\n%s", want, text)
+				}
+			}
+			for _, not := range tt.not {
+				if strings.Contains(string(text), not) {
+					t.Errorf("has %q:\n%s", not, text)
+				}
+			}
+			var cluster struct {
+				Nodes []struct {
+					ExtraMounts []struct{ HostPath, ContainerPath string }
+				}
+				KubeadmConfigPatchesJSON6902 []struct{ Version, Patch string }
+			}
+			if err := yaml.Unmarshal(text, &cluster); err != nil {
+				t.Fatal(err)
+			}
+			var logs []string
+			for _, n := range cluster.Nodes {
+				for _, m := range n.ExtraMounts {
+					if m.ContainerPath == nodeAuditDir {
+						logs = append(logs, m.HostPath)
+					}
+				}
+			}
+			if slices.Sort(logs); len(logs) != tt.nodes || len(slices.Compact(logs)) != tt.nodes {
+				t.Errorf("%d nodes have their audit logs in %q", tt.nodes, logs)
+			}
+			wantArgument := map[string]string{
+				kubeadmList: "path: /apiServer/extraArgs/-\n  value:\n    name: audit-log-path\n    value: " + nodeAuditDir + "/" + auditFile,
+				kubeadmMap:  "path: /apiServer/extraArgs/audit-log-path\n  value: " + nodeAuditDir + "/" + auditFile,
+			}
+			for _, p := range cluster.KubeadmConfigPatchesJSON6902 {
+				if !strings.Contains(p.Patch, wantArgument[p.Version]) {
+					t.Errorf("kubeadm's %s gets\n%s\nwithout\n%s", p.Version, p.Patch, wantArgument[p.Version])
+				}
+				delete(wantArgument, p.Version)
+			}
+			if len(wantArgument) > 0 {
+				t.Errorf("there is no patch for %v", wantArgument)
+			}
+		})
+	}
+}
+
+func TestOptions(t *testing.T) {
+	for _, tt := range []struct {
+		o    Options
+		want string
+	}{
+		{Options{Name: "a", Nodes: 1}, ""},
+		{Options{Name: "a", Nodes: 3, NodeImage: "kindest/node:v1"}, ""},
+		{Options{Name: "a"}, "NODES=1 or more"},
+		{Options{Name: "-a", Nodes: 1}, "NAME= with small letters"},
+		{Options{Name: "A", Nodes: 1}, "NAME= with small letters"},
+		{Options{Nodes: 1}, "NAME= with small letters"},
+		{Options{Name: "a", Nodes: 3}, "KIND_NODE_IMAGE= with a released one"},
+	} {
+		err := tt.o.check()
+		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%+v: got %v, want %q", tt.o, err, tt.want)
+		}
+	}
+}
+
+func TestTagOfARelease(t *testing.T) {
+	co, err := checkout.Find("../../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tag, err := tagOf(co, "v1.37.2"); err != nil || tag != "v0.37.2" {
+		t.Errorf("got %s, %v", tag, err)
+	}
+	if tag, err := tagOf(co, "v1.2.3"); err == nil || !strings.Contains(err.Error(), "next: make pins") {
+		t.Errorf("got %s, %v", tag, err)
+	}
+}
+
+func TestLastLine(t *testing.T) {
+	for said, want := range map[string]string{"": "", "one\n": "one", "one\ntwo\n\n": "two"} {
+		if got := lastLine(said); got != want {
+			t.Errorf("of %q got %q, want %q", said, got, want)
+		}
+	}
+}
