@@ -123,8 +123,11 @@ func (e *Engine) explain(err error, said string) error {
 	case strings.Contains(said, "cannot connect to the docker daemon"), strings.Contains(said, "error during connect"),
 		strings.Contains(said, "failed to connect to the docker api"), strings.Contains(said, "docker.sock: connect:"):
 		next := "start it (systemctl start docker), or run one in another terminal: make engine"
-		if e.host != "" {
+		switch {
+		case e.host != "":
 			next = "make engine, in another terminal"
+		case os.Getenv("DOCKER_HOST") != "":
+			next = "start it, or unset DOCKER_HOST, which has this machine's used, or make engine's"
 		}
 		return fmt.Errorf("no docker engine answers%s; next: %s", e.at(), next)
 	case strings.Contains(said, "unable to apply caps"), strings.Contains(said, "operation not permitted") && strings.Contains(said, "oci runtime"):

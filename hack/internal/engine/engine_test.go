@@ -31,6 +31,15 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	}
 }
 
+func TestTheEngineThatDockerHostNames(t *testing.T) {
+	t.Setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+	e := &Engine{co: &checkout.Checkout{Root: t.TempDir()}}
+	const want = "no docker engine answers at DOCKER_HOST=tcp://127.0.0.1:1; next: start it, or unset DOCKER_HOST"
+	if err := e.explain(errors.New("as it was"), "Cannot connect to the Docker daemon"); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %q", err, want)
+	}
+}
+
 func TestWhatAnEngineMustHave(t *testing.T) {
 	for _, tt := range []struct {
 		info info
