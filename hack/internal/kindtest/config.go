@@ -40,10 +40,14 @@ type machine interface {
 func config(e machine, node *nodeimage.Node, nodes int, dir string) ([]byte, error) {
 	var members []object
 	for i := range nodes {
-		members = append(members, object{"role": "control-plane", "extraMounts": []object{
+		mounts := []object{
 			{"hostPath": filepath.Join(dir, policyFile), "containerPath": nodeAuditPolicy, "readOnly": true},
 			{"hostPath": auditDir(dir, i), "containerPath": nodeAuditDir},
-		}})
+		}
+		if node.Own && nodes > 1 {
+			mounts = append(mounts, object{"hostPath": networkFile(dir, i), "containerPath": nodeimage.NetworkFile, "readOnly": true})
+		}
+		members = append(members, object{"role": "control-plane", "extraMounts": mounts})
 	}
 	cluster := object{
 		"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4",

@@ -24,8 +24,9 @@ func TestConfig(t *testing.T) {
 		want    []string
 		not     []string
 	}{
-		"a released node image": {nodes: 3, not: []string{"nftables", "failCgroupV1", "restrict_oom_score_adj"}},
-		"our own":               {nodes: 1, own: true, want: []string{"disableDefaultCNI: true", "kubeProxyMode: nftables"}},
+		"a released node image": {nodes: 3, not: []string{"conflist", "nftables", "failCgroupV1", "restrict_oom_score_adj"}},
+		"our own":               {nodes: 1, own: true, want: []string{"disableDefaultCNI: true", "kubeProxyMode: nftables"}, not: []string{"conflist"}},
+		"our own, several":      {nodes: 3, own: true, want: []string{"network-2.conflist"}},
 		"an old machine":        {nodes: 1, machine: fakeMachine{cgroupV1: true, narrow: true}, want: []string{"failCgroupV1: false", "restrict_oom_score_adj = true"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -87,11 +88,12 @@ func TestOptions(t *testing.T) {
 	}{
 		{Options{Name: "a", Nodes: 1}, ""},
 		{Options{Name: "a", Nodes: 3, NodeImage: "kindest/node:v1"}, ""},
-		{Options{Name: "a"}, "NODES=1 or more"},
+		{Options{Name: "a", Nodes: 3}, ""},
+		{Options{Name: "a"}, "NODES=1 to NODES=7"},
+		{Options{Name: "a", Nodes: 8}, "NODES=1 to NODES=7"},
 		{Options{Name: "-a", Nodes: 1}, "NAME= with small letters"},
 		{Options{Name: "A", Nodes: 1}, "NAME= with small letters"},
 		{Options{Nodes: 1}, "NAME= with small letters"},
-		{Options{Name: "a", Nodes: 3}, "KIND_NODE_IMAGE= with a released one"},
 	} {
 		err := tt.o.check()
 		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {

@@ -27,6 +27,8 @@ type kind struct {
 	path string
 	name string // of the cluster
 	dir  string // what the cluster has on this machine
+	// standIn is an image that is to go with the cluster; empty if there is none.
+	standIn string
 }
 
 // run runs kind; what it says of its progress is passed on.
@@ -62,16 +64,17 @@ func (k *kind) free(ctx context.Context) error {
 
 // deleteCommand is what a person types to remove the cluster.
 func (k *kind) deleteCommand() string {
-	return fmt.Sprintf("%s%s delete cluster --name %s", k.e.Shell(), k.co.Rel(k.path), k.name)
+	command := fmt.Sprintf("%s%s delete cluster --name %s", k.e.Shell(), k.co.Rel(k.path), k.name)
+	if k.standIn != "" {
+		command += fmt.Sprintf(" && %sdocker rmi %s", k.e.Shell(), k.standIn)
+	}
+	return command
 }
 
 // create makes the cluster, and leaves what it has made of it if it fails.
 func (k *kind) create(ctx context.Context, image string, config []byte) error {
 	_, err := k.run(ctx, bytes.NewReader(config), "create", "cluster", "--name", k.name, "--image", image, "--config", "-",
 		"--kubeconfig", k.kubeconfig(), "--retain")
-	if err != nil && strings.Contains(err.Error(), "failed to pull image") {
-		return fmt.Errorf("%w; next: have the engine get that image, or NODES=1, which needs no load balancer", err)
-	}
 	return err
 }
 
@@ -95,6 +98,11 @@ func (k *kind) remove(ctx context.Context) error {
 	defer cancel()
 	if _, err := k.run(ctx, nil, "delete", "cluster", "--name", k.name, "--kubeconfig", k.kubeconfig()); err != nil {
 		return fmt.Errorf("the cluster %s is still there: %w; next: %s", k.name, err, k.deleteCommand())
+	}
+	if k.standIn != "" {
+		if _, err := k.e.Docker(ctx, nil, "rmi", k.standIn); err != nil {
+			return fmt.Errorf("the engine still has a %s that is none: %w; next: %sdocker rmi %s", k.standIn, err, k.e.Shell(), k.standIn)
+		}
 	}
 	return os.RemoveAll(k.kubeconfig())
 }

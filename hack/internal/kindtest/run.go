@@ -83,18 +83,18 @@ func (r *run) part(name string, do func() error) error {
 	return err
 }
 
+// mostNodes is how many control planes are of use: etcd advises against more than seven members.
+const mostNodes = 7
+
 // clusterName is what kind takes for a name.
 var clusterName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*$`)
 
 func (o Options) check() error {
-	if o.Nodes < 1 {
-		return fmt.Errorf("a cluster of %d control plane nodes; next: NODES=1 or more", o.Nodes)
+	if o.Nodes < 1 || o.Nodes > mostNodes {
+		return fmt.Errorf("a cluster of %d control plane nodes; next: NODES=1 to NODES=%d", o.Nodes, mostNodes)
 	}
 	if !clusterName.MatchString(o.Name) {
 		return fmt.Errorf("%q is no name for a cluster; next: NAME= with small letters, digits, dots and hyphens", o.Name)
-	}
-	if o.Nodes > 1 && o.NodeImage == "" {
-		return errors.New("the node image that is made here has a network for one node; next: NODES=1, or KIND_NODE_IMAGE= with a released one")
 	}
 	return nil
 }
@@ -184,8 +184,21 @@ func (r *run) cluster(ctx context.Context, e *engine.Engine) (err error) {
 		return err
 	}
 	defer func() { err = r.end(ctx, err) }()
+	if r.o.Nodes > 1 {
+		if err := r.part("load balancer", func() (err error) {
+			k.standIn, err = nodeimage.LoadBalancer(ctx, r.co, e)
+			return err
+		}); err != nil {
+			return err
+		}
+	}
 	if err := r.part("create cluster", func() error { return k.create(ctx, r.report.Node.Name, config) }); err != nil {
 		return err
+	}
+	if r.report.Node.Own {
+		if err := k.route(ctx, r.o.Nodes); err != nil {
+			return err
+		}
 	}
 	s, err := newSmoke(k)
 	if err != nil {
@@ -224,6 +237,9 @@ func (r *run) files(e *engine.Engine) ([]byte, error) {
 	}
 	for i := range r.o.Nodes {
 		if err := os.MkdirAll(auditDir(dir, i), 0o755); err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(networkFile(dir, i), nodeimage.Network(i), 0o644); err != nil {
 			return nil, err
 		}
 	}

@@ -6,14 +6,18 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
 	"fork.internal/apiserver/hack/internal/alive"
 	"fork.internal/apiserver/hack/internal/checkout"
+	"fork.internal/apiserver/hack/internal/image"
 	"fork.internal/apiserver/hack/internal/proc"
 )
 
@@ -82,6 +86,19 @@ func (r root) make(ctx context.Context, co *checkout.Checkout) (string, error) {
 	}
 	fmt.Fprintf(co.Err, "made %s in %s: %s\n", title, time.Since(start).Round(time.Second), co.Rel(file))
 	return file, os.Rename(tmp, file)
+}
+
+// layer is the root as the layer of an image that stays on this machine.
+func (r root) layer(ctx context.Context, co *checkout.Checkout) (v1.Layer, error) {
+	file, err := r.make(ctx, co)
+	if err != nil {
+		return nil, err
+	}
+	return layerOf(file)
+}
+
+func layerOf(file string) (v1.Layer, error) {
+	return image.LayerOf(func() (io.ReadCloser, error) { return os.Open(file) }, true)
 }
 
 // shellQuote is s as a word for the shell.

@@ -1,6 +1,7 @@
 package nodeimage
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"fmt"
@@ -15,8 +16,21 @@ import (
 	"fork.internal/apiserver/hack/internal/upstream"
 )
 
+// conflist is the network of the only node, or of the first.
+//
 //go:embed conflist.json
 var conflist []byte
+
+// NetworkFile is where a node that is made here has its pods' network.
+const NetworkFile = "/etc/cni/net.d/10-ptp.conflist"
+
+// PodSubnet is that of the pods of one of several nodes that are made here, at most 256; the first is 0.
+func PodSubnet(node int) string { return fmt.Sprintf("10.244.%d.0/24", node) }
+
+// Network is the content of NetworkFile of one of several nodes, each of which also needs a route to the others' pods.
+func Network(node int) []byte {
+	return bytes.ReplaceAll(conflist, []byte(PodSubnet(0)), []byte(PodSubnet(node)))
+}
 
 // storage is what kind creates in a new cluster; it must be an object. Nothing provides volumes for it.
 const storage = `apiVersion: storage.k8s.io/v1
@@ -62,7 +76,7 @@ func configured(ctx context.Context, co *checkout.Checkout, release, pause strin
 		image.File{Name: "kind/version", Mode: 0o644, Data: []byte(release)},
 		image.File{Name: "kind/manifests/default-cni.yaml", Mode: 0o644, Data: []byte("# The network is in /etc/cni/net.d.\n")},
 		image.File{Name: "kind/manifests/default-storage.yaml", Mode: 0o644, Data: []byte(storage)},
-		image.File{Name: "etc/cni/net.d/10-ptp.conflist", Mode: 0o644, Data: conflist},
+		image.File{Name: strings.TrimPrefix(NetworkFile, "/"), Mode: 0o644, Data: conflist},
 		image.File{Name: "etc/kubernetes/manifests", Mode: os.ModeDir | 0o755},
 	), nil
 }

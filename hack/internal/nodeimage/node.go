@@ -175,7 +175,7 @@ func (r *recipe) make(ctx context.Context, co *checkout.Checkout, e *engine.Engi
 
 // base is the node without the images in it.
 func (r *recipe) base(arch string) (v1.Image, error) {
-	debian, err := image.LayerOf(func() (io.ReadCloser, error) { return os.Open(r.debian) }, true)
+	debian, err := layerOf(r.debian)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package nodeimage
 import (
 	"archive/tar"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
@@ -147,5 +148,25 @@ func TestFromTar(t *testing.T) {
 	}
 	if got, err := fromTar(name, "sh"); err == nil || !strings.Contains(err.Error(), "next: remove it") {
 		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// Two nodes whose pods have the same addresses have no network between them.
+func TestEachNodeHasItsOwnPods(t *testing.T) {
+	seen := map[string]int{}
+	for i := range 3 {
+		var network struct {
+			Plugins []struct {
+				IPAM struct{ Ranges [][]struct{ Subnet string } }
+			}
+		}
+		if err := json.Unmarshal(Network(i), &network); err != nil {
+			t.Fatal(err)
+		}
+		subnet := network.Plugins[0].IPAM.Ranges[0][0].Subnet
+		if other, is := seen[subnet]; is || subnet != PodSubnet(i) {
+			t.Errorf("nodes %d and %d have %s, want %s", other, i, subnet, PodSubnet(i))
+		}
+		seen[subnet] = i
 	}
 }

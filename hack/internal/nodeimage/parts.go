@@ -3,8 +3,6 @@ package nodeimage
 import (
 	"context"
 	"fmt"
-	"io"
-	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -133,10 +131,6 @@ func imageOf(ctx context.Context, co *checkout.Checkout, tag, program, version, 
 
 // nft is the program by which kube-proxy does its work.
 func nft(ctx context.Context, co *checkout.Checkout) ([]v1.Layer, error) {
-	debian, err := proxyRoot.make(ctx, co)
-	if err != nil {
-		return nil, err
-	}
-	layer, err := image.LayerOf(func() (io.ReadCloser, error) { return os.Open(debian) }, true)
+	layer, err := proxyRoot.layer(ctx, co)
 	return []v1.Layer{layer}, err
 }

@@ -1,0 +1,49 @@
+package kindtest
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"fork.internal/apiserver/hack/internal/nodeimage"
+)
+
+// networkFile is where the network of a node is on this machine, if it is not the one in the image.
+func networkFile(dir string, node int) string {
+	return filepath.Join(dir, fmt.Sprintf("network-%d.conflist", node))
+}
+
+// nodeName is what kind calls a control plane; the first is 0.
+func (k *kind) nodeName(node int) string {
+	if node == 0 {
+		return k.name + "-control-plane"
+	}
+	return fmt.Sprintf("%s-control-plane%d", k.name, node+1)
+}
+
+// route gives each of n nodes that are made here the way to the pods of the others, which kind's own network has an
+// agent for.
+func (k *kind) route(ctx context.Context, n int) error {
+	addresses := make([]string, n)
+	for i := range n {
+		out, err := k.e.Docker(ctx, nil, "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", k.nodeName(i))
+		if err != nil {
+			return err
+		}
+		if addresses[i], _, _ = strings.Cut(strings.TrimSpace(out), " "); addresses[i] == "" {
+			return fmt.Errorf("%s has no address", k.nodeName(i))
+		}
+	}
+	for from := range n {
+		for to := range n {
+			if from == to {
+				continue
+			}
+			if _, err := k.e.Docker(ctx, nil, "exec", k.nodeName(from), "ip", "route", "replace", nodeimage.PodSubnet(to), "via", addresses[to]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
