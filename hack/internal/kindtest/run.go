@@ -200,7 +200,7 @@ func (r *run) cluster(ctx context.Context, e *engine.Engine) (err error) {
 			return err
 		}
 	}
-	s, err := newSmoke(k)
+	s, err := newSmoke(k, r.report.Image != nil)
 	if err != nil {
 		return err
 	}

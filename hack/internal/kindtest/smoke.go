@@ -39,15 +39,16 @@ const (
 type smoke struct {
 	config *rest.Config
 	client kubernetes.Interface
+	fork   bool // that the server is to be it
 }
 
-func newSmoke(k *kind) (*smoke, error) {
+func newSmoke(k *kind, fork bool) (*smoke, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", k.kubeconfig())
 	if err != nil {
 		return nil, err
 	}
 	client, err := kubernetes.NewForConfig(config)
-	return &smoke{config, client}, err
+	return &smoke{config, client, fork}, err
 }
 
 // loadProbe gives the nodes the image of the probe.

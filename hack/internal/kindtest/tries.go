@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,7 +13,9 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/tools/remotecommand"
 	"k8s.io/client-go/transport/spdy"
@@ -29,6 +32,7 @@ var smokes = []struct {
 	{"port-forward", tryPortForward},
 	{"pod proxy", tryPodProxy},
 	{"service by its DNS name", tryService},
+	{"a 504 by ?timeout=", tryTimeout},
 }
 
 func (s *smoke) pods() string { return "/api/v1/namespaces/" + namespace + "/pods/" }
@@ -166,4 +170,36 @@ func tryService(ctx context.Context, s *smoke) error {
 		case <-time.After(time.Second):
 		}
 	}
+}
+
+// tryTimeout sends a request whose body never ends, and is to be told soon that its time is over; by the fork, in full.
+func tryTimeout(ctx context.Context, s *smoke) error {
+	client, err := rest.HTTPClientFor(s.config)
+	if err != nil {
+		return err
+	}
+	body, never := io.Pipe()
+	defer never.Close()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.config.Host+"/api/v1/namespaces/"+namespace+"/configmaps?timeout=1s", body)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	answer, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	data, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return err
+	}
+	if answer.StatusCode != http.StatusGatewayTimeout {
+		return errWrong(answer.Status, "504 Gateway Timeout")
+	}
+	status := metav1.Status{}
+	if err := json.Unmarshal(data, &status); s.fork && (err != nil || status.Reason != metav1.StatusReasonTimeout) {
+		return errWrong(string(data), "a Status whose reason is Timeout")
+	}
+	return nil
 }
