@@ -107,16 +107,22 @@ func TestTagOfARelease(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if tag, err := tagOf(co, "v1.37.2"); err != nil || tag != "v0.37.2" {
-		t.Errorf("got %s, %v", tag, err)
-	}
-	if tag, err := tagOf(co, "v1.2.3"); err == nil || !strings.Contains(err.Error(), "next: make pins") {
-		t.Errorf("got %s, %v", tag, err)
+	for _, tt := range []struct{ want, release, tag, err string }{
+		{"", "v1.37.2", "v0.37.2", ""},
+		{"v0.37.2", "v1.37.2", "v0.37.2", ""},
+		{"v0.37.2", "v1.36.1", "", "next: leave TAG= out"},
+		{"v0.1.2", "v1.37.2", "", "unknown tag v0.1.2"},
+		{"", "v1.2.3", "", "next: make pins"},
+	} {
+		tag, err := tagOf(co, tt.want, tt.release)
+		if tt.err == "" && (err != nil || tag != tt.tag) || tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)) {
+			t.Errorf("%+v: got %s, %v", tt, tag, err)
+		}
 	}
 }
 
 func TestLastLine(t *testing.T) {
-	for said, want := range map[string]string{"": "", "one\n": "one", "one\ntwo\n\n": "two"} {
+	for said, want := range map[string]string{"": "", "one\n": "one", "one\ntwo\n\n": "two", "ERROR: one\n\nCommand Output: two\n": "ERROR: one"} {
 		if got := lastLine(said); got != want {
 			t.Errorf("of %q got %q, want %q", said, got, want)
 		}

@@ -14,6 +14,7 @@ import (
 
 	"fork.internal/apiserver/hack/internal/checkout"
 	"fork.internal/apiserver/hack/internal/engine"
+	"fork.internal/apiserver/hack/internal/nodeimage"
 	"fork.internal/apiserver/hack/internal/proc"
 )
 
@@ -29,6 +30,8 @@ type kind struct {
 	dir  string // what the cluster has on this machine
 	// standIn is an image that is to go with the cluster; empty if there is none.
 	standIn string
+	// madeNetwork says that there was no network of kind's before.
+	madeNetwork bool
 }
 
 // run runs kind; what it says of its progress is passed on.
@@ -43,9 +46,14 @@ func (k *kind) run(ctx context.Context, stdin io.Reader, args ...string) (string
 	return out, err
 }
 
-// lastLine is the last one of what a program said that says anything.
+// lastLine is what a program said last: its error, if it calls one so, as kind does before the output of what it ran.
 func lastLine(said string) string {
 	lines := strings.Split(strings.TrimSpace(said), "\n")
+	for _, line := range slices.Backward(lines) {
+		if strings.HasPrefix(line, "ERROR: ") {
+			return line
+		}
+	}
 	return lines[len(lines)-1]
 }
 
@@ -69,6 +77,15 @@ func (k *kind) deleteCommand() string {
 		command += fmt.Sprintf(" && %sdocker rmi %s", k.e.Shell(), k.standIn)
 	}
 	return command
+}
+
+// network is what kind calls the network of all of its clusters, which it leaves behind.
+const network = "kind"
+
+// noNetwork says that there is no such network.
+func (k *kind) noNetwork(ctx context.Context) (bool, error) {
+	out, err := k.e.Docker(ctx, nil, "network", "ls", "--quiet", "--filter", "name=^"+network+"$")
+	return strings.TrimSpace(out) == "", err
 }
 
 // create makes the cluster, and leaves what it has made of it if it fails.
@@ -100,9 +117,13 @@ func (k *kind) remove(ctx context.Context) error {
 		return fmt.Errorf("the cluster %s is still there: %w; next: %s", k.name, err, k.deleteCommand())
 	}
 	if k.standIn != "" {
-		if _, err := k.e.Docker(ctx, nil, "rmi", k.standIn); err != nil {
-			return fmt.Errorf("the engine still has a %s that is none: %w; next: %sdocker rmi %s", k.standIn, err, k.e.Shell(), k.standIn)
+		if err := nodeimage.RemoveStandIns(ctx, k.e); err != nil {
+			return err
 		}
+	}
+	if k.madeNetwork {
+		// It stays if another cluster has come since.
+		_, _ = k.e.Docker(ctx, nil, "network", "rm", network)
 	}
 	return os.RemoveAll(k.kubeconfig())
 }

@@ -114,7 +114,10 @@ func Run(ctx context.Context, co *checkout.Checkout, o Options) (report *Report,
 		if r.kind.path, err = nodeimage.Kind(ctx, co); err != nil {
 			return err
 		}
-		return r.kind.free(ctx)
+		if err := r.kind.free(ctx); err != nil {
+			return err
+		}
+		return nodeimage.RemoveStandIns(ctx, e)
 	}); err != nil {
 		return r.report, err
 	}
@@ -132,10 +135,10 @@ func (r *run) images(ctx context.Context, e *engine.Engine) error {
 			node, err = nodeimage.Make(ctx, r.co, e, tag)
 			return err
 		}
-		if node, err = nodeimage.Existing(ctx, r.co, e, r.o.NodeImage); err != nil || tag != "" {
+		if node, err = nodeimage.Existing(ctx, r.co, e, r.o.NodeImage); err != nil || r.o.Unmodified {
 			return err
 		}
-		tag, err = tagOf(r.co, node.Release)
+		tag, err = tagOf(r.co, tag, node.Release)
 		return err
 	}); err != nil {
 		return err
@@ -160,11 +163,18 @@ func (r *run) images(ctx context.Context, e *engine.Engine) error {
 	return err
 }
 
-// tagOf is the pinned tag that goes with a release.
-func tagOf(co *checkout.Checkout, release string) (string, error) {
+// tagOf is the pinned tag that goes with a node's release; it is an error if want, unless empty, is another.
+func tagOf(co *checkout.Checkout, want, release string) (string, error) {
 	p, err := pins.Load(co.Pins())
 	if err != nil {
 		return "", err
+	}
+	if want != "" {
+		pin, err := p.Lookup(want)
+		if err == nil && pin.Consumer != release {
+			err = fmt.Errorf("the node image is of Kubernetes %s, and %s goes with %s; next: leave TAG= out, which takes the node's", release, want, pin.Consumer)
+		}
+		return want, err
 	}
 	for _, m := range p.Minors {
 		for _, t := range m.Tags {
@@ -181,6 +191,9 @@ func (r *run) cluster(ctx context.Context, e *engine.Engine) (err error) {
 	k := r.kind
 	config, err := r.files(e)
 	if err != nil {
+		return err
+	}
+	if k.madeNetwork, err = k.noNetwork(ctx); err != nil {
 		return err
 	}
 	defer func() { err = r.end(ctx, err) }()
@@ -259,10 +272,9 @@ func (r *run) end(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() == nil {
 		var logErr error
 		if r.report.Logs, logErr = k.export(ctx); logErr != nil {
-			err = fmt.Errorf("%w\nand its logs could not be had: %w", err, logErr)
-		} else {
-			err = fmt.Errorf("%w\nthe logs are in %s", err, r.co.Rel(r.report.Logs))
+			err = fmt.Errorf("%w\nnot all of its logs could be had: %w", err, logErr)
 		}
+		err = fmt.Errorf("%w\nthe logs are in %s", err, r.co.Rel(r.report.Logs))
 	}
 	if r.o.Keep {
 		r.report.Kubeconfig, r.report.Delete = k.kubeconfig(), k.deleteCommand()

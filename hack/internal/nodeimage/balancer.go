@@ -23,7 +23,7 @@ const standsIn = labelled + "stands-in"
 
 // LoadBalancer sees to it that the engine has what kind puts before several control planes. Where it has not, and
 // cannot get it, hack/balancer stands in under that name; it is returned then, and is to be removed when the cluster is
-// gone: whatever else asks this engine for it would get no envoy.
+// gone, by RemoveStandIns: whatever else asks this engine for it would get no envoy.
 func LoadBalancer(ctx context.Context, co *checkout.Checkout, e *engine.Engine) (standIn string, err error) {
 	name, err := balancerName(ctx, co)
 	if err != nil {
@@ -46,6 +46,27 @@ func LoadBalancer(ctx context.Context, co *checkout.Checkout, e *engine.Engine) 
 	}
 	fmt.Fprintf(co.Err, "hack/balancer stands in for %s, which cannot be had, while the cluster is there\n", name)
 	return name, makeStandIn(ctx, co, e, name)
+}
+
+// RemoveStandIns removes what LoadBalancer has left, of runs that were killed too, but not what a cluster has.
+func RemoveStandIns(ctx context.Context, e *engine.Engine) error {
+	out, err := e.Docker(ctx, nil, "images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", "label="+standsIn)
+	if err != nil {
+		return err
+	}
+	for _, name := range strings.Fields(out) {
+		used, err := e.Docker(ctx, nil, "ps", "--all", "--quiet", "--filter", "ancestor="+name)
+		if err != nil {
+			return err
+		}
+		if used != "" {
+			continue
+		}
+		if _, err := e.Docker(ctx, nil, "rmi", name); err != nil {
+			return fmt.Errorf("the engine still has a %s that is none; next: %sdocker rmi %s\n%w", name, e.Shell(), name, err)
+		}
+	}
+	return nil
 }
 
 // balancerName is the image of the load balancer of the kind that is used.
