@@ -125,27 +125,37 @@ func invalidTimeouts(t *T) {
 	}
 }
 
-// big is what makes a LIST of more than 12 MB.
+// big is what makes a LIST of more than 12 MB, and one of more than 38.
 var big struct {
 	once sync.Once
 	err  error
 }
 
 const (
-	bigObjects = 26
-	bigSize    = 500_000
-	bigLabel   = "big"
+	bigObjects  = 26
+	hugeObjects = 80
+	bigSize     = 500_000
+	bigLabel    = "big"
 )
 
-// bigList makes it, once, and returns the path of the LIST.
-func bigList(t *T) string {
+// bigList makes it, once, and returns the path of the smaller LIST.
+func bigList(t *T) string { return bigListOf(t, bigLabel+"=yes") }
+
+// hugeList is bigList for the other one: more than sockets and a proxy hold for a client that does not read.
+func hugeList(t *T) string { return bigListOf(t, bigLabel) }
+
+func bigListOf(t *T, selector string) string {
 	big.once.Do(func() {
 		c := t.As(suite.HTTP2)
 		text := strings.Repeat("large-enough-xyz", bigSize/16)
-		for i := range bigObjects {
+		for i := range hugeObjects {
+			label := "yes"
+			if i >= bigObjects {
+				label = "huge"
+			}
 			a, err := c.Do(t.ctx, suite.Request{
 				Method: http.MethodPost, Path: configMapsPath(t.Suite),
-				Body: configMap(t.Suite, fmt.Sprintf("big-%02d", i), map[string]string{"text": text}, bigLabel, "yes"),
+				Body: configMap(t.Suite, fmt.Sprintf("big-%02d", i), map[string]string{"text": text}, bigLabel, label),
 			})
 			if err == nil && a.Code != http.StatusCreated {
 				err = fmt.Errorf("%s", a)
@@ -157,7 +167,7 @@ func bigList(t *T) string {
 		}
 	})
 	t.Check(big.err)
-	return configMapsPath(t.Suite) + "?labelSelector=" + url.QueryEscape(bigLabel)
+	return configMapsPath(t.Suite) + "?labelSelector=" + url.QueryEscape(selector)
 }
 
 // deadlinesOfLists steers the deadline into the answer: it comes whole, or as a complete 504, or is cut, for the client

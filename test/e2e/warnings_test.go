@@ -166,6 +166,8 @@ func warningsAtTheDeadline(t *T) {
 							t.Errorf("an answer in time: %q, %v", texts, err)
 							return
 						}
+					case a.Code == http.StatusTooManyRequests: // A quarter of so short a time is all that it may wait for a seat.
+						timeout = timeout * 103 / 100
 					default:
 						timeout = timeout * 103 / 100
 						if err := Complete504(a, 0); err != nil {

@@ -124,8 +124,31 @@ func (a *Answer) String() string {
 	return fmt.Sprintf("%d %s after %v: %s", a.Code, a.Protocol, a.Took.Round(time.Millisecond), body)
 }
 
-// Send sends a request, and returns when the header of the answer is there. The caller closes the body.
+// A server with something else to do rejects a request that does not get a seat in its time, as long as it is not a
+// member of system:masters who sends it.
+const (
+	rejections  = 10
+	afterReject = 200 * time.Millisecond
+)
+
+// Send sends a request, again if it is rejected for want of a seat, and returns when the header of the answer is there.
+// The caller closes the body.
 func (c *Client) Send(ctx context.Context, r Request) (*http.Response, *Answer, error) {
+	for n := 1; ; n++ {
+		resp, a, err := c.send(ctx, r)
+		if err != nil || a.Code != http.StatusTooManyRequests || r.Stream != nil || r.AuditID != "" || n == rejections {
+			return resp, a, err
+		}
+		resp.Body.Close()
+		select {
+		case <-ctx.Done():
+			return nil, a, context.Cause(ctx)
+		case <-time.After(afterReject):
+		}
+	}
+}
+
+func (c *Client) send(ctx context.Context, r Request) (*http.Response, *Answer, error) {
 	if r.Method == "" {
 		r.Method = http.MethodGet
 	}
