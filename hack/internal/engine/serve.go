@@ -27,6 +27,8 @@ const (
 	longestDir = 70
 	// startTime is how long an engine may take until it answers.
 	startTime = time.Minute
+	// endTime is how long its containers may take to end with it.
+	endTime = 30 * time.Second
 )
 
 // Serve runs a docker engine that has everything below _output/engine, and listens there, until ctx ends. It calls
@@ -65,7 +67,8 @@ func Serve(ctx context.Context, co *checkout.Checkout, ready func(host string)) 
 }
 
 func serve(ctx context.Context, co *checkout.Checkout, args []string, log *os.File, ready func(string)) error {
-	running, stop := context.WithCancel(ctx)
+	// dockerd outlives ctx for as long as it takes to end its containers, which are no children of its.
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	ended := make(chan error, 1)
 	go func() {
@@ -80,10 +83,15 @@ func serve(ctx context.Context, co *checkout.Checkout, args []string, log *os.Fi
 	for answers := false; ; {
 		select {
 		case err := <-ended:
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
 			return fmt.Errorf("dockerd has ended: %w; %s", err, lastLines(log.Name()))
+		case <-ctx.Done():
+			err := e.endContainers(running)
+			stop()
+			<-ended
+			if err != nil {
+				return fmt.Errorf("containers may still run: %w; next: make engine, which has them again, and docker rm -f", err)
+			}
+			return context.Cause(ctx)
 		case <-deadline.C:
 			if !answers {
 				stop()
@@ -94,12 +102,28 @@ func serve(ctx context.Context, co *checkout.Checkout, args []string, log *os.Fi
 			if answers {
 				continue
 			}
-			if _, err := e.Docker(running, nil, "version"); err == nil {
+			if _, err := e.Docker(ctx, nil, "version"); err == nil {
 				answers = true
 				ready(e.host)
 			}
 		}
 	}
+}
+
+// endContainers ends those that run. What dockerd would do itself at its end it cannot, as its containerd, which has
+// the containers, is told to end with it.
+func (e *Engine) endContainers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, endTime)
+	defer cancel()
+	if !listens(socket(e.co)) {
+		return nil
+	}
+	out, err := e.Docker(ctx, nil, "ps", "--quiet")
+	if ids := strings.Fields(out); err == nil && len(ids) > 0 {
+		fmt.Fprintf(e.co.Err, "ending %d containers\n", len(ids))
+		_, err = e.Docker(ctx, nil, append([]string{"kill"}, ids...)...)
+	}
+	return err
 }
 
 // canServe says what a machine lacks for an engine.
