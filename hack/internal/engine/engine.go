@@ -50,7 +50,7 @@ func Connect(ctx context.Context, co *checkout.Checkout) (*Engine, error) {
 		return nil, fmt.Errorf("docker info says %q", out)
 	}
 	if fields[5] != "" {
-		return nil, e.explain(errors.New(fields[5]), fields[5])
+		return nil, e.Explain(errors.New(fields[5]), fields[5])
 	}
 	e.info = info{CgroupDriver: fields[0], CgroupVersion: fields[1], DefaultRuntime: fields[2], OSType: fields[3], Architecture: fields[4]}
 	return e, e.info.check()
@@ -104,18 +104,21 @@ func (e *Engine) Shell() string {
 // Docker runs the client with args, which reads stdin, and returns what it prints.
 func (e *Engine) Docker(ctx context.Context, stdin io.Reader, args ...string) (string, error) {
 	out, err := proc.Cmd{Args: append([]string{"docker"}, args...), Env: e.Environ(), Stdin: stdin}.Output(ctx)
-	return out, e.Explain(err)
-}
-
-// Explain says what to do about an error of docker, or of a program that uses it, if that is known.
-func (e *Engine) Explain(err error) error {
-	if err == nil {
-		return nil
+	if err != nil {
+		err = e.Explain(err, proc.Stderr(err))
 	}
-	return e.explain(err, proc.Stderr(err))
+	return out, err
 }
 
-func (e *Engine) explain(err error, said string) error {
+// NoAnswer is the error of an engine that is not there, or no more.
+type NoAnswer struct{ where, next string }
+
+func (e *NoAnswer) Error() string {
+	return fmt.Sprintf("no docker engine answers%s; next: %s", e.where, e.next)
+}
+
+// Explain says what to do about an error of docker, or of a program that uses it and has said that, if it is known.
+func (e *Engine) Explain(err error, said string) error {
 	said = strings.ToLower(said)
 	switch {
 	case strings.Contains(said, "permission denied") && strings.Contains(said, "connect to the docker"):
@@ -129,7 +132,7 @@ func (e *Engine) explain(err error, said string) error {
 		case os.Getenv("DOCKER_HOST") != "":
 			next = "start it, or unset DOCKER_HOST, which has this machine's used, or make engine's"
 		}
-		return fmt.Errorf("no docker engine answers%s; next: %s", e.at(), next)
+		return &NoAnswer{e.at(), next}
 	case strings.Contains(said, "unable to apply caps"), strings.Contains(said, "operation not permitted") && strings.Contains(said, "oci runtime"):
 		return fmt.Errorf("the docker engine may not give a container all privileges, which a node needs; next: "+
 			"make engine, in another terminal, as root on a machine that has them (it makes do without CAP_SYS_RESOURCE)\n%w", err)

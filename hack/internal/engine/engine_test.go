@@ -25,7 +25,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{Engine{co: co}, "write /var/lib/docker: no space left on device", "docker system df"},
 		{Engine{co: co}, "something else", "as it was"},
 	} {
-		if err := tt.e.explain(errors.New("as it was"), tt.said); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if err := tt.e.Explain(errors.New("as it was"), tt.said); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%q: got %v, want %q", tt.said, err, tt.want)
 		}
 	}
@@ -35,7 +35,7 @@ func TestTheEngineThatDockerHostNames(t *testing.T) {
 	t.Setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
 	e := &Engine{co: &checkout.Checkout{Root: t.TempDir()}}
 	const want = "no docker engine answers at DOCKER_HOST=tcp://127.0.0.1:1; next: start it, or unset DOCKER_HOST"
-	if err := e.explain(errors.New("as it was"), "Cannot connect to the Docker daemon"); err == nil || !strings.Contains(err.Error(), want) {
+	if err := e.Explain(errors.New("as it was"), "Cannot connect to the Docker daemon"); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %q", err, want)
 	}
 }

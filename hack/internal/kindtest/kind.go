@@ -40,8 +40,8 @@ func (k *kind) run(ctx context.Context, stdin io.Reader, args ...string) (string
 	out, err := proc.Cmd{Args: append([]string{k.path}, args...), Env: k.e.Environ(), Stdin: stdin, Stderr: io.MultiWriter(k.co.Err, &said)}.Output(ctx)
 	var failed *proc.Error
 	if errors.As(err, &failed) {
-		failed.Stderr = said.String()
-		return out, k.e.Explain(&proc.Error{Args: append([]string{"kind"}, args...), Stderr: lastLine(said.String()), Err: failed.Err})
+		short := &proc.Error{Args: append([]string{"kind"}, args...), Stderr: lastLine(said.String()), Err: failed.Err}
+		return out, k.e.Explain(short, said.String())
 	}
 	return out, err
 }
@@ -51,7 +51,7 @@ func lastLine(said string) string {
 	lines := strings.Split(strings.TrimSpace(said), "\n")
 	for _, line := range slices.Backward(lines) {
 		if strings.HasPrefix(line, "ERROR: ") {
-			return line
+			return line[:min(len(line), 400)]
 		}
 	}
 	return lines[len(lines)-1]
@@ -114,7 +114,7 @@ func (k *kind) remove(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanTime)
 	defer cancel()
 	if _, err := k.run(ctx, nil, "delete", "cluster", "--name", k.name, "--kubeconfig", k.kubeconfig()); err != nil {
-		return fmt.Errorf("the cluster %s is still there: %w; next: %s", k.name, err, k.deleteCommand())
+		return k.stillThere(err)
 	}
 	if k.standIn != "" {
 		if err := nodeimage.RemoveStandIns(ctx, k.e); err != nil {
@@ -126,6 +126,14 @@ func (k *kind) remove(ctx context.Context) error {
 		_, _ = k.e.Docker(ctx, nil, "network", "rm", network)
 	}
 	return os.RemoveAll(k.kubeconfig())
+}
+
+// stillThere is why the cluster could not be removed, and how it is.
+func (k *kind) stillThere(why error) error {
+	if gone := new(engine.NoAnswer); errors.As(why, &gone) {
+		return fmt.Errorf("%w; then, to remove what there is of the cluster: %s", why, k.deleteCommand())
+	}
+	return fmt.Errorf("the cluster %s is still there: %w; next: %s", k.name, why, k.deleteCommand())
 }
 
 func (k *kind) kubeconfig() string { return filepath.Join(k.dir, "kubeconfig") }

@@ -269,6 +269,9 @@ func (r *run) files(e *engine.Engine) ([]byte, error) {
 // end keeps the logs of what failed, and removes the cluster unless it is to be kept.
 func (r *run) end(ctx context.Context, err error) error {
 	k := r.kind
+	if gone := new(engine.NoAnswer); errors.As(err, &gone) {
+		return k.stillThere(err)
+	}
 	if err != nil && ctx.Err() == nil {
 		var logErr error
 		if r.report.Logs, logErr = k.export(ctx); logErr != nil {
