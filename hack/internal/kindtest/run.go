@@ -213,6 +213,11 @@ func (r *run) cluster(ctx context.Context, e *engine.Engine) (err error) {
 			return err
 		}
 	}
+	if r.o.Nodes > 1 {
+		if err := k.untaint(ctx); err != nil {
+			return err
+		}
+	}
 	s, err := newSmoke(k, r.report.Image != nil)
 	if err != nil {
 		return err

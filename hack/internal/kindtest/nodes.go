@@ -22,6 +22,13 @@ func (k *kind) nodeName(node int) string {
 	return fmt.Sprintf("%s-control-plane%d", k.name, node+1)
 }
 
+// untaint lets pods onto control planes that are several, as kind does with one: there is no other node.
+func (k *kind) untaint(ctx context.Context) error {
+	_, err := k.e.Docker(ctx, nil, "exec", k.nodeName(0), "kubectl", "--kubeconfig=/etc/kubernetes/admin.conf",
+		"taint", "nodes", "--all", "node-role.kubernetes.io/control-plane-")
+	return err
+}
+
 // route gives each of n nodes that are made here the way to the pods of the others, which kind's own network has an
 // agent for.
 func (k *kind) route(ctx context.Context, n int) error {
