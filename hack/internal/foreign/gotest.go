@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 
 	"fork.internal/apiserver/hack/internal/checkout"
 	"fork.internal/apiserver/hack/internal/gotool"
@@ -43,12 +44,13 @@ type event struct {
 func runTests(ctx context.Context, co *checkout.Checkout, dir string, args []string) (results, error) {
 	read, write := io.Pipe()
 	said := make(chan results, 1)
+	out := &shared{w: co.Out}
 	go func() {
-		r, err := readEvents(read, co.Out)
+		r, err := readEvents(read, out)
 		read.CloseWithError(err)
 		said <- r
 	}()
-	err := gotool.Stream(ctx, co, dir, write, co.Out, args...)
+	err := gotool.Stream(ctx, co, dir, write, out, args...)
 	write.Close()
 	r := <-said
 	if failed := new(proc.Error); errors.As(err, &failed) && len(r.failed) > 0 {
@@ -121,4 +123,16 @@ func readEvents(in io.Reader, out io.Writer) (results, error) {
 		}
 	}
 	return r, nil
+}
+
+// shared is a writer for what tests print and for what the go command says, which come from two goroutines.
+type shared struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (s *shared) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.w.Write(p)
 }
