@@ -22,11 +22,7 @@ func newGateOffCommand(co *checkout.Checkout) *cobra.Command {
 	}
 	tagFlag(cmd, &tag, "the newest pinned one")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		p, err := pins.Load(co.Pins())
-		if err != nil {
-			return err
-		}
-		pin, err := p.Lookup(tag)
+		_, pin, err := pins.Find(co.Pins(), tag)
 		if err != nil {
 			return err
 		}

@@ -105,11 +105,7 @@ var newTagSteps = []suite.Step{verifyStep, reproStep}
 
 // checkNewTag runs newTagSteps for the tag, but for what has passed before.
 func checkNewTag(ctx context.Context, co *checkout.Checkout, tag string) ([]suite.Result, error) {
-	p, err := pins.Load(co.Pins())
-	if err != nil {
-		return nil, err
-	}
-	pin, err := p.Lookup(tag)
+	p, pin, err := pins.Find(co.Pins(), tag)
 	if err != nil {
 		return nil, err
 	}

@@ -33,11 +33,7 @@ func newTestConsumersCommand(co *checkout.Checkout) *cobra.Command {
 	out := outputFlag(cmd)
 	tagFlag(cmd, &tag, "the newest pinned one")
 	cmd.RunE = func(cmd *cobra.Command, names []string) error {
-		p, err := pins.Load(co.Pins())
-		if err != nil {
-			return err
-		}
-		pin, err := p.Lookup(tag)
+		p, pin, err := pins.Find(co.Pins(), tag)
 		if err != nil {
 			return err
 		}

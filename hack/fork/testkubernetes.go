@@ -34,11 +34,7 @@ func newTestKubernetesCommand(co *checkout.Checkout) *cobra.Command {
 	out := outputFlag(cmd)
 	tagFlag(cmd, &tag, "the newest pinned one")
 	cmd.RunE = func(cmd *cobra.Command, packages []string) error {
-		p, err := pins.Load(co.Pins())
-		if err != nil {
-			return err
-		}
-		pin, err := p.Lookup(tag)
+		p, pin, err := pins.Find(co.Pins(), tag)
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -112,7 +113,7 @@ func (e *env) answered(x *exchange, want ...int) {
 		e.wrongf("answered late: %v", x)
 	case x.status == http.StatusGatewayTimeout && !bytes.Contains(x.body, []byte(`"reason":"Timeout"`)):
 		e.wrongf("a 504 that does not say why: %v: %.300s", x, x.body)
-	case len(want) > 0 && !contains(want, x.status):
+	case len(want) > 0 && !slices.Contains(want, x.status):
 		e.wrongf("got %d, want one of %v: %v: %.300s", x.status, want, x, x.body)
 	}
 }
@@ -126,15 +127,6 @@ func (e *env) cutOff(x *exchange) bool {
 
 // rarely is how many of all requests may be cut that have milliseconds for an answer of a few hundred bytes.
 func rarely(all int64) int64 { return 1 + all/50 }
-
-func contains(all []int, n int) bool {
-	for _, m := range all {
-		if n == m {
-			return true
-		}
-	}
-	return false
-}
 
 // errHeld is a reader's that has not been read to its end.
 var errHeld = errors.New("the client did not read on")

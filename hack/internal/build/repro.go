@@ -82,11 +82,8 @@ func testProgram(ctx context.Context, co *checkout.Checkout, tag string, variant
 // modFile writes a go.mod for the checkout's own packages, for go's -modfile, in which apiserver, what is
 // released with it and what it requires are tag's or, for Fork, apiserver is tag's tree.
 func modFile(ctx context.Context, co *checkout.Checkout, tag string, variant Variant) (path string, pin pins.Tag, err error) {
-	p, err := pins.Load(co.Pins())
+	p, pin, err := pins.Find(co.Pins(), tag)
 	if err != nil {
-		return "", pin, err
-	}
-	if pin, err = p.Lookup(tag); err != nil {
 		return "", pin, err
 	}
 	data, err := os.ReadFile(filepath.Join(co.Root, "go.mod"))

@@ -60,11 +60,7 @@ func Run(ctx context.Context, co *checkout.Checkout, o Options) (*report.Report,
 		return nil, err
 	}
 	if o.Kubeconfig == "" {
-		p, err := pins.Load(co.Pins())
-		if err != nil {
-			return nil, err
-		}
-		if _, err := p.Lookup(o.Tag); err != nil {
+		if _, _, err := pins.Find(co.Pins(), o.Tag); err != nil {
 			return nil, err
 		}
 	}

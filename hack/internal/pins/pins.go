@@ -173,6 +173,16 @@ func (p *Pins) OfMinor(minor string) (Tag, error) {
 		what, strings.Join(known, ", "), known[len(known)-1])
 }
 
+// Find is Load and Lookup.
+func Find(path, tag string) (*Pins, Tag, error) {
+	p, err := Load(path)
+	if err != nil {
+		return nil, Tag{}, err
+	}
+	pin, err := p.Lookup(tag)
+	return p, pin, err
+}
+
 // Lookup finds tag; an empty tag means the newest. The error for an unknown one lists what is known.
 func (p *Pins) Lookup(tag string) (Tag, error) {
 	all := p.All()
