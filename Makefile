@@ -97,8 +97,8 @@ engine: $(FORK) ## Run a docker engine below _output/engine until Ctrl-C, where 
 kind-node-image: $(FORK) ## Make an image of a kind node from the Go module proxy and Debian, without a registry [TAG=]
 	@$(FORK) kind-node-image $(tag) -o $(O)
 
-test-kind: $(FORK) ## Try the patched kube-apiserver as a kind cluster's control plane [TAG=] [KIND_NODE_IMAGE=] [NODES=] [NAME=] [KEEP=1] [UNMODIFIED=1]
-	@$(FORK) test-kind $(tag) $(if $(KIND_NODE_IMAGE),--node-image $(call q,$(KIND_NODE_IMAGE))) $(if $(NODES),--nodes $(call q,$(NODES))) $(if $(NAME),--name $(call q,$(NAME))) $(if $(call yes,$(KEEP)),--keep) $(if $(call yes,$(UNMODIFIED)),--unmodified) -o $(O)
+test-kind: $(FORK) ## Try the patched kube-apiserver as a kind cluster's control plane [TAG=] [KIND_NODE_IMAGE=] [NODES=] [NAME=] [KEEP=1] [UNMODIFIED=1] [ID=test]
+	@$(FORK) test-kind $(tag) $(if $(KIND_NODE_IMAGE),--node-image $(call q,$(KIND_NODE_IMAGE))) $(if $(NODES),--nodes $(call q,$(NODES))) $(if $(NAME),--name $(call q,$(NAME))) $(if $(call yes,$(KEEP)),--keep) $(if $(call yes,$(UNMODIFIED)),--unmodified) -o $(O) -- $(ID)
 
 run: $(FORK) ## Run etcd and the patched kube-apiserver until Ctrl-C [TAG=] [PORT=]
 	@$(FORK) run $(tag) --port $(call q,$(PORT))

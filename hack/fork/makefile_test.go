@@ -33,8 +33,8 @@ func TestMakePassesItsVariablesOn(t *testing.T) {
 		"test-consumers ID=metrics-server":          "test-consumers -o text -- metrics-server",
 		"test-kubernetes TAG=v0.1.0 O=json":         "test-kubernetes --tag 'v0.1.0' -o json --",
 		"kind-node-image TAG=v0.1.0":                "kind-node-image --tag 'v0.1.0' -o text",
-		"test-kind KIND_NODE_IMAGE=a/b:v1 NODES=3":  "test-kind --node-image 'a/b:v1' --nodes '3' -o text",
-		"test-kind NAME=a KEEP=1 UNMODIFIED=1":      "test-kind --name 'a' --keep --unmodified -o text",
+		"test-kind KIND_NODE_IMAGE=a/b:v1 NODES=3":  "test-kind --node-image 'a/b:v1' --nodes '3' -o text --",
+		"test-kind NAME=a KEEP=1 UNMODIFIED=1 ID=x": "test-kind --name 'a' --keep --unmodified -o text -- x",
 		"test-e2e UNMODIFIED=1 TAG=v0.1.0":          "test-e2e --tag 'v0.1.0' --unmodified -o text --",
 		"test-e2e KUBECONFIG=a/b ID=exec O=json":    "test-e2e --kubeconfig 'a/b' -o json -- exec",
 	} {

@@ -12,9 +12,9 @@ import (
 func newTestKindCommand(co *checkout.Checkout) *cobra.Command {
 	var o kindtest.Options
 	cmd := &cobra.Command{
-		Use:   "test-kind",
+		Use:   "test-kind [TEST]...",
 		Short: "Try kube-apiserver with the fork as the control plane of a kind cluster",
-		Args:  cobra.NoArgs,
+		Args:  cobra.ArbitraryArgs,
 	}
 	out := outputFlag(cmd)
 	tagFlag(cmd, &o.Tag, "the node image's, or the newest pinned one")
@@ -23,7 +23,8 @@ func newTestKindCommand(co *checkout.Checkout) *cobra.Command {
 	cmd.Flags().IntVar(&o.Nodes, "nodes", 1, "control plane nodes")
 	cmd.Flags().BoolVar(&o.Keep, "keep", false, "leave the cluster there")
 	cmd.Flags().BoolVar(&o.Unmodified, "unmodified", false, "the kube-apiserver of the node image, without the fork")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+	cmd.RunE = func(cmd *cobra.Command, tests []string) error {
+		o.Tests = tests
 		report, err := kindtest.Run(cmd.Context(), co, o)
 		if printErr := out.print(co.Out, report, func() { printKind(co, report, err == nil) }); err == nil {
 			err = printErr

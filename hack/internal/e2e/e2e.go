@@ -33,6 +33,9 @@ type Options struct {
 	Unmodified bool
 	// Kubeconfig, when set, names a cluster to run against in place of one that is started.
 	Kubeconfig string
+	// Image, which that cluster's pods can have, and the path of its AuditLog are what the suite cannot find out by
+	// itself; what is empty the environment may say (test/e2e/README.md).
+	Image, AuditLog string
 	// Tests are the names of those to run; none means all.
 	Tests []string
 }
@@ -80,6 +83,11 @@ func Run(ctx context.Context, co *checkout.Checkout, o Options) (*report.Report,
 	if o.Kubeconfig != "" {
 		if env["E2E_KUBECONFIG"], err = filepath.Abs(o.Kubeconfig); err != nil {
 			return nil, err
+		}
+		for name, value := range map[string]string{"E2E_IMAGE": o.Image, "E2E_AUDIT_LOG": o.AuditLog} {
+			if value != "" {
+				env[name] = value
+			}
 		}
 		return runTests(ctx, co, program, env)
 	}

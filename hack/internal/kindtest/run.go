@@ -39,6 +39,8 @@ type Options struct {
 	Nodes int
 	// Keep leaves the cluster there, whatever becomes of the tests.
 	Keep bool
+	// Tests are the names of the end-to-end tests to run; none means all.
+	Tests []string
 	// Unmodified leaves the node image's own kube-apiserver in place.
 	Unmodified bool
 }
