@@ -36,6 +36,9 @@ type connection struct {
 	// passes has net/http cancel the context of this HTTP/1 connection's
 	// requests, and go on to serve more of them.
 	ownRead atomic.Bool
+
+	// closing is whether it has been closed because it had stalled.
+	closing atomic.Bool
 }
 
 // ConnContext is for http.Server.ConnContext: it lets a boundary close an

@@ -29,24 +29,42 @@ func guardFrom(ctx context.Context) *guard {
 	return g
 }
 
+// owner is what a response is written through, whose request has the context:
+// a guard, or the stream of one that is long-running.
+type owner interface {
+	// leads reports whether what is written to w is written through the owner.
+	leads(w http.ResponseWriter) bool
+	// decided returns the outcome that the handler did not bring about, if that
+	// is so.
+	decided() (Outcome, bool)
+}
+
+// ownerFrom returns the innermost owner, or nil.
+func ownerFrom(ctx context.Context) owner {
+	o, _ := ctx.Value(guardKey{}).(owner)
+	return o
+}
+
+// sameHeader reports whether v, which may be wrapped by others, is w: their
+// header is then, and otherwise each has one of its own.
+func sameHeader(v, w http.ResponseWriter) bool {
+	return reflect.ValueOf(v.Header()).Pointer() == reflect.ValueOf(w.Header()).Pointer()
+}
+
 // For returns the request as it is to be served with w: without the boundary
-// that its context has, if w does not lead to that boundary's guard. A handler
+// (or LongRunning) that its context has, if w does not lead to that one's writer. A handler
 // that serves a sub-request in its own process, with a ResponseWriter of its
 // own, may use its own context for it; what answers and records the sub-request
 // must not take the outer one's response for its own. It is for filters that
 // use Report or Bind, or have handlers that do.
 func For(w http.ResponseWriter, r *http.Request) *http.Request {
-	if g := guardFrom(r.Context()); g == nil || g.leads(w) {
+	if o := ownerFrom(r.Context()); o == nil || o.leads(w) {
 		return r
 	}
 	return r.WithContext(context.WithValue(r.Context(), guardKey{}, nil))
 }
 
-// leads reports whether what is written to w is written to the guard: its
-// header is the guard's then, whatever wraps it, and one of its own otherwise.
-func (g *guard) leads(w http.ResponseWriter) bool {
-	return reflect.ValueOf(w.Header()).Pointer() == reflect.ValueOf(g.header).Pointer()
-}
+func (g *guard) leads(w http.ResponseWriter) bool { return sameHeader(w, g) }
 
 // guardContext is a guard as the context of its handler's request. It has the
 // deadline and the values of the context that the request came with, but an end

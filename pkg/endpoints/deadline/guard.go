@@ -190,7 +190,7 @@ func newGuard(b *Boundary, handler http.Handler, w http.ResponseWriter, r *http.
 		events:   make(chan struct{}, 1),
 		declared: -1,
 	}
-	if guardFrom(ctx) == nil {
+	if o := ownerFrom(ctx); o == nil || o.leads(w) {
 		// Otherwise it is a sub-request, and what is in the context is the other's.
 		g.server, _ = ctx.Value(http.ServerContextKey).(*http.Server)
 		g.direct = g.server != nil && controllable(w)

@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -44,6 +45,9 @@ const (
 	ClientGone Kind = "client gone"
 	// Hijacked: the handler took the connection over.
 	Hijacked Kind = "hijacked"
+	// Stalled: the client of a long-running request took nothing of it for too
+	// long. It saw a part of the response, then a reset.
+	Stalled Kind = "client stalled"
 )
 
 // Outcome is what became of a request, as far as net/http was told. That does
@@ -75,6 +79,10 @@ type Outcome struct {
 
 	// exited is whether that is why it was Aborted.
 	exited bool
+
+	// idle is for how long, at least, the client of one that was Stalled had
+	// taken nothing.
+	idle time.Duration
 }
 
 // ByHandler reports whether the handler brought the request to this end by
@@ -119,6 +127,9 @@ func (o Outcome) AuditStatus() *metav1.Status {
 			break
 		}
 		status.Message = fmt.Sprintf("the deadline passed with the response under way: aborted after %d bytes of its body, of which the last may not have arrived", o.Bytes)
+	case Stalled:
+		status.Reason = "ClientStalled"
+		status.Message = fmt.Sprintf("the client took nothing for %v: cut off after %d bytes of its body, of which the last may not have arrived", o.idle, o.Bytes)
 	case ClientGone:
 		status.Reason = "ClientGone"
 		status.Message = fmt.Sprintf("the client went before the response was complete: %d bytes of its body had been sent, of which the last may not have arrived", o.Bytes)

@@ -97,15 +97,19 @@ func Report(ctx context.Context, key any, say func(r *http.Request, o Outcome)) 
 	return g.outer
 }
 
-// Decided returns the outcome of a request that a boundary has ended in its
-// handler's place. It seals nothing, and is for a filter that unwinds and keeps
-// a record of its own, such as a span: what it has seen is not what was sent.
-// It is not ok outside a boundary, and while the handler's answer may yet win.
+// Decided returns the outcome of a request that a boundary, or LongRunning, has
+// ended in its handler's place. It seals nothing, and is for a filter that
+// unwinds and keeps a record of its own, such as a span: what it has seen is not
+// what was sent. It is not ok outside of both, and while the handler's answer
+// may yet win.
 func Decided(ctx context.Context) (o Outcome, ok bool) {
-	g := guardFrom(ctx)
-	if g == nil {
-		return Outcome{}, false
+	if owner := ownerFrom(ctx); owner != nil {
+		return owner.decided()
 	}
+	return Outcome{}, false
+}
+
+func (g *guard) decided() (o Outcome, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch g.state {

@@ -28,28 +28,16 @@ const stallPoll = 250 * time.Millisecond
 // closeWhenStalled closes an HTTP/2 connection, with all its streams, once its
 // client has taken no byte for stallTime, unless stop is closed before that:
 // the reset of one stream waits in line behind what the client does not take.
-//
-// The time counts from the last byte that the client has acknowledged, where
-// the system says so, and otherwise from when this is called. A client that
-// takes a byte now and then is slow, and is waited for.
 func (c *connection) closeWhenStalled(stop <-chan struct{}, r *http.Request) {
 	tick := time.NewTicker(min(stallPoll, c.stallTime))
 	defer tick.Stop()
-	last := time.Now()
-	acked, since, known := progress(c.Conn)
-	if known {
-		last = last.Add(-since)
-	}
+	stall := c.watchStall()
 	for {
 		select {
 		case <-stop:
 			return
 		case now := <-tick.C:
-			if a, _, ok := progress(c.Conn); ok && a != acked {
-				acked, last = a, now
-				continue
-			}
-			if now.Sub(last) < c.stallTime {
+			if !stall.passed(now) {
 				continue
 			}
 		}
@@ -58,10 +46,46 @@ func (c *connection) closeWhenStalled(stop <-chan struct{}, r *http.Request) {
 			return
 		default:
 		}
-		stalledConnections.Inc()
-		klog.InfoS("Closing a connection whose client has taken nothing for so long that requests on it cannot be ended",
-			"client", r.RemoteAddr, "userAgent", r.UserAgent(), "stalled", time.Since(last).Round(time.Millisecond))
-		reset(c.Conn)
+		c.closeStalled(stall, r.RemoteAddr, r.UserAgent())
 		return
 	}
+}
+
+// stall is for how long a connection has taken no byte: since the last one that
+// the client has acknowledged, where the system says so, and otherwise since it
+// is watched. A client that takes a byte now and then is slow, and is waited
+// for. It is one goroutine's.
+type stall struct {
+	c     *connection
+	acked uint64
+	last  time.Time
+}
+
+func (c *connection) watchStall() *stall {
+	s := &stall{c: c, last: time.Now()}
+	acked, since, known := progress(c.Conn)
+	if known {
+		s.acked, s.last = acked, s.last.Add(-since)
+	}
+	return s
+}
+
+// passed reports whether it has been stallTime.
+func (s *stall) passed(now time.Time) bool {
+	if acked, _, ok := progress(s.c.Conn); ok && acked != s.acked {
+		s.acked, s.last = acked, now
+		return false
+	}
+	return now.Sub(s.last) >= s.c.stallTime
+}
+
+// closeStalled closes a connection that has stalled, once.
+func (c *connection) closeStalled(s *stall, client, userAgent string) {
+	if c.closing.Swap(true) {
+		return
+	}
+	stalledConnections.Inc()
+	klog.InfoS("Closing a connection whose client has taken nothing for so long that requests on it cannot be ended",
+		"client", client, "userAgent", userAgent, "stalled", time.Since(s.last).Round(time.Millisecond))
+	reset(c.Conn)
 }

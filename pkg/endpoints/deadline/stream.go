@@ -1,0 +1,283 @@
+/*
+Copyright The Kubernetes Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+	http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package deadline
+
+import (
+	"bufio"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// struck is what a stream's busy is once a write of its has been ended,
+	struck = -1
+	// and cut when that has left net/http.
+	cut = -2
+)
+
+// piece is how large the parts of a large Write over HTTP/2 are, of which each
+// is to make progress: net/http tells nothing of a stream before a Write is
+// through. The last one is up to twice as large: net/http keeps back the rest of
+// a Write that is smaller than its buffer, and of a larger one none. Over HTTP/1
+// the kernel tells, and a Write goes as it is.
+const piece = 64 << 10
+
+// stream is the ResponseWriter of a long-running request.
+//
+// The handler's goroutine alone calls net/http's writer, but for the deadline
+// that the sweeper sets to end a write. It does so under control, when it has
+// found that a call is under way and has changed busy from what that has noted
+// to struck, and not once finished is set, which the handler's return and its
+// Hijack wait for control to do: net/http's writer is none of ours after that.
+type stream struct {
+	// Immutable.
+	l     *LongRunning
+	w     http.ResponseWriter // net/http's, or an outer filter's
+	outer *http.Request       // the request as it came, but for its header, which is the handler's
+	conn  *connection         // as ConnContext has noted it, or nil
+	http1 bool
+
+	userAgent string
+
+	// Guarded by l.mu.
+	next, prev *stream
+
+	// busy is 0 while no call that may block is under way, and otherwise the
+	// tick at which it began or the sweeper has last seen progress; or struck, and
+	// then cut, for good.
+	busy    atomic.Int64
+	status  atomic.Int32
+	written atomic.Int64
+
+	// The handler's goroutine's own.
+	flushed bool // what was written has been sent, once
+	pending bool // and some has been written since
+
+	control sync.Mutex
+	// Guarded by control.
+	finished bool            // net/http's writer is not to be touched
+	endsAt   time.Time       // the request's own timeout, or zero
+	shutdown <-chan struct{} // closed when the server's shutdown has ended it, or nil
+	looked   int64           // what busy was when acked was noted
+	acked    uint64          // what the client had acknowledged of an HTTP/1 connection
+	idle     time.Duration   // for how long it had taken nothing, when it was struck
+	stall    *stall          // of the connection since then, over HTTP/2
+}
+
+var (
+	_ http.Flusher       = &stream{}
+	_ http.CloseNotifier = &stream{} //nolint:staticcheck // SA1019: handlers still use it
+	_ http.Hijacker      = hijackableStream{}
+)
+
+func newStream(l *LongRunning, w http.ResponseWriter, r *http.Request) *stream {
+	s := &stream{l: l, w: w, outer: r, http1: r.ProtoMajor < 2, userAgent: r.UserAgent()}
+	if ownerFrom(r.Context()) == nil && r.RequestURI != "" {
+		s.conn = connFrom(r.Context())
+	}
+	return s
+}
+
+func (s *stream) rc() *http.ResponseController { return http.NewResponseController(s.w) }
+
+func (s *stream) leads(w http.ResponseWriter) bool { return sameHeader(w, s.w) }
+
+// errStalled is what a write gets that was ended, and each one after it.
+var errStalled error = &stalledError{}
+
+type stalledError struct{}
+
+func (*stalledError) Error() string {
+	return "the client of this request has taken nothing for too long: its response was cut off"
+}
+func (*stalledError) Timeout() bool   { return true }
+func (*stalledError) Temporary() bool { return false }
+func (*stalledError) Unwrap() error   { return os.ErrDeadlineExceeded }
+
+// begin notes that a call into net/http begins that may block. It returns when,
+// or 0 while another goroutine's is under way, which is looked after.
+func (s *stream) begin() (at int64, err error) {
+	at = s.l.tick.Load()
+	switch {
+	case s.busy.CompareAndSwap(0, at):
+		return at, nil
+	case s.busy.Load() < 0:
+		return 0, errStalled
+	}
+	return 0, nil
+}
+
+// end notes that it has ended, with that error.
+func (s *stream) end(at int64, err error) error {
+	for at != 0 && !s.busy.CompareAndSwap(at, 0) {
+		if at = s.busy.Load(); at < 0 {
+			s.busy.Store(cut)
+			return errStalled
+		}
+	}
+	return err
+}
+
+func (s *stream) commit(status int) {
+	if s.status.Load() == 0 {
+		s.status.Store(int32(status))
+	}
+}
+
+func (s *stream) Header() http.Header { return s.w.Header() }
+
+// Unwrap is for http.ResponseController, for what is none of the stream's methods.
+func (s *stream) Unwrap() http.ResponseWriter { return s.w }
+
+func (s *stream) WriteHeader(status int) {
+	if status >= 200 || status == http.StatusSwitchingProtocols {
+		s.commit(status)
+		s.w.WriteHeader(status)
+		return
+	}
+	at, err := s.begin() // It is sent at once.
+	if err != nil {
+		return
+	}
+	defer s.end(at, nil)
+	s.w.WriteHeader(status)
+}
+
+func (s *stream) Write(p []byte) (n int, err error) {
+	for !s.http1 && len(p) >= 2*piece {
+		m, err := s.write(p[:piece])
+		if n += m; err != nil {
+			return n, err
+		}
+		p = p[piece:]
+	}
+	m, err := s.write(p)
+	return n + m, err
+}
+
+func (s *stream) write(p []byte) (n int, err error) {
+	at, err := s.begin()
+	if err != nil {
+		return 0, err
+	}
+	s.commit(http.StatusOK)
+	n, err = s.w.Write(p)
+	s.written.Add(int64(n))
+	s.pending = true
+	return n, s.end(at, err)
+}
+
+func (s *stream) Flush() { _ = s.FlushError() }
+
+func (s *stream) FlushError() error {
+	at, err := s.begin()
+	if err != nil {
+		return err
+	}
+	s.commit(http.StatusOK)
+	err = s.rc().Flush()
+	s.flushed, s.pending = true, false
+	return s.end(at, err)
+}
+
+// sendRest sends what the handler has left for net/http to send when it has
+// returned. Nobody could end that over HTTP/2, where it waits for the client.
+func (s *stream) sendRest() {
+	if !s.http1 && s.flushed && s.pending {
+		_ = s.FlushError()
+	}
+}
+
+func (s *stream) CloseNotify() <-chan bool {
+	return s.w.(http.CloseNotifier).CloseNotify() //nolint:staticcheck // SA1019: handlers still use it
+}
+
+func (s *stream) SetReadDeadline(t time.Time) error { return s.rc().SetReadDeadline(t) }
+
+func (s *stream) SetWriteDeadline(t time.Time) error {
+	s.control.Lock()
+	defer s.control.Unlock()
+	if s.busy.Load() < 0 {
+		return errStalled
+	}
+	return s.rc().SetWriteDeadline(t)
+}
+
+func (s *stream) EnableFullDuplex() error { return s.rc().EnableFullDuplex() }
+
+// hijackableStream is a stream over a writer that can be hijacked.
+type hijackableStream struct{ *stream }
+
+// Hijack hands the connection over, with its deadlines.
+func (s hijackableStream) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := s.rc().Hijack()
+	if err == nil {
+		s.letGo()
+	}
+	return conn, rw, err
+}
+
+// finish is called when the handler has returned. Over HTTP/1 it bounds net/http's
+// own flush of the rest, and net/http takes that back before the next request.
+func (s *stream) finish() {
+	if !s.letGo() || !s.http1 || s.l.WriteTimeout <= 0 {
+		return
+	}
+	if server, ok := s.outer.Context().Value(http.ServerContextKey).(*http.Server); !ok || server.WriteTimeout > 0 {
+		return // The server has a bound.
+	}
+	bound := s.l.WriteTimeout
+	if s.isOver() {
+		bound = min(bound, answerTime)
+	}
+	_ = s.rc().SetWriteDeadline(time.Now().Add(bound))
+}
+
+// letGo has the sweeper touch nothing of net/http's any more. It reports whether
+// it is this call that has brought that about, and no write had been ended.
+func (s *stream) letGo() bool {
+	s.l.remove(s)
+	s.control.Lock()
+	defer s.control.Unlock()
+	first := !s.finished
+	s.finished = true
+	return first && s.busy.Load() >= 0
+}
+
+func (s *stream) decided() (Outcome, bool) {
+	if s.busy.Load() >= 0 {
+		return Outcome{}, false
+	}
+	return s.outcome(), true
+}
+
+// outcome is that of a stream that was struck.
+func (s *stream) outcome() Outcome {
+	s.control.Lock()
+	defer s.control.Unlock()
+	return Outcome{
+		Kind:    Stalled,
+		Status:  int(s.status.Load()),
+		Bytes:   s.written.Load(),
+		Running: !s.finished,
+		idle:    s.idle,
+	}
+}

@@ -1,0 +1,179 @@
+/*
+Copyright The Kubernetes Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+	http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package deadline
+
+import "time"
+
+// sweepInterval is how often the sweeper looks, at least: a write is ended
+// within WriteTimeout and one of these, or two where the kernel has to say what
+// has been taken.
+const sweepInterval = 500 * time.Millisecond
+
+// interval is how often the sweeper looks.
+func (l *LongRunning) interval() time.Duration {
+	if l.WriteTimeout > 0 {
+		return max(min(sweepInterval, l.WriteTimeout/8), time.Millisecond)
+	}
+	return sweepInterval
+}
+
+// ticks is how many ticks are at least as long as d.
+func (l *LongRunning) ticks(d time.Duration) int64 {
+	return int64((d + l.interval() - 1) / l.interval())
+}
+
+// add has the sweeper look after a stream, and remove no more.
+func (l *LongRunning) add(s *stream) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s.next = l.streams; s.next != nil {
+		s.next.prev = s
+	}
+	l.streams = s
+	if l.timer == nil {
+		l.tick.Add(1) // Which is never 0 then.
+		l.timer = time.AfterFunc(l.interval(), l.sweep)
+	}
+}
+
+func (l *LongRunning) remove(s *stream) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case s.prev != nil:
+		s.prev.next = s.next
+	case l.streams == s:
+		l.streams = s.next
+	}
+	if s.next != nil {
+		s.next.prev = s.prev
+	}
+	s.next, s.prev = nil, nil
+}
+
+// sweep looks at all streams on which a call has been under way for a tick.
+func (l *LongRunning) sweep() {
+	now := l.tick.Add(1)
+	l.mu.Lock()
+	looking := l.looking[:0]
+	for s := l.streams; s != nil; s = s.next {
+		if busy := s.busy.Load(); busy == struck || busy > 0 && busy < now-1 {
+			looking = append(looking, s)
+		}
+	}
+	l.mu.Unlock()
+	for _, s := range looking {
+		if s.look(now) && l.Stalled != nil {
+			contain("stall", func() { l.Stalled(s.outer, s.outcome()) })
+		}
+	}
+	clear(looking)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.looking = looking
+	if l.streams == nil {
+		l.timer = nil
+		return
+	}
+	l.timer.Reset(l.interval())
+}
+
+// look ends the write that is under way if it has made no progress for as long
+// as it may, and reports whether it has.
+func (s *stream) look(now int64) (ended bool) {
+	s.control.Lock()
+	defer s.control.Unlock()
+	busy := s.busy.Load()
+	switch {
+	case s.finished || busy == 0 || busy == cut:
+		return false
+	case busy == struck:
+		s.stayed()
+		return false
+	case s.http1 && s.progressed(busy, now):
+		return false
+	}
+	limit := s.l.ticks(s.l.WriteTimeout)
+	if s.overLocked() {
+		if least := s.l.ticks(answerTime); limit == 0 || least < limit {
+			limit = least
+		}
+	}
+	if idle := now - busy; limit == 0 || idle <= limit || !s.busy.CompareAndSwap(busy, struck) {
+		return false
+	}
+	s.idle = time.Duration(limit) * s.l.interval()
+	if s.http1 && s.conn != nil {
+		reset(s.conn.Conn)
+		return true
+	}
+	_ = s.rc().SetWriteDeadline(longAgo)
+	if s.conn != nil {
+		s.stall = s.conn.watchStall()
+		// Of a connection on which nothing was sent the kernel says the same as of
+		// one that takes nothing. The reset is sent now, and is time to be taken.
+		if least := time.Now().Add(answerTime - s.conn.stallTime); s.stall.last.Before(least) {
+			s.stall.last = least
+		}
+	}
+	return true
+}
+
+// progressed notes what the client has acknowledged of an HTTP/1 connection, and
+// reports whether that has become more since a look before. If so, it is from
+// now that the write under way has made none. The caller holds control.
+func (s *stream) progressed(busy, now int64) bool {
+	if s.conn == nil {
+		return false
+	}
+	acked, _, ok := progress(s.conn.Conn)
+	if !ok {
+		return false
+	}
+	more := s.looked == busy && acked != s.acked
+	s.looked, s.acked = busy, acked
+	if more && s.busy.CompareAndSwap(busy, now) {
+		s.looked = now
+	}
+	return more
+}
+
+// stayed is called while a write does not return that has been ended: the reset
+// of its stream waits in line on a connection that takes nothing. The caller
+// holds control.
+func (s *stream) stayed() {
+	if s.stall != nil && s.stall.passed(time.Now()) {
+		s.conn.closeStalled(s.stall, s.outer.RemoteAddr, s.userAgent)
+	}
+}
+
+func (s *stream) isOver() bool {
+	s.control.Lock()
+	defer s.control.Unlock()
+	return s.overLocked()
+}
+
+// overLocked reports whether the request is over, as EndWrites was told, for who
+// holds control.
+func (s *stream) overLocked() bool {
+	select {
+	case <-s.shutdown:
+		return true
+	default:
+		return passed(s.endsAt)
+	}
+}
