@@ -57,6 +57,9 @@ type Config struct {
 	// StallTime, if set, is the fork's --stalled-connection-timeout. Upstream has none.
 	StallTime time.Duration
 
+	// WatchWriteTimeout, if set, is the fork's --watch-write-timeout. Upstream has none.
+	WatchWriteTimeout time.Duration
+
 	// Modify may change the server's configuration before the chain is built.
 	Modify func(*server.Config)
 }
@@ -131,6 +134,9 @@ func (s *Server) configure(c Config) (*server.Config, error) {
 	config.AuditPolicyRuleEvaluator = auditpolicy.NewFakePolicyRuleEvaluator(auditinternal.LevelMetadata, nil)
 	if c.RequestTimeout > 0 {
 		config.RequestTimeout = c.RequestTimeout
+	}
+	if f := reflect.ValueOf(config).Elem().FieldByName("WatchWriteTimeout"); f.IsValid() && c.WatchWriteTimeout != 0 {
+		f.SetInt(int64(c.WatchWriteTimeout))
 	}
 	if c.Modify != nil {
 		c.Modify(config)
