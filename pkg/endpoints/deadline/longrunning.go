@@ -92,6 +92,17 @@ func (l *LongRunning) Serve(w http.ResponseWriter, r *http.Request, handler http
 	s.sendRest()
 }
 
+// Sent returns what has been sent so far of the long-running response whose
+// request has the context: its status, 0 for none yet, and how many bytes of its
+// body. It is not ok outside of Serve.
+func Sent(ctx context.Context) (o Outcome, ok bool) {
+	s, ok := ctx.Value(guardKey{}).(*stream)
+	if !ok {
+		return Outcome{}, false
+	}
+	return Outcome{Kind: Answered, Status: int(s.status.Load()), Bytes: s.written.Load(), Running: true}, true
+}
+
 // EndWrites tells of the long-running request that has the context what it ends
 // with, other than with its client: a timeout of its own, from now, unless that
 // is 0, and the server's shutdown. When either has come, a write of which the
