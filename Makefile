@@ -115,7 +115,7 @@ same: $(FORK) ## Compare what upstream and the fork do while no deadline is near
 same-cluster: $(FORK) ## Send an unmodified and the patched kube-apiserver the same requests, and compare all that they do [TAG=] [ID=group] [SELF=1]
 	@$(FORK) same-cluster $(tag) $(if $(call yes,$(SELF)),--self) $(ID) -o $(O)
 
-bench: $(FORK) ## Measure upstream and the fork in turn, and compare them [TAG=] [LEVEL=1..5] [ROUNDS=]
+bench: $(FORK) ## Measure upstream and the fork in turn, and compare them [TAG=] [LEVEL=1..6] [ROUNDS=]
 	@$(FORK) bench $(tag) $(if $(LEVEL),--level $(call q,$(LEVEL))) $(if $(ROUNDS),--rounds $(call q,$(ROUNDS))) -o $(O)
 
 bench-check: $(FORK) ## Fail if the timeout filter has become far slower, compared with upstream's [TAG=]

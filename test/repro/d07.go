@@ -88,7 +88,7 @@ func (w watched) String() string {
 // watchAndStall has clients watch, has the stalled ones stall, and waits until
 // they have been let go of. The healthy ones watch all the time.
 func watchAndStall(ctx context.Context, c watching) (watched, error) {
-	pods := newWatchedPods()
+	pods := chain.NewWatchedPods()
 	api, err := chain.API(pods, func(g *endpoints.APIGroupVersion) { g.MinRequestTimeout = time.Hour })
 	if err != nil {
 		return watched{}, err
@@ -132,17 +132,19 @@ func watchAndStall(ctx context.Context, c watching) (watched, error) {
 		}
 	}
 
-	pods.fill() // More than sockets and windows take in.
+	for range 8 { // More than sockets and windows take in.
+		pods.Send(16 << 10)
+	}
 	start := time.Now()
 	quiet := make(chan struct{})
-	sent := async(func() { pods.sendUntil(quiet) })
+	sent := async(func() { sendUntil(pods, quiet) })
 	if stalling.Wait(c.patience, func(c chain.Count) bool { return c.Running == 0 }) {
 		result.took = time.Since(start)
 	}
 	result.left = stalling.Count().Running
 	close(quiet)
 	<-sent
-	result.broken = n - crowd.healthy(pods.last())
+	result.broken = n - crowd.healthy(pods.Send(0))
 	if result.left == 0 {
 		if result.records, err = stallRecords(w, crowd.stalled, counted); err != nil {
 			return watched{}, err
@@ -152,7 +154,7 @@ func watchAndStall(ctx context.Context, c watching) (watched, error) {
 	if !all.Wait(10*time.Second, func(c chain.Count) bool { return c.Running == 0 }) {
 		return watched{}, fmt.Errorf("%d watches go on although their clients have gone", all.Count().Running)
 	}
-	if n := pods.watches(); n > 0 {
+	if n := pods.Watches(); n > 0 {
 		return watched{}, fmt.Errorf("%d watches are not stopped although they are over", n)
 	}
 	eventually(10*time.Second, func() bool {

@@ -12,106 +12,23 @@ import (
 	"sync/atomic"
 	"time"
 
-	metainternalversion "k8s.io/apimachinery/pkg/apis/meta/internalversion"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/watch"
 	auditinternal "k8s.io/apiserver/pkg/apis/audit"
-	"k8s.io/apiserver/pkg/apis/example"
 
 	"fork.internal/apiserver/test/chain"
 )
 
-// watchedPods is a storage of pods that can be watched. As of the watch cache, a
-// watch that is not taken from gets nothing more.
-type watchedPods struct {
-	*chain.Pods
-
-	mu       sync.Mutex
-	watching map[*podWatch]struct{}
-	sent     int
-}
-
-func newWatchedPods() *watchedPods {
-	return &watchedPods{Pods: &chain.Pods{}, watching: map[*podWatch]struct{}{}}
-}
-
-// podWatch is a watch. It is registered until it is stopped.
-type podWatch struct {
-	pods   *watchedPods
-	events chan watch.Event
-}
-
-// Watch implements rest.Watcher.
-func (p *watchedPods) Watch(context.Context, *metainternalversion.ListOptions) (watch.Interface, error) {
-	w := &podWatch{pods: p, events: make(chan watch.Event, 1000)}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.watching[w] = struct{}{}
-	return w, nil
-}
-
-// Stop implements watch.Interface.
-func (w *podWatch) Stop() {
-	w.pods.mu.Lock()
-	defer w.pods.mu.Unlock()
-	delete(w.pods.watching, w)
-}
-
-// ResultChan implements watch.Interface.
-func (w *podWatch) ResultChan() <-chan watch.Event { return w.events }
-
-func (p *watchedPods) watches() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.watching)
-}
-
-// send sends an event, of at least so many bytes, to all watches.
-func (p *watchedPods) send(size int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.sent++
-	var pod runtime.Object = &example.Pod{ObjectMeta: metav1.ObjectMeta{
-		Name: podName(p.sent), Namespace: "default", Annotations: map[string]string{"filler": strings.Repeat("x", size)},
-	}}
-	for w := range p.watching {
-		select {
-		case w.events <- watch.Event{Type: watch.Modified, Object: pod}:
-		default:
-		}
-	}
-}
-
-func podName(n int) string { return fmt.Sprintf("pod-%d", n) }
-
-// fill sends as much as sockets and windows take in, and more.
-func (p *watchedPods) fill() {
-	for range 8 {
-		p.send(16 << 10)
-	}
-}
-
 // sendUntil sends events until stop is closed.
-func (p *watchedPods) sendUntil(stop <-chan struct{}) {
+func sendUntil(p *chain.WatchedPods, stop <-chan struct{}) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			p.send(0)
+			p.Send(0)
 		case <-stop:
 			return
 		}
 	}
-}
-
-// last sends an event, and returns its number.
-func (p *watchedPods) last() int {
-	p.send(0)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.sent
 }
 
 // watchCrowd is clients that watch: healthy ones, and ones that take nothing of
@@ -181,7 +98,7 @@ func (c *watchCrowd) join(proto string, timeout time.Duration, stall bool) error
 	c.watches.Go(func() {
 		for lines := bufio.NewReader(res.Body); ; latest.Add(1) {
 			line, err := lines.ReadString('\n')
-			if err != nil || !strings.Contains(line, fmt.Sprintf("%q", podName(int(latest.Load())+1))) {
+			if err != nil || !strings.Contains(line, fmt.Sprintf("%q", chain.PodName(int(latest.Load())+1))) {
 				return
 			}
 		}

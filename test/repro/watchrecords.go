@@ -148,7 +148,7 @@ func (o *oneWatch) judge(reason string, counted int) string {
 
 // watchRecorded is of a watch by apiserver's own handler.
 func watchRecorded(ctx context.Context) (string, error) {
-	pods := newWatchedPods()
+	pods := chain.NewWatchedPods()
 	api, err := chain.API(pods, func(g *endpoints.APIGroupVersion) { g.MinRequestTimeout = time.Hour })
 	if err != nil {
 		return "", err
@@ -194,7 +194,7 @@ func secondStatusRecorded(ctx context.Context) (string, error) {
 	}), nil, "", 1)
 }
 
-func judgeWatch(ctx context.Context, handler http.Handler, pods *watchedPods, reason string, counted int) (string, error) {
+func judgeWatch(ctx context.Context, handler http.Handler, pods *chain.WatchedPods, reason string, counted int) (string, error) {
 	w, err := watchServer(chain.Config{Handler: handler})
 	if err != nil {
 		return "", err
@@ -202,7 +202,7 @@ func judgeWatch(ctx context.Context, handler http.Handler, pods *watchedPods, re
 	defer w.Stop()
 	if pods != nil {
 		stop := make(chan struct{})
-		defer func(sent <-chan struct{}) { close(stop); <-sent }(async(func() { pods.sendUntil(stop) }))
+		defer func(sent <-chan struct{}) { close(stop); <-sent }(async(func() { sendUntil(pods, stop) }))
 	}
 	o, err := openWatch(ctx, w)
 	if err != nil {
@@ -215,7 +215,7 @@ func judgeWatch(ctx context.Context, handler http.Handler, pods *watchedPods, re
 // watchAtShutdown is of the wait group that a shutdown asks for how many watches
 // there are.
 func watchAtShutdown(ctx context.Context) (string, error) {
-	pods := newWatchedPods()
+	pods := chain.NewWatchedPods()
 	api, err := chain.API(pods, func(g *endpoints.APIGroupVersion) { g.MinRequestTimeout = time.Hour })
 	if err != nil {
 		return "", err
@@ -230,7 +230,7 @@ func watchAtShutdown(ctx context.Context) (string, error) {
 	}
 	defer w.Stop()
 	stop := make(chan struct{})
-	sent := async(func() { pods.sendUntil(stop) })
+	sent := async(func() { sendUntil(pods, stop) })
 	defer func() { close(stop); <-sent }()
 	o, err := openWatch(ctx, w)
 	if err != nil {

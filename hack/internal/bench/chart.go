@@ -129,7 +129,7 @@ var unitNames = map[string]string{
 	"ns/op": "time", "B/op": "bytes allocated", "allocs/op": "allocations", "req/s": "requests per second",
 	"p99-ms": "99th percentile of latency", "cpu-us/req": "CPU time per request", "s-ready": "time to start",
 	"MiB-loaded": "memory after load", "MiB-during": "live heap meanwhile",
-	"release-ms": "time until all is let go",
+	"release-ms": "time until all is let go", "events/s": "events per second", "B/watch": "memory of a watch that waits",
 }
 
 func heading(l Level, unit string) string {

@@ -39,7 +39,7 @@ type rule struct {
 	bound bound
 }
 
-// levels take some 40 minutes with their own rounds, on 2 CPUs. A case that is new in test/bench has its place in
+// levels take some 50 minutes with their own rounds, on 2 CPUs. A case that is new in test/bench has its place in
 // turns, or is not measured.
 var levels = []level{
 	{
@@ -91,6 +91,16 @@ var levels = []level{
 			{name: regexp.MustCompile("=10000$"), unit: exactly("ns/op"), what: growthOfFork, bound: atMost(1.5), value: func(s series) []float64 {
 				return s.growth("fork", "ns/op")
 			}},
+		},
+	},
+	{
+		number: 6, title: "a thousand watches", pkg: "./test/bench/chain", turns: turns("Watch", []string{"proto=HTTP1", "proto=HTTP2"}),
+		time: "100x", rounds: 10, skip: []string{"ns/op"}, chart: []string{"events/s", "B/watch"},
+		goals: []rule{
+			ratio("", "events/s", atLeast(0.98)),
+			// One more for an event of a watch would be 1.06; net/http makes more of them, or fewer, by chance.
+			ratio("", "allocs/op", atMost(1.01)),
+			ratio("", "B/watch", atMost(1.01)),
 		},
 	},
 }

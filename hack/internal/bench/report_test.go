@@ -125,7 +125,7 @@ func TestWhatIsNoReportIsLeftAlone(t *testing.T) {
 func TestPublishNeedsAllLevels(t *testing.T) {
 	co := toy(t)
 	r := &Report{}
-	for _, n := range []int{1, 2, 3, 5} {
+	for _, n := range []int{1, 2, 3, 5, 6} {
 		r.put(Level{Number: n})
 	}
 	if err := r.save(co); err != nil {

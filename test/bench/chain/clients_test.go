@@ -1,6 +1,7 @@
 package chain_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,6 +20,7 @@ type crowd struct {
 	url     string
 	clients []client
 	done    chan struct{} // never closed: stalled clients end with their process
+	watches []*bufio.Reader
 }
 
 type client struct {
@@ -30,7 +32,7 @@ type client struct {
 func obey(in io.Reader, out io.Writer, url string) error {
 	c := &crowd{url: url, done: make(chan struct{})}
 	orders := map[string]func(order) (reply, error){
-		"connect": c.connect, "load": c.load, "timeouts": c.timeouts, "stall": c.stall,
+		"connect": c.connect, "load": c.load, "timeouts": c.timeouts, "stall": c.stall, "watch": c.watch, "await": c.await,
 	}
 	replies := json.NewEncoder(out)
 	for decoder := json.NewDecoder(in); ; {

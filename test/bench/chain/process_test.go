@@ -15,14 +15,16 @@ import (
 // order is what the clients' process is told to do.
 type order struct {
 	// Do is "connect", which adds connections that are each used once, or one
-	// of what uses them: "load", "timeouts" and "stall".
+	// of what uses them: "load", "timeouts", "stall", and "watch", after which
+	// "await" is for what the watches get.
 	Do string
 	// Proto is "HTTP1" or "HTTP2", and Connections how many; for "connect".
 	// Small are those that take in little of what is not read.
 	Proto       string
 	Connections int
 	Small       bool
-	// Requests are sent by so many Workers, each one after the other.
+	// Requests are sent by so many Workers, each one after the other. Of "watch"
+	// they are watches, by turns on the connections; of "await", events of each.
 	Requests, Workers int
 	// Verb is what "load" sends; "timeouts" takes "create" or nothing, which
 	// is both of its kinds by turns.
