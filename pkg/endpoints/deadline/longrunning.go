@@ -47,13 +47,13 @@ const DefaultWriteTimeout = 10 * time.Minute
 // Its exported fields are set before its first use and not changed after that;
 // it is then ready for use by any number of goroutines. It must not be copied.
 type LongRunning struct {
-	// WriteTimeout is how long a write may make no progress. Zero means for
-	// ever, or until the request is over: see EndWrites.
+	// WriteTimeout is how long a write may make no progress. Zero or less means
+	// for ever, or until the request is over: see EndWrites.
 	WriteTimeout time.Duration
 
-	// Stalled, if not nil, is called by the sweeper when it has let go of a
-	// request, with the request as it came and how far it had got. The request's
-	// header must not be touched: filters within may be changing it.
+	// Stalled, if not nil, is called by a goroutine of its own when a request has
+	// been let go of, with the request as it came and how far it had got. The
+	// request's header must not be touched: filters within may be changing it.
 	Stalled func(r *http.Request, o Outcome)
 
 	// tick is how many times the sweeper has looked, and one more: the time, to
@@ -68,10 +68,16 @@ type LongRunning struct {
 }
 
 // Serve runs the handler on the caller's goroutine. The handler's ResponseWriter
-// has all methods of w's that package http knows of, and can be hijacked if w
-// can; a connection that has been is the hijacker's, with its deadlines. After a
-// write that has been ended each one fails, with an error that is an
-// os.ErrDeadlineExceeded and a timeout (net.Error).
+// has the methods that http.ResponseController and apiserver's filters know of,
+// and can be hijacked if w can; a connection that has been is the hijacker's, with
+// its deadlines. After a write that has been ended each one fails, with an error
+// that is an os.ErrDeadlineExceeded and a timeout (net.Error). As of net/http's,
+// one goroutine uses it at a time.
+//
+// Where w leads to no deadline of net/http's (no Unwrap), and ConnContext is not
+// used or the request came over HTTP/2, nothing can be ended. What a handler has
+// written and never flushed is with net/http when it has returned, as upstream's:
+// over HTTP/2 it stays for as long as the client gives it no window.
 //
 // Within a Boundary or another Serve, if w is its ResponseWriter, it does no
 // more than call the handler. What serves only a part of the request before it
@@ -84,7 +90,7 @@ func (l *LongRunning) Serve(w http.ResponseWriter, r *http.Request, handler http
 	s := newStream(l, w, r)
 	l.add(s)
 	defer s.finish()
-	w = s
+	w = reachableStream{s}
 	if _, ok := s.w.(http.Hijacker); ok {
 		w = hijackableStream{s}
 	}
@@ -101,6 +107,16 @@ func Sent(ctx context.Context) (o Outcome, ok bool) {
 		return Outcome{}, false
 	}
 	return Outcome{Kind: Answered, Status: int(s.status.Load()), Bytes: s.written.Load(), Running: true}, true
+}
+
+// SendRest has what the handler of the long-running request has left for net/http
+// to send be sent, so that what is said of it next is true: it can be ended yet, as
+// a write of the handler's. It is called when that has returned, by a filter that
+// records it. It does nothing outside of Serve.
+func SendRest(ctx context.Context) {
+	if s, ok := ctx.Value(guardKey{}).(*stream); ok {
+		s.sendRest()
+	}
 }
 
 // EndWrites tells of the long-running request that has the context what it ends

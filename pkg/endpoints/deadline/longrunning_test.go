@@ -19,7 +19,6 @@ package deadline
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -280,7 +279,7 @@ func TestWriteEndsWithItsRequest(t *testing.T) {
 				if err := <-s.writes; err != errStalled {
 					t.Errorf("the handler's Write returned %v", err)
 				}
-				if took := time.Since(start); took > answerTime+20*time.Second {
+				if took := time.Since(start); took > overTime+20*time.Second {
 					t.Errorf("it took %v", took)
 				}
 			})
@@ -313,8 +312,7 @@ func TestWhatIsLeftIsBounded(t *testing.T) {
 	t.Run("HTTP/1.1", func(t *testing.T) {
 		for _, over := range []bool{false, true} {
 			l, w := &LongRunning{WriteTimeout: time.Hour}, &boundedWriter{ResponseRecorder: httptest.NewRecorder()}
-			r := httptest.NewRequest("GET", "/", nil)
-			l.Serve(w, r.WithContext(context.WithValue(r.Context(), http.ServerContextKey, &http.Server{})), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			l.Serve(w, servedRequest(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if over {
 					ended := make(chan struct{})
 					close(ended)
@@ -323,7 +321,7 @@ func TestWhatIsLeftIsBounded(t *testing.T) {
 			}))
 			want := time.Hour
 			if over {
-				want = answerTime
+				want = overTime
 			}
 			if in := time.Until(w.by); in > want || in < want-time.Minute {
 				t.Errorf("bounded to %v, want %v", in, want)
@@ -472,6 +470,8 @@ func (w *writing) Write(p []byte) (int, error) {
 	return 0, os.ErrDeadlineExceeded
 }
 
+func (w *writing) SetReadDeadline(time.Time) error { return nil }
+
 func (w *writing) SetWriteDeadline(time.Time) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -562,6 +562,7 @@ func (w *touched) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+func (w *touched) SetReadDeadline(time.Time) error  { return nil }
 func (w *touched) SetWriteDeadline(time.Time) error { w.touch(); return nil }
 
 // TestPanicPassesWithItsFrames, and Goexit.

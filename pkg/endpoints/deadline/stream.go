@@ -18,6 +18,7 @@ package deadline
 
 import (
 	"bufio"
+	"context"
 	"net"
 	"net/http"
 	"os"
@@ -34,11 +35,11 @@ const (
 )
 
 // piece is how large the parts of a large Write over HTTP/2 are, of which each
-// is to make progress: net/http tells nothing of a stream before a Write is
+// is to be taken in time: net/http tells nothing of a stream before a Write is
 // through. The last one is up to twice as large: net/http keeps back the rest of
 // a Write that is smaller than its buffer, and of a larger one none. Over HTTP/1
-// the kernel tells, and a Write goes as it is.
-const piece = 64 << 10
+// the kernel tells of progress, where it is asked, and a Write goes as it is.
+const piece = 32 << 10
 
 // stream is the ResponseWriter of a long-running request.
 //
@@ -54,6 +55,7 @@ type stream struct {
 	outer *http.Request       // the request as it came, but for its header, which is the handler's
 	conn  *connection         // as ConnContext has noted it, or nil
 	http1 bool
+	able  bool // a write can be ended
 
 	userAgent string
 
@@ -76,10 +78,12 @@ type stream struct {
 	finished bool            // net/http's writer is not to be touched
 	endsAt   time.Time       // the request's own timeout, or zero
 	shutdown <-chan struct{} // closed when the server's shutdown has ended it, or nil
+	writeBy  time.Time       // the handler's own write deadline, or zero
 	looked   int64           // what busy was when acked was noted
 	acked    uint64          // what the client had acknowledged of an HTTP/1 connection
 	idle     time.Duration   // for how long it had taken nothing, when it was struck
-	stall    *stall          // of the connection since then, over HTTP/2
+	stall    *stall          // of the connection, since then, over HTTP/2
+	stays    int64           // how many times the sweeper has found that write under way since then
 }
 
 var (
@@ -93,6 +97,7 @@ func newStream(l *LongRunning, w http.ResponseWriter, r *http.Request) *stream {
 	if ownerFrom(r.Context()) == nil && r.RequestURI != "" {
 		s.conn = connFrom(r.Context())
 	}
+	s.able = s.http1 && s.conn != nil || controllable(w)
 	return s
 }
 
@@ -144,11 +149,8 @@ func (s *stream) commit(status int) {
 
 func (s *stream) Header() http.Header { return s.w.Header() }
 
-// Unwrap is for http.ResponseController, for what is none of the stream's methods.
-func (s *stream) Unwrap() http.ResponseWriter { return s.w }
-
 func (s *stream) WriteHeader(status int) {
-	if status >= 200 || status == http.StatusSwitchingProtocols {
+	if status >= 200 || status == http.StatusSwitchingProtocols && s.http1 {
 		s.commit(status)
 		s.w.WriteHeader(status)
 		return
@@ -162,7 +164,8 @@ func (s *stream) WriteHeader(status int) {
 }
 
 func (s *stream) Write(p []byte) (n int, err error) {
-	for !s.http1 && len(p) >= 2*piece {
+	for !s.http1 && len(p) >= 2*piece && s.w.Header()["Content-Length"] == nil {
+		// Of more than was declared net/http takes nothing, and so not of a part.
 		m, err := s.write(p[:piece])
 		if n += m; err != nil {
 			return n, err
@@ -178,24 +181,26 @@ func (s *stream) write(p []byte) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	defer func() { err = s.end(at, err) }()
 	s.commit(http.StatusOK)
 	n, err = s.w.Write(p)
 	s.written.Add(int64(n))
 	s.pending = true
-	return n, s.end(at, err)
+	return n, err
 }
 
 func (s *stream) Flush() { _ = s.FlushError() }
 
-func (s *stream) FlushError() error {
+func (s *stream) FlushError() (err error) {
 	at, err := s.begin()
 	if err != nil {
 		return err
 	}
+	defer func() { err = s.end(at, err) }()
 	s.commit(http.StatusOK)
 	err = s.rc().Flush()
 	s.flushed, s.pending = true, false
-	return s.end(at, err)
+	return err
 }
 
 // sendRest sends what the handler has left for net/http to send when it has
@@ -206,11 +211,23 @@ func (s *stream) sendRest() {
 	}
 }
 
+// CloseNotify is as net/http's, and, over a writer that has none, a channel that
+// receives when the request's context ends.
 func (s *stream) CloseNotify() <-chan bool {
-	return s.w.(http.CloseNotifier).CloseNotify() //nolint:staticcheck // SA1019: handlers still use it
+	if w, ok := s.w.(http.CloseNotifier); ok { //nolint:staticcheck // SA1019: handlers still use it
+		return w.CloseNotify()
+	}
+	gone := make(chan bool, 1)
+	context.AfterFunc(s.outer.Context(), func() { gone <- true })
+	return gone
 }
 
-func (s *stream) SetReadDeadline(t time.Time) error { return s.rc().SetReadDeadline(t) }
+func (s *stream) SetReadDeadline(t time.Time) error {
+	if s.conn != nil {
+		s.conn.ownRead.Store(true)
+	}
+	return s.rc().SetReadDeadline(t)
+}
 
 func (s *stream) SetWriteDeadline(t time.Time) error {
 	s.control.Lock()
@@ -218,10 +235,17 @@ func (s *stream) SetWriteDeadline(t time.Time) error {
 	if s.busy.Load() < 0 {
 		return errStalled
 	}
+	s.writeBy = t
 	return s.rc().SetWriteDeadline(t)
 }
 
 func (s *stream) EnableFullDuplex() error { return s.rc().EnableFullDuplex() }
+
+// reachableStream is a stream over a writer that cannot be hijacked by itself, but
+// perhaps by an http.ResponseController.
+type reachableStream struct{ *stream }
+
+func (s reachableStream) Unwrap() http.ResponseWriter { return hijackableStream(s) }
 
 // hijackableStream is a stream over a writer that can be hijacked.
 type hijackableStream struct{ *stream }
@@ -236,30 +260,31 @@ func (s hijackableStream) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 }
 
 // finish is called when the handler has returned. Over HTTP/1 it bounds net/http's
-// own flush of the rest, and net/http takes that back before the next request.
+// own flush of the rest, unless the handler or the server has, and net/http takes
+// that back before the next request.
 func (s *stream) finish() {
-	if !s.letGo() || !s.http1 || s.l.WriteTimeout <= 0 {
+	limit, own := s.letGo()
+	server, ok := s.outer.Context().Value(http.ServerContextKey).(*http.Server)
+	if limit <= 0 || !s.http1 || !ok || server.WriteTimeout > 0 {
 		return
 	}
-	if server, ok := s.outer.Context().Value(http.ServerContextKey).(*http.Server); !ok || server.WriteTimeout > 0 {
-		return // The server has a bound.
+	if by := time.Now().Add(limit); own.IsZero() || own.After(by) {
+		_ = s.rc().SetWriteDeadline(by)
 	}
-	bound := s.l.WriteTimeout
-	if s.isOver() {
-		bound = min(bound, answerTime)
-	}
-	_ = s.rc().SetWriteDeadline(time.Now().Add(bound))
 }
 
-// letGo has the sweeper touch nothing of net/http's any more. It reports whether
-// it is this call that has brought that about, and no write had been ended.
-func (s *stream) letGo() bool {
+// letGo has the sweeper touch nothing of net/http's any more. It returns how long
+// a write may make no progress, and the handler's own write deadline; zero for
+// both if that is nobody's business: of a connection that was hijacked or closed.
+func (s *stream) letGo() (limit time.Duration, own time.Time) {
 	s.l.remove(s)
 	s.control.Lock()
 	defer s.control.Unlock()
-	first := !s.finished
+	if !s.finished && s.busy.Load() >= 0 {
+		limit, own = s.limit(), s.writeBy
+	}
 	s.finished = true
-	return first && s.busy.Load() >= 0
+	return limit, own
 }
 
 func (s *stream) decided() (Outcome, bool) {

@@ -33,7 +33,11 @@ func (l *LongRunning) interval() time.Duration {
 
 // ticks is how many ticks are at least as long as d.
 func (l *LongRunning) ticks(d time.Duration) int64 {
-	return int64((d + l.interval() - 1) / l.interval())
+	n := int64(d / l.interval())
+	if d%l.interval() > 0 {
+		n++
+	}
+	return n
 }
 
 // add has the sweeper look after a stream, and remove no more.
@@ -78,7 +82,7 @@ func (l *LongRunning) sweep() {
 	l.mu.Unlock()
 	for _, s := range looking {
 		if s.look(now) && l.Stalled != nil {
-			contain("stall", func() { l.Stalled(s.outer, s.outcome()) })
+			go contain("stall", func() { l.Stalled(s.outer, s.outcome()) })
 		}
 	}
 	clear(looking)
@@ -99,7 +103,7 @@ func (s *stream) look(now int64) (ended bool) {
 	defer s.control.Unlock()
 	busy := s.busy.Load()
 	switch {
-	case s.finished || busy == 0 || busy == cut:
+	case s.finished || !s.able || busy == 0 || busy == cut:
 		return false
 	case busy == struck:
 		s.stayed()
@@ -107,28 +111,18 @@ func (s *stream) look(now int64) (ended bool) {
 	case s.http1 && s.progressed(busy, now):
 		return false
 	}
-	limit := s.l.ticks(s.l.WriteTimeout)
-	if s.overLocked() {
-		if least := s.l.ticks(answerTime); limit == 0 || least < limit {
-			limit = least
-		}
-	}
-	if idle := now - busy; limit == 0 || idle <= limit || !s.busy.CompareAndSwap(busy, struck) {
+	limit := s.limit()
+	if limit <= 0 || now-busy <= s.l.ticks(limit) || !s.busy.CompareAndSwap(busy, struck) {
 		return false
 	}
-	s.idle = time.Duration(limit) * s.l.interval()
+	s.idle = limit
 	if s.http1 && s.conn != nil {
 		reset(s.conn.Conn)
 		return true
 	}
-	_ = s.rc().SetWriteDeadline(longAgo)
+	contain("interrupt", func() { _ = s.rc().SetWriteDeadline(longAgo) })
 	if s.conn != nil {
 		s.stall = s.conn.watchStall()
-		// Of a connection on which nothing was sent the kernel says the same as of
-		// one that takes nothing. The reset is sent now, and is time to be taken.
-		if least := time.Now().Add(answerTime - s.conn.stallTime); s.stall.last.Before(least) {
-			s.stall.last = least
-		}
 	}
 	return true
 }
@@ -155,25 +149,29 @@ func (s *stream) progressed(busy, now int64) bool {
 // stayed is called while a write does not return that has been ended: the reset
 // of its stream waits in line on a connection that takes nothing. The caller
 // holds control.
+//
+// Of a connection on which nothing was sent the kernel says the same as of one
+// that takes nothing, and a machine that is busy may take long to send the reset. A
+// sweeper that has looked that often since has not been without a processor.
 func (s *stream) stayed() {
-	if s.stall != nil && s.stall.passed(time.Now()) {
+	s.stays++
+	if s.stall != nil && s.stall.passed(time.Now()) && s.stays > s.l.ticks(answerTime) {
 		s.conn.closeStalled(s.stall, s.outer.RemoteAddr, s.userAgent)
 	}
 }
 
-func (s *stream) isOver() bool {
-	s.control.Lock()
-	defer s.control.Unlock()
-	return s.overLocked()
-}
-
-// overLocked reports whether the request is over, as EndWrites was told, for who
-// holds control.
-func (s *stream) overLocked() bool {
+// limit is how long a write may make no progress, or zero for as long as it
+// likes. The caller holds control.
+func (s *stream) limit() time.Duration {
+	limit := max(s.l.WriteTimeout, 0)
+	over := passed(s.endsAt)
 	select {
 	case <-s.shutdown:
-		return true
+		over = true
 	default:
-		return passed(s.endsAt)
 	}
+	if over && (limit == 0 || overTime < limit) {
+		limit = overTime
+	}
+	return limit
 }

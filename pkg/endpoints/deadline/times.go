@@ -53,6 +53,11 @@ const (
 	// for a machine that has ten thousand to answer at once.
 	answerTime = 3 * time.Second
 
+	// overTime is how long a write may make no progress when its request, a
+	// long-running one, is over by itself: what a slow client takes of a piece, and
+	// what a lost packet costs that is sent again.
+	overTime = 10 * time.Second
+
 	// flushTime is how long net/http's flush of an answer that was given in
 	// time may take when the deadline is nearer than that.
 	flushTime = time.Second
