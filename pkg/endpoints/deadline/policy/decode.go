@@ -1,0 +1,104 @@
+/*
+Copyright The Kubernetes Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package policy
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/yaml"
+)
+
+// Decode reads a policy, YAML or JSON, fills in its defaults and validates it. A
+// field that is unknown or there twice is an error, and so is a second document. An
+// error names the fields that are wrong.
+func Decode(data []byte) (*DeadlinePolicy, error) {
+	switch n, err := documents(data); {
+	case err != nil:
+		return nil, err
+	case n == 0:
+		return nil, fmt.Errorf("there is nothing in it: it must have apiVersion: %s, kind: %s and rules", GroupVersion, kind)
+	case n > 1:
+		return nil, fmt.Errorf("it has %d documents: it must have one, and no line --- between two", n)
+	}
+	o, err := runtime.Decode(codecs.UniversalDecoder(GroupVersion), data)
+	if err != nil {
+		if errs := badTimeouts(data); len(errs) > 0 {
+			return nil, errs.ToAggregate()
+		}
+		return nil, err
+	}
+	p, ok := o.(*DeadlinePolicy)
+	if !ok {
+		return nil, fmt.Errorf("it is a %T: it must have apiVersion: %s and kind: %s", o, GroupVersion, kind)
+	}
+	if errs := Validate(p); len(errs) > 0 {
+		return nil, errs.ToAggregate()
+	}
+	return p, nil
+}
+
+// documents counts those that have something in them: a decoder reads the first only.
+func documents(data []byte) (int, error) {
+	r := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(data)))
+	for n := 0; ; {
+		document, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return n, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		// What cannot be parsed is for the decoder to complain of.
+		var content any
+		if err := yaml.Unmarshal(document, &content); err != nil || content != nil {
+			n++
+		}
+	}
+}
+
+// badTimeouts finds timeouts that are no durations. The decoder's error says what is
+// wrong with them, but not where.
+func badTimeouts(data []byte) field.ErrorList {
+	var p struct {
+		Rules []map[string]any `json:"rules"`
+	}
+	if err := yaml.Unmarshal(data, &p); err != nil {
+		return nil
+	}
+	var errs field.ErrorList
+	for i, r := range p.Rules {
+		for _, name := range []string{"timeout", "handlerTimeout"} {
+			value, ok := r[name]
+			if !ok || value == nil {
+				continue
+			}
+			s, ok := value.(string)
+			if _, err := time.ParseDuration(s); err != nil || !ok {
+				errs = append(errs, field.Invalid(field.NewPath("rules").Index(i).Child(name), value, `must be a duration with its unit, such as "2s" or "5m"`))
+			}
+		}
+	}
+	return errs
+}

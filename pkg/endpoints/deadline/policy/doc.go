@@ -1,0 +1,69 @@
+/*
+Copyright The Kubernetes Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+// Package policy bounds requests by class: a file, DeadlinePolicy, whose rules
+// match verbs, API groups, resources, non-resource paths, users and groups, and
+// say how long such a request may take.
+//
+// The type, its defaults, its validation, the matcher and the reloader stand in
+// one package, and not below pkg/apis as those of other configuration files: there
+// is one version and no internal one, nothing is converted, and what is here
+// depends on no other package that is new. Taken upstream, the type would move to
+// pkg/apis/apiserver/v1alpha1 as it is, and its group with it; until then it has a
+// group of its own, so that it claims nothing of upstream's.
+//
+// # Two passes
+//
+// A deadline must stand before a request is authenticated, or a slow authenticator
+// would have none. So a policy is asked twice. Outer is asked before
+// authentication, about the rules that name neither users nor groups. Inner is
+// asked when the user is known, about all rules; what it says can only shorten what
+// Outer has said. What follows is in the documentation of Rule. Both passes of a
+// request must ask the same Policy: see NewContext.
+//
+// # --request-timeout
+//
+// A rule takes the place of --request-timeout for the requests that it matches,
+// shorter or longer; a request that no rule matches has --request-timeout. The
+// client's ?timeout= shortens that, and never extends it. A rule that is longer
+// gives a client more than the server's other times were made for:
+//
+//   - The watch cache keeps the events of --request-timeout plus 15 s at least, for
+//     clients that watch from the resourceVersion of a list. A list that takes longer
+//     than that may be followed by a watch that is told "too old resource version"
+//     in a cluster that changes much. WatchList has no such gap.
+//   - An aggregated API's own server has its own --request-timeout, and a policy of
+//     its own: behind it, the nearer bound holds.
+//   - Load balancers and proxies have idle timeouts of their own.
+//
+// # Waiting in line
+//
+// API Priority and Fairness lets a request wait in its queue for a quarter of its
+// deadline, counted from its arrival, and never for more than a minute. It asks after
+// Inner. So a bound of 1 s means 250 ms in line and a 429 after that, not a 504; and
+// no bound above 4 minutes makes a request wait longer than one of 4 minutes does. A
+// request holds its seats until its handler has returned: a long bound for a class
+// that many clients send belongs together with a FlowSchema of its own.
+//
+// # Graceful shutdown
+//
+// A server that shuts down waits for the requests that are in flight, which are
+// bounded by --request-timeout, and kills nothing. A longer bound must not make that
+// longer. So Drain ends what is left of such a request when the server has not been
+// accepting requests for --request-timeout: with a 504 that says so. A shutdown takes as
+// long as it took without a policy, however long the policy's bounds, and a
+// request that was within --request-timeout anyway is not touched.
+package policy
