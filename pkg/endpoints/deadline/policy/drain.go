@@ -1,0 +1,59 @@
+/*
+Copyright The Kubernetes Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package policy
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// ErrShutdown is the cause of the end of a context that a Drain has ended. It is a
+// context.DeadlineExceeded: the request is to be answered as one whose deadline has
+// passed.
+var ErrShutdown = fmt.Errorf("the server is shutting down, and waits no longer for requests that may outlast --request-timeout: %w", context.DeadlineExceeded)
+
+// Drain keeps requests whose bound is longer than --request-timeout from holding up a
+// graceful shutdown for longer than the others can. It may be used by any number of
+// goroutines.
+type Drain struct {
+	over context.Context
+	end  context.CancelFunc
+}
+
+// NewDrain returns a Drain that has ended nothing.
+func NewDrain() *Drain {
+	d := &Drain{}
+	d.over, d.end = context.WithCancel(context.Background())
+	return d
+}
+
+// Start has the contexts that the Drain bounds end after that time, those that it is
+// yet to bound included. It is called when the server accepts no more requests. It
+// does not block.
+func (d *Drain) Start(after time.Duration) { time.AfterFunc(after, d.end) }
+
+// Bound returns a context that also ends when the Drain does, with ErrShutdown for its
+// cause. The caller calls cancel when the request is over. It costs no goroutine.
+func (d *Drain) Bound(ctx context.Context) (bound context.Context, cancel context.CancelFunc) {
+	bound, end := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(d.over, func() { end(ErrShutdown) })
+	return bound, func() {
+		stop()
+		end(nil)
+	}
+}
