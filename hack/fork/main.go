@@ -49,6 +49,7 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 	newCompareMinorsCommand,
 	newTestCommand,
 	newTestE2ECommand,
+	newPolicyCommand,
 }
 
 func main() {

@@ -69,6 +69,8 @@ func TestErrors(t *testing.T) {
 		{"gate-off --tag v0.9.9", "unknown tag v0.9.9"},
 		{"replace nowhere", "DIR=nowhere is not a directory"},
 		{"replace --undo .", "is this checkout itself"},
+		{"policy check nowhere", "nowhere: no such file"},
+		{"policy explain nowhere get /x", "nowhere: no such file"},
 		{"nonsense", "unknown command"},
 	} {
 		if err := run(context.Background(), strings.Fields(test.args)); err == nil || !strings.Contains(err.Error(), test.want) {

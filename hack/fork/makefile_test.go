@@ -25,6 +25,8 @@ func TestMakePassesItsVariablesOn(t *testing.T) {
 		"rebase TO=v0.1.1":                          "rebase --from '' --to 'v0.1.1' -o text",
 		"image TAG=v0.1.0 ARCH=arm64 O=json":        "image --tag 'v0.1.0' --arch 'arm64' -o json",
 		"bench LEVEL=1 ROUNDS=2":                    "bench --level '1' --rounds '2' -o text",
+		"policy FILE=a/b":                           "policy check -o text -- 'a/b'",
+		"policy FILE=a VERB=list REQUEST=/b?c=1":    "policy explain -o text -- 'a' 'list' '/b?c=1'",
 		"same N=500 SEED=7":                         "same --random '500' --seed '7' -o text --",
 		"same ID=body-unread O=json":                "same -o json -- body-unread",
 		"same-cluster ID=reads SELF=1 O=json":       "same-cluster --self reads -o json",
