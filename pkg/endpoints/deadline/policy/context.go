@@ -44,6 +44,15 @@ func FromContext(ctx context.Context) (p *Policy, b Bound, ok bool) {
 	return a.policy, a.bound, true
 }
 
+// RequestTimeout is how long a request may take, from its arrival on: what its bound
+// says, or otherwise if it has none.
+func RequestTimeout(ctx context.Context, otherwise time.Duration) time.Duration {
+	if _, b, ok := FromContext(ctx); ok {
+		return b.Request.Duration
+	}
+	return otherwise
+}
+
 // HandlerTimeout is how long the handler of a mutation may take, from now on: what
 // the request's bound says, or otherwise if it has none.
 func HandlerTimeout(ctx context.Context, otherwise time.Duration) time.Duration {

@@ -25,11 +25,11 @@ import (
 // ErrShutdown is the cause of the end of a context that a Drain has ended. It is a
 // context.DeadlineExceeded: the request is to be answered as one whose deadline has
 // passed.
-var ErrShutdown = fmt.Errorf("the server is shutting down, and waits no longer for requests that may outlast --request-timeout: %w", context.DeadlineExceeded)
+var ErrShutdown = fmt.Errorf("the server is shutting down, and waits no longer for requests that may outlast its --request-timeout: %w", context.DeadlineExceeded)
 
 // Drain keeps requests whose bound is longer than --request-timeout from holding up a
 // graceful shutdown for longer than the others can. It may be used by any number of
-// goroutines.
+// goroutines. A nil Drain bounds nothing.
 type Drain struct {
 	over context.Context
 	end  context.CancelFunc
@@ -45,11 +45,18 @@ func NewDrain() *Drain {
 // Start has the contexts that the Drain bounds end after that time, those that it is
 // yet to bound included. It is called when the server accepts no more requests. It
 // does not block.
-func (d *Drain) Start(after time.Duration) { time.AfterFunc(after, d.end) }
+func (d *Drain) Start(after time.Duration) {
+	if d != nil {
+		time.AfterFunc(after, d.end)
+	}
+}
 
 // Bound returns a context that also ends when the Drain does, with ErrShutdown for its
 // cause. The caller calls cancel when the request is over. It costs no goroutine.
 func (d *Drain) Bound(ctx context.Context) (bound context.Context, cancel context.CancelFunc) {
+	if d == nil {
+		return ctx, func() {}
+	}
 	bound, end := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(d.over, func() { end(ErrShutdown) })
 	return bound, func() {

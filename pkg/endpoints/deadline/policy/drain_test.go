@@ -90,3 +90,13 @@ func TestDrainEndsNoOther(t *testing.T) {
 		time.Sleep(time.Minute) // The timer's end.
 	})
 }
+
+func TestNoDrain(t *testing.T) {
+	var none *Drain
+	none.Start(0)
+	ctx, cancel := none.Bound(context.Background())
+	cancel()
+	if ctx.Err() != nil {
+		t.Errorf("got %v", ctx.Err())
+	}
+}

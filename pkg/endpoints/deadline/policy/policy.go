@@ -33,6 +33,14 @@ type Limit struct {
 	Rule string
 }
 
+// String is for answers and logs: "5s, by the rule leases of the deadline policy".
+func (l Limit) String() string {
+	if l.Rule == "" {
+		return l.Duration.String()
+	}
+	return l.Duration.String() + ", by the rule " + l.Rule + " of the deadline policy"
+}
+
 func (l *Limit) shorten(by Limit) {
 	if by.Duration > 0 && by.Duration < l.Duration {
 		*l = by

@@ -202,14 +202,25 @@ func TestShorten(t *testing.T) {
 	}
 }
 
+func TestLimitInWords(t *testing.T) {
+	for l, want := range map[Limit]string{
+		{5 * time.Second, ""}:       "5s",
+		{5 * time.Second, "leases"}: "5s, by the rule leases of the deadline policy",
+	} {
+		if got := l.String(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 func TestContext(t *testing.T) {
 	ctx := context.Background()
-	if p, b, ok := FromContext(ctx); ok || p != nil || b != (Bound{}) || HandlerTimeout(ctx, time.Hour) != time.Hour {
+	if p, b, ok := FromContext(ctx); ok || p != nil || b != (Bound{}) || RequestTimeout(ctx, time.Hour) != time.Hour || HandlerTimeout(ctx, time.Hour) != time.Hour {
 		t.Errorf("without: got %v, %v, %v", p, b, ok)
 	}
 	policy, bound := New(decode(t, example)), DefaultBound(time.Minute)
 	ctx = NewContext(ctx, policy, bound)
-	if p, b, ok := FromContext(ctx); !ok || p != policy || b != bound || HandlerTimeout(ctx, time.Hour) != DefaultHandlerTimeout {
+	if p, b, ok := FromContext(ctx); !ok || p != policy || b != bound || RequestTimeout(ctx, time.Hour) != time.Minute || HandlerTimeout(ctx, time.Hour) != DefaultHandlerTimeout {
 		t.Errorf("with: got %v, %v, %v", p, b, ok)
 	}
 }
