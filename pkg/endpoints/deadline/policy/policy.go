@@ -133,8 +133,9 @@ func (p *Policy) Outer(info *request.RequestInfo, otherwise Bound) Bound {
 }
 
 // Inner is the bound of a request of a user, which is outer, as it is by then, or
-// shorter: the first rule that matches, of all, shortens it if it names users or
-// groups. Otherwise that rule is the one that outer is of. It allocates nothing.
+// shorter: the first rule that matches, of all, shortens it. If that names neither users
+// nor groups it is the one that outer is of, and there is nothing to shorten. It
+// allocates nothing.
 func (p *Policy) Inner(info *request.RequestInfo, u user.Info, outer Bound) Bound {
 	if p == nil || !p.named || u == nil {
 		return outer
@@ -143,11 +144,9 @@ func (p *Policy) Inner(info *request.RequestInfo, u user.Info, outer Bound) Boun
 		if !r.matches(info) || !r.matchesUser(u) {
 			continue
 		}
-		if r.named() {
-			outer.Request.shorten(Limit{r.timeout, r.name})
-			outer.Handler.shorten(Limit{r.handlerTimeout, r.name})
-			outer.Rule = r.name
-		}
+		outer.Request.shorten(Limit{r.timeout, r.name})
+		outer.Handler.shorten(Limit{r.handlerTimeout, r.name})
+		outer.Rule = r.name
 		break
 	}
 	return outer
