@@ -22,8 +22,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
@@ -42,16 +44,16 @@ func Decode(data []byte) (*DeadlinePolicy, error) {
 	case n > 1:
 		return nil, fmt.Errorf("it has %d documents: it must have one, and no line --- between two", n)
 	}
-	o, err := runtime.Decode(codecs.UniversalDecoder(GroupVersion), data)
-	if err != nil {
+	if errs := validateType(data); len(errs) > 0 {
+		return nil, errs.ToAggregate()
+	}
+	p := &DeadlinePolicy{}
+	if err := runtime.DecodeInto(codecs.UniversalDecoder(GroupVersion), data, p); err != nil {
 		if errs := badTimeouts(data); len(errs) > 0 {
 			return nil, errs.ToAggregate()
 		}
-		return nil, err
-	}
-	p, ok := o.(*DeadlinePolicy)
-	if !ok {
-		return nil, fmt.Errorf("it is a %T: it must have apiVersion: %s and kind: %s", o, GroupVersion, kind)
+		// A parser's error may have several lines, for which a log has no place.
+		return nil, errors.New(strings.Join(strings.Fields(err.Error()), " "))
 	}
 	if errs := Validate(p); len(errs) > 0 {
 		return nil, errs.ToAggregate()
@@ -76,6 +78,26 @@ func documents(data []byte) (int, error) {
 			n++
 		}
 	}
+}
+
+// validateType says what a file's type must be, without a word of Go's types and
+// schemes. What it cannot read is for the decoder to complain of.
+func validateType(data []byte) field.ErrorList {
+	var p metav1.TypeMeta
+	if err := yaml.Unmarshal(data, &p); err != nil {
+		return nil
+	}
+	var errs field.ErrorList
+	for _, f := range []struct{ name, value, want string }{{"apiVersion", p.APIVersion, GroupVersion.String()}, {"kind", p.Kind, kind}} {
+		switch f.value {
+		case f.want:
+		case "":
+			errs = append(errs, field.Required(field.NewPath(f.name), "must be "+f.want))
+		default:
+			errs = append(errs, field.NotSupported(field.NewPath(f.name), f.value, []string{f.want}))
+		}
+	}
+	return errs
 }
 
 // badTimeouts finds timeouts that are no durations. The decoder's error says what is

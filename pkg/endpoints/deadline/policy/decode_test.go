@@ -117,15 +117,16 @@ func TestDecodeRefuses(t *testing.T) {
 		"comments":          {"# rules\n---\n", "there is nothing in it"},
 		"two documents":     {example + "---\n" + example, "it has 2 documents"},
 		"no YAML":           {header + "rules: [", "yaml: line"},
-		"no kind":           {"apiVersion: deadline.apiserver.config.k8s.io/v1alpha1\nrules: []", "Object 'Kind' is missing"},
-		"no version":        {"kind: DeadlinePolicy\nrules: []", "'apiVersion' is missing"},
-		"another version":   {"apiVersion: deadline.apiserver.config.k8s.io/v1\nkind: DeadlinePolicy\nrules: []", `no kind "DeadlinePolicy" is registered for version "deadline.apiserver.config.k8s.io/v1"`},
-		"another kind":      {"apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: []", `no kind "Policy" is registered`},
+		"no kind":           {"apiVersion: deadline.apiserver.config.k8s.io/v1alpha1\nrules: []", "kind: Required value: must be DeadlinePolicy"},
+		"no version":        {"kind: DeadlinePolicy\nrules: []", "apiVersion: Required value: must be deadline.apiserver.config.k8s.io/v1alpha1"},
+		"another version":   {"apiVersion: deadline.apiserver.config.k8s.io/v1\nkind: DeadlinePolicy\nrules: []", `apiVersion: Unsupported value: "deadline.apiserver.config.k8s.io/v1"`},
+		"another kind":      {"apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: []", `kind: Unsupported value: "Policy": supported values: "DeadlinePolicy"`},
 		"a list":            {"[]", "cannot unmarshal"},
 		"unknown field":     {rule("tiemout: 5s"), `unknown field "rules[0].tiemout"`},
 		"unknown at top":    {header + "rules: []\ntimeout: 5s", `unknown field "timeout"`},
 		"duplicate field":   {rule("timeout: 6s"), `key "timeout" already set`},
 		"field's case":      {rule("apigroups: ['']"), `unknown field "rules[0].apigroups"`},
+		"type's case":       {strings.Replace(header, "kind", "Kind", 1) + "rules: []", `unknown field "Kind"`},
 		"duplicate in JSON": {`{"apiVersion":"deadline.apiserver.config.k8s.io/v1alpha1","kind":"DeadlinePolicy","rules":[],"rules":[]}`, `duplicate field "rules"`},
 		"type":              {rule("verbs: get"), "rules.verbs of type []string"},
 		"no rules":          {header, "rules: Required value"},
@@ -169,8 +170,12 @@ func TestDecodeRefuses(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := Decode([]byte(test.data)); err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("got  %v\nwant %s", err, test.want)
+			_, err := Decode([]byte(test.data))
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Fatalf("got  %v\nwant %s", err, test.want)
+			}
+			if strings.Contains(err.Error(), "\n") {
+				t.Errorf("it has several lines: %s", err)
 			}
 		})
 	}
