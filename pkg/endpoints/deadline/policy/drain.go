@@ -18,14 +18,21 @@ package policy
 
 import (
 	"context"
-	"fmt"
 	"time"
 )
 
 // ErrShutdown is the cause of the end of a context that a Drain has ended. It is a
 // context.DeadlineExceeded: the request is to be answered as one whose deadline has
-// passed.
-var ErrShutdown = fmt.Errorf("the server is shutting down, and waits no longer for requests that may outlast its --request-timeout: %w", context.DeadlineExceeded)
+// passed, with these words.
+var ErrShutdown error = shutdownError{}
+
+type shutdownError struct{}
+
+func (shutdownError) Error() string {
+	return "the server is shutting down, and has waited for as long as its --request-timeout"
+}
+
+func (shutdownError) Is(target error) bool { return target == context.DeadlineExceeded }
 
 // Drain keeps requests whose bound is longer than --request-timeout from holding up a
 // graceful shutdown for longer than the others can. It may be used by any number of
