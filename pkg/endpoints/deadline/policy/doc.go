@@ -25,8 +25,6 @@ limitations under the License.
 // pkg/apis/apiserver/v1alpha1 as it is, and its group with it; until then it has a
 // group of its own, so that it claims nothing of upstream's.
 //
-// # Two passes
-//
 // A deadline must stand before a request is authenticated, or a slow authenticator
 // would have none. So a policy is asked twice. Outer is asked before
 // authentication, about the rules that name neither users nor groups. Inner is
@@ -34,36 +32,28 @@ limitations under the License.
 // Outer has said. What follows is in the documentation of Rule. Both passes of a
 // request must ask the same Policy: see NewContext.
 //
-// # --request-timeout
-//
 // A rule takes the place of --request-timeout for the requests that it matches,
 // shorter or longer; a request that no rule matches has --request-timeout. The
-// client's ?timeout= shortens that, and never extends it. A rule that is longer
-// gives a client more than the server's other times were made for:
+// client's ?timeout= shortens that, and never extends it. A longer rule gives a
+// client more than the server's other times were made for. The watch cache keeps the
+// events of --request-timeout plus 15 s, for clients that watch from the
+// resourceVersion of a list: where much changes, a watch after a list that took
+// longer may be told "too old resource version", which a WatchList is not. An
+// aggregated API's own server has its own --request-timeout and a policy of its own,
+// and the nearer bound holds. Load balancers and proxies have idle timeouts.
 //
-//   - The watch cache keeps the events of --request-timeout plus 15 s at least, for
-//     clients that watch from the resourceVersion of a list. A list that takes longer
-//     than that may be followed by a watch that is told "too old resource version"
-//     in a cluster that changes much. WatchList has no such gap.
-//   - An aggregated API's own server has its own --request-timeout, and a policy of
-//     its own: behind it, the nearer bound holds.
-//   - Load balancers and proxies have idle timeouts of their own.
+// API Priority and Fairness has a request wait in its queue for a quarter of its
+// deadline at most, counted from its arrival, and never for more than a minute. It
+// asks after Inner. So a bound of 1 s means 250 ms in line and a 429 after that, not
+// a 504, and a bound above 4 minutes makes no request wait longer than one of 4
+// minutes does. A request holds its seats until its handler has returned: a long
+// bound for a class that many clients send belongs together with a FlowSchema of
+// its own.
 //
-// # Waiting in line
-//
-// API Priority and Fairness lets a request wait in its queue for a quarter of its
-// deadline, counted from its arrival, and never for more than a minute. It asks after
-// Inner. So a bound of 1 s means 250 ms in line and a 429 after that, not a 504; and
-// no bound above 4 minutes makes a request wait longer than one of 4 minutes does. A
-// request holds its seats until its handler has returned: a long bound for a class
-// that many clients send belongs together with a FlowSchema of its own.
-//
-// # Graceful shutdown
-//
-// A server that shuts down waits for the requests that are in flight, which are
-// bounded by --request-timeout, and kills nothing. A longer bound must not make that
-// longer. So Drain ends what is left of such a request when the server has not been
-// accepting requests for --request-timeout: with a 504 that says so. A shutdown takes as
-// long as it took without a policy, however long the policy's bounds, and a
-// request that was within --request-timeout anyway is not touched.
+// A server that shuts down waits for the requests in flight, which are bounded by
+// --request-timeout, and cuts none off. A longer bound must not make that longer: Drain
+// ends what is left of such a request when the server has accepted no requests for
+// the time of --request-timeout, with a 504 that says so. A shutdown takes as long as
+// without a policy, however long the bounds, and no request has less than
+// --request-timeout for it.
 package policy
