@@ -36,7 +36,7 @@ type Explanation struct {
 	// Rule is the one that matches, "" if none does, and Index its place in rules.
 	Rule  string `json:"rule"`
 	Index int    `json:"index"`
-	// Timeout bounds the request, Handler the handler of a mutation.
+	// Timeout bounds the request, Handler the handler of a create, update, patch or delete.
 	Timeout Limit  `json:"timeout"`
 	Handler *Limit `json:"handlerTimeout,omitempty"`
 	// QueueWait is how long API Priority and Fairness has the request wait at most.
@@ -150,14 +150,14 @@ func index(rules []policy.Rule, name string) int {
 }
 
 // limits are the bounds of a request that was sent with that ?timeout=. The second is
-// nil for one that does not mutate a resource.
+// nil for one whose handler has none of its own.
 func limits(info *request.RequestInfo, b policy.Bound, timeout time.Duration) (Limit, *Limit) {
 	by := "--request-timeout"
 	if timeout > 0 && b.Request.Duration == timeout {
 		by = "?timeout="
 	}
 	all := newLimit(b.Request, by)
-	if !info.IsResourceRequest || !slices.Contains([]string{"create", "update", "patch", "delete", "deletecollection"}, info.Verb) {
+	if !info.IsResourceRequest || !slices.Contains([]string{"create", "update", "patch", "delete"}, info.Verb) {
 		return all, nil
 	}
 	handler := newLimit(b.Handler, "default")

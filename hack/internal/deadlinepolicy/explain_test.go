@@ -53,6 +53,8 @@ func TestExplain(t *testing.T) {
 			limit(2*time.Minute, "rule", "all"), ptr(limit(3*time.Second, "rule", "two")), 30 * time.Second, nil},
 		{"a service account's group", Question{Verb: "get", Path: "/y", User: "system:serviceaccount:n:t"}, "sa",
 			limit(4*time.Second, "rule", "sa"), nil, time.Second, nil},
+		{"a collection", Question{Verb: "deletecollection", Path: "/api/v1/nodes", User: "b"}, "",
+			limit(time.Minute, "--request-timeout", ""), nil, 15 * time.Second, nil},
 		{"a path", Question{Verb: "GET", Path: "/x"}, "path",
 			limit(7*time.Second, "rule", "path"), nil, 1750 * time.Millisecond, []string{"one"}},
 		{"none", Question{Verb: "GET", Path: "/y", RequestTimeout: 10 * time.Minute}, "",

@@ -53,8 +53,8 @@ func RequestTimeout(ctx context.Context, otherwise time.Duration) time.Duration 
 	return otherwise
 }
 
-// HandlerTimeout is how long the handler of a mutation may take, from now on: what
-// the request's bound says, or otherwise if it has none.
+// HandlerTimeout is how long the handler of a create, update, patch or delete may take,
+// from now on: what the request's bound says, or otherwise if it has none.
 func HandlerTimeout(ctx context.Context, otherwise time.Duration) time.Duration {
 	if _, b, ok := FromContext(ctx); ok {
 		return b.Handler.Duration

@@ -142,6 +142,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"negative":          {header + "rules:\n- {name: a, timeout: 5s, handlerTimeout: -1s}", `rules[0].handlerTimeout: Invalid value: "-1s": must be at least 100ms`},
 		"handler longer":    {rule("handlerTimeout: 6s"), `rules[0].handlerTimeout: Invalid value: "6s": must not be longer than timeout, 5s`},
 		"handler of reads":  {rule("handlerTimeout: 5s", "verbs: [get, list]"), `rules[0].handlerTimeout: Invalid value: "5s": only these verbs have one: create, update`},
+		"handler of many":   {rule("handlerTimeout: 5s", "verbs: [deletecollection]"), `rules[0].handlerTimeout: Invalid value: "5s": only these verbs have one: create, update, patch, delete`},
 		"handler of a path": {rule("handlerTimeout: 5s", "nonResourceURLs: [/a]"), `rules[0].handlerTimeout: Invalid value: "5s": only handlers of resources`},
 
 		"verb":              {rule("verbs: [get, fetch]"), `rules[0].verbs[1]: Unsupported value: "fetch"`},

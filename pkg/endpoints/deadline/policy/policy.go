@@ -23,7 +23,8 @@ import (
 	"k8s.io/apiserver/pkg/endpoints/request"
 )
 
-// DefaultHandlerTimeout bounds the handlers of mutations where no rule does.
+// DefaultHandlerTimeout bounds the handlers of create, update, patch and delete where no
+// rule does.
 const DefaultHandlerTimeout = 34 * time.Second
 
 // Limit is how long something may take, and who says so.
@@ -51,8 +52,8 @@ func (l *Limit) shorten(by Limit) {
 type Bound struct {
 	// Request is counted from the request's arrival to the end of its response.
 	Request Limit
-	// Handler is counted from the start of the handler, for verbs that mutate. It may
-	// be longer than what is left of Request, which holds as well.
+	// Handler is counted from the start of the handler of a create, update, patch or
+	// delete. It may be longer than what is left of Request, which holds as well.
 	Handler Limit
 	// Rule is the name of the rule that matches, or "" if none does. It is not that of
 	// Request or Handler where it leaves those to others.

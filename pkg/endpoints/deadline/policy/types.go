@@ -148,11 +148,11 @@ type Rule struct {
 	// +optional
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
 
-	// handlerTimeout is how long the handler of a create, update, patch, delete or
-	// deletecollection of this server's own resources may take, admission and storage
-	// included, in place of 34 s. 100ms or more; the request's own deadline holds as well, so
-	// it cannot be longer than timeout. Webhooks have timeouts of their own, 30 s at most
-	// each. Requests that are proxied to an aggregated API have no such handler here.
+	// handlerTimeout is how long the handler of a create, update, patch or delete of this
+	// server's own resources may take, admission and storage included, in place of 34 s.
+	// 100ms or more; the request's own deadline holds as well, so it cannot be longer than
+	// timeout. Webhooks have timeouts of their own, 30 s at most each. A deletecollection has
+	// the request's deadline only, as have requests that are proxied to an aggregated API.
 	// +optional
 	HandlerTimeout *metav1.Duration `json:"handlerTimeout,omitempty"`
 }
