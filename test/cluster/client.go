@@ -10,21 +10,28 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"fork.internal/apiserver/test/cluster/balancer"
 )
 
 // attemptTimeout bounds one request of ours, so that a server which accepts and says nothing does not
 // stop the polling.
 const attemptTimeout = 10 * time.Second
 
+// answerLimit, in bytes, is above what a server has of metrics.
+const answerLimit = 64 << 20
+
 // Ready is nil when the API server says that it is ready. The error is what it says instead.
 func (c *Cluster) Ready(ctx context.Context) error {
-	_, err := c.do(ctx, http.MethodGet, "/readyz", nil)
+	_, err := c.do(ctx, c.url, http.MethodGet, "/readyz", nil)
 	return err
 }
 
 // Version is the gitVersion that the API server reports.
-func (c *Cluster) Version(ctx context.Context) (string, error) {
-	body, err := c.do(ctx, http.MethodGet, "/version", nil)
+func (c *Cluster) Version(ctx context.Context) (string, error) { return c.version(ctx, c.url) }
+
+func (c *Cluster) version(ctx context.Context, url string) (string, error) {
+	body, err := c.do(ctx, url, http.MethodGet, "/version", nil)
 	if err != nil {
 		return "", err
 	}
@@ -44,7 +51,7 @@ func (c *Cluster) Create(ctx context.Context, path string, obj any) error {
 	if err != nil {
 		return fmt.Errorf("POST %s: %w", path, err)
 	}
-	_, err = c.do(ctx, http.MethodPost, path, body)
+	_, err = c.do(ctx, c.url, http.MethodPost, path, body)
 	if status, ok := err.(*statusError); ok && status.code == http.StatusConflict {
 		return nil
 	}
@@ -75,11 +82,11 @@ func (e *statusError) Error() string {
 	return fmt.Sprintf("%s: HTTP status %d: %s", e.request, e.code, e.body)
 }
 
-// do sends one request as administrator and returns the body of a 2xx answer; any other is a *statusError.
-func (c *Cluster) do(ctx context.Context, method, path string, body []byte) ([]byte, error) {
+// do sends one request as administrator to one of our URLs and returns the body of a 2xx answer; any other is a *statusError.
+func (c *Cluster) do(ctx context.Context, url, method, path string, body []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, c.url+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, url+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +98,7 @@ func (c *Cluster) do(ctx context.Context, method, path string, body []byte) ([]b
 		return nil, err
 	}
 	defer resp.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	data, err := io.ReadAll(io.LimitReader(resp.Body, answerLimit))
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", method, path, err)
 	}
@@ -134,4 +141,28 @@ func (c *Cluster) waitUntil(ctx context.Context, p *process, check func(context.
 		case <-ticker.C:
 		}
 	}
+}
+
+// startBalancer puts the balancer before several servers, and returns when it knows them all to be ready.
+func (c *Cluster) startBalancer(ctx context.Context, port int) error {
+	if len(c.servers) == 1 {
+		return nil
+	}
+	var backends []balancer.Backend
+	for _, s := range c.servers {
+		backends = append(backends, balancer.Backend{Addr: loopback(s.port), Ready: s.Ready})
+	}
+	l, err := listen(port)
+	if err != nil {
+		return fmt.Errorf("balancer: %w", err)
+	}
+	c.balancer = balancer.Start(l, backends, balancer.Options{})
+	ctx, cancel := c.boundStart(ctx)
+	defer cancel()
+	for i, s := range c.servers {
+		if err := c.balancer.Await(ctx, i, true); err != nil {
+			return fmt.Errorf("%s, behind the balancer: %w", s.name, err)
+		}
+	}
+	return nil
 }

@@ -1,6 +1,6 @@
-// Package cluster starts etcd and one kube-apiserver on loopback, with certificates, tokens, an audit
-// policy and an admin kubeconfig made for the occasion, and stops them. There is no controller-manager, no
-// scheduler and no node: it is an API server to talk to. It needs a Unix.
+// Package cluster starts etcd and kube-apiserver on loopback, one of each or several, with certificates,
+// tokens, an audit policy and an admin kubeconfig made for the occasion, and stops them. There is no
+// controller-manager, no scheduler and no node: it is an API server to talk to. It needs a Unix.
 package cluster
 
 import (
@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"k8s.io/client-go/rest"
+
+	"fork.internal/apiserver/test/cluster/balancer"
 )
 
 const (
@@ -37,8 +39,13 @@ type Config struct {
 	// overwritten. One Dir serves one run at a time.
 	Dir string
 
-	// Port is the API server's; 0 picks a free one.
+	// Port is the one that clients use, the API server's or the balancer's; 0 picks a free one.
 	Port int
+
+	// Servers and EtcdMembers are how many kube-apiservers to start, all on one etcd, and of how many members
+	// that is; default 1 each. Clients reach several servers through a TCP balancer, which gives new
+	// connections to those that say that they are ready.
+	Servers, EtcdMembers int
 
 	// Tokens maps a bearer token to the user name that it authenticates. A user has the rights that RBAC
 	// gives to that name and to system:authenticated.
@@ -54,7 +61,7 @@ type Config struct {
 	// Progress receives a line per step; nil discards them.
 	Progress io.Writer
 
-	// StartTimeout bounds Start; default 90 s.
+	// StartTimeout is how long etcd, and each kube-apiserver after it, may take to start; default 90 s.
 	StartTimeout time.Duration
 
 	// PollInterval is the pause between two looks at a process that is starting; default 100 ms.
@@ -64,25 +71,28 @@ type Config struct {
 	StopTimeout time.Duration
 }
 
-// Cluster is a running etcd and kube-apiserver. Its methods may be called from several goroutines.
+// Cluster is a running etcd with its kube-apiservers. Its methods may be called from several goroutines.
+// Those that are about one server, and do not say which, are about the first.
 //
-// kube-apiserver never runs without etcd having been started before it, and is always stopped before it; so are
-// extension API servers, before kube-apiserver.
-// The lock on Dir is held from before the first file is written until both processes are gone.
+// No kube-apiserver runs without all members of etcd having been started before it, and each is stopped before them; so
+// are extension API servers, before the kube-apiservers.
+// The lock on Dir is held from before the first file is written until all processes are gone.
 type Cluster struct {
 	// Immutable after Start.
-	conf    Config // Dir is absolute, defaults are filled in
-	url     string
-	etcdURL string
-	admin   *rest.Config
-	client  *http.Client // admin's
-	api     *process
-	ports   ports
-	ready   time.Duration
-	lock    *dirLock
+	conf       Config // Dir is absolute, defaults are filled in
+	url        string
+	etcdURL    string // the first member's
+	admin      *rest.Config
+	client     *http.Client // admin's
+	etcdClient *http.Client // with kube-apiserver's certificate
+	servers    []*Server
+	balancer   *balancer.Balancer // nil when there is one server
+	ports      ports
+	ready      time.Duration
+	lock       *dirLock
 
 	mu         sync.Mutex
-	etcd       *process   // guarded by mu after Start
+	etcd       []*process // the members' latest
 	extensions []*process // started by StartExtension; none is added once stopped is set
 	stopped    bool
 
@@ -90,7 +100,7 @@ type Cluster struct {
 	stopErr  error // written inside stopOnce
 }
 
-// Start starts both processes and returns when the API server says that it is ready and pods can be created
+// Start starts all processes and returns when every API server says that it is ready and pods can be created
 // in the namespace default. ctx bounds the start only; afterwards it is Stop that ends them. When Start
 // fails, or ctx ends meanwhile, nothing is left running; when a process ended by itself, the error carries
 // the end of its log.
@@ -98,10 +108,6 @@ func Start(ctx context.Context, conf Config) (_ *Cluster, err error) {
 	if conf, err = conf.complete(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, conf.StartTimeout,
-		fmt.Errorf("not ready within %v", conf.StartTimeout))
-	defer cancel()
-
 	c := &Cluster{conf: conf}
 	if err := makeDir(conf.Dir); err != nil {
 		return nil, err
@@ -141,6 +147,7 @@ func (conf Config) complete() (Config, error) {
 	if conf.Progress == nil {
 		conf.Progress = io.Discard
 	}
+	conf.Servers, conf.EtcdMembers = max(conf.Servers, 1), max(conf.EtcdMembers, 1)
 	if conf.StartTimeout <= 0 {
 		conf.StartTimeout = defaultStartTimeout
 	}
@@ -155,13 +162,13 @@ func (conf Config) complete() (Config, error) {
 
 func (c *Cluster) start(ctx context.Context) error {
 	begun := time.Now()
-	ports, err := takePorts(c.conf.Port)
+	ports, err := takePorts(c.conf.Port, c.conf.Servers, c.conf.EtcdMembers)
 	if err != nil {
 		return err
 	}
 	c.ports = ports
-	c.url = "https://" + loopback(ports.api)
-	c.etcdURL = "https://" + loopback(ports.etcd)
+	c.url = "https://" + loopback(ports.client)
+	c.etcdURL = "https://" + loopback(ports.etcd[0].client)
 
 	pki, err := c.writeFiles()
 	if err != nil {
@@ -177,70 +184,102 @@ func (c *Cluster) start(ctx context.Context) error {
 	if c.client, err = rest.HTTPClientFor(c.admin); err != nil {
 		return fmt.Errorf("admin client: %w", err)
 	}
+	if c.etcdClient, err = newEtcdClient(pki); err != nil {
+		return fmt.Errorf("etcd client: %w", err)
+	}
 	if err := c.writeKubeconfig(); err != nil {
 		return err
 	}
-
-	c.progressf("starting etcd (log: %s)", c.path(etcdLog))
-	if c.etcd, err = startProcess("etcd", c.conf.Etcd, c.path(etcdLog), c.etcdArgs(ports)); err != nil {
+	if err := c.startEtcd(ctx); err != nil {
 		return err
 	}
-	if err := c.waitUntil(ctx, c.etcd, listening(ports.etcd)); err != nil {
+	for i, port := range ports.api {
+		c.servers = append(c.servers, newServer(c, i, port, c.apiArgs(i)))
+	}
+	for _, s := range c.servers {
+		took, err := s.start(ctx, c.conf.KubeAPIServer)
+		if err != nil {
+			return err
+		}
+		c.ready = max(c.ready, took)
+	}
+	if err := c.startBalancer(ctx, ports.client); err != nil {
 		return err
 	}
-
-	c.progressf("starting kube-apiserver (log: %s)", c.path(apiLog))
-	executed := time.Now()
-	if c.api, err = startProcess("kube-apiserver", c.conf.KubeAPIServer, c.path(apiLog), c.apiArgs(ports)); err != nil {
-		return err
-	}
-	if err := c.waitUntil(ctx, c.api, c.Ready); err != nil {
-		return err
-	}
-	c.ready = time.Since(executed)
-	if err := c.waitUntil(ctx, c.api, c.createDefaultServiceAccount); err != nil {
+	ctx, cancel := c.boundStart(ctx)
+	defer cancel()
+	if err := c.waitUntil(ctx, c.servers[0].current(), c.createDefaultServiceAccount); err != nil {
 		return err
 	}
 	c.progressf("ready after %.1f s at %s", time.Since(begun).Seconds(), c.url)
 	return nil
 }
 
-// Stop ends the extension API servers that there are, then kube-apiserver (SIGTERM, then SIGKILL after Config.StopTimeout or when ctx ends), then etcd,
-// and returns when both are gone. The error says which had to be killed. Calls after the first wait for it
+// boundStart bounds what one process is awaited for.
+func (c *Cluster) boundStart(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, c.conf.StartTimeout, fmt.Errorf("not ready within %v", c.conf.StartTimeout))
+}
+
+// Stop ends the extension API servers that there are, then the kube-apiservers (SIGTERM, then SIGKILL after
+// Config.StopTimeout or when ctx ends), then etcd, and returns when all are gone. The error says which had to be killed.
+// Calls after the first wait for it
 // and return the same.
 func (c *Cluster) Stop(ctx context.Context) error {
 	c.stopOnce.Do(func() {
+		if c.balancer != nil {
+			c.balancer.Stop()
+		}
 		c.stopErr = errors.Join(
 			c.stopExtensions(ctx),
-			c.api.stop(ctx, c.conf.StopTimeout),
-			c.etcdProcess().stop(ctx, etcdStopTimeout),
+			together(c.servers, func(s *Server) error { return s.close(ctx) }),
+			c.stopEtcd(ctx),
 		)
-		if c.client != nil {
-			c.client.CloseIdleConnections()
+		for _, client := range []*http.Client{c.client, c.etcdClient} {
+			if client != nil {
+				client.CloseIdleConnections()
+			}
 		}
 		c.lock.release()
 	})
 	return c.stopErr
 }
 
-// Exited is closed when kube-apiserver has ended, by Stop or by itself.
-func (c *Cluster) Exited() <-chan struct{} { return c.api.exited }
+// together calls f for all at once, and returns when all have.
+func together[T any](all []T, f func(T) error) error {
+	errs := make([]error, len(all))
+	var wg sync.WaitGroup
+	for i, each := range all {
+		wg.Go(func() { errs[i] = f(each) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
 
-// EtcdExited is closed when etcd has ended, by Stop or by itself.
-func (c *Cluster) EtcdExited() <-chan struct{} { return c.etcdProcess().exited }
+// Servers are all kube-apiservers, in a fixed order.
+func (c *Cluster) Servers() []*Server { return append([]*Server(nil), c.servers...) }
+
+// Balancer is what Config.Servers has between clients and servers; nil with one server. It belongs to the
+// cluster, whose Stop stops it.
+func (c *Cluster) Balancer() *balancer.Balancer { return c.balancer }
+
+// Exited is closed when kube-apiserver has ended, by Stop or by itself.
+func (c *Cluster) Exited() <-chan struct{} { return c.servers[0].Exited() }
+
+// EtcdExited is closed when the first member of etcd has ended, by Stop or by itself.
+func (c *Cluster) EtcdExited() <-chan struct{} { return c.members()[0].exited }
 
 // ExitError says how kube-apiserver ended, with its fatal error or the end of its log. It is nil while the
 // process runs.
-func (c *Cluster) ExitError() error { return c.api.exitError() }
+func (c *Cluster) ExitError() error { return c.servers[0].ExitError() }
 
 // ExitCode is kube-apiserver's when it has ended of its own accord, and -1 while it runs or when a signal has ended it.
-func (c *Cluster) ExitCode() int { return c.api.exitCode() }
+func (c *Cluster) ExitCode() int { return c.servers[0].current().exitCode() }
 
 // Crash is what kube-apiserver's log says about the Go runtime having ended it; the zero Crash when it says
 // nothing of the kind.
-func (c *Cluster) Crash() Crash { return findCrash(c.path(apiLog)) }
+func (c *Cluster) Crash() Crash { return c.servers[0].Crash() }
 
-// URL is the API server's, without a trailing slash.
+// URL is what clients use, the API server's or the balancer's, without a trailing slash.
 func (c *Cluster) URL() string { return c.url }
 
 // CA is the PEM certificate that verifies URL.
@@ -250,10 +289,10 @@ func (c *Cluster) CA() []byte { return append([]byte(nil), c.admin.CAData...) }
 func (c *Cluster) Kubeconfig() string { return c.path(kubeconfigFile) }
 
 // AuditLog is the path of the audit log, a JSON event per line.
-func (c *Cluster) AuditLog() string { return c.path(auditLog) }
+func (c *Cluster) AuditLog() string { return c.servers[0].AuditLog() }
 
 // Log is the path of kube-apiserver's log.
-func (c *Cluster) Log() string { return c.path(apiLog) }
+func (c *Cluster) Log() string { return c.servers[0].Log() }
 
 // RESTConfig is a new client configuration with the administrator's certificate (system:masters) and
 // without client-side rate limit.
@@ -267,12 +306,14 @@ func (c *Cluster) TokenRESTConfig(token string) *rest.Config {
 	return conf
 }
 
-// ReadyAfter is the time from the start of kube-apiserver's process until it said that it was ready; too
-// long by up to Config.PollInterval and what asking takes.
+// ReadyAfter is the time from the start of kube-apiserver's process, at the cluster's start, until it said that
+// it was ready, the longest of several; too long by up to Config.PollInterval and what asking takes.
 func (c *Cluster) ReadyAfter() time.Duration { return c.ready }
 
-// Pids are the process IDs of etcd and kube-apiserver.
-func (c *Cluster) Pids() (etcd, kubeAPIServer int) { return c.etcdProcess().pid, c.api.pid }
+// Pids are the process IDs of etcd's first member and of kube-apiserver.
+func (c *Cluster) Pids() (etcd, kubeAPIServer int) {
+	return c.members()[0].pid, c.servers[0].current().pid
+}
 
 func (c *Cluster) path(elem ...string) string {
 	return filepath.Join(append([]string{c.conf.Dir}, elem...)...)

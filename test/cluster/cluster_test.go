@@ -170,11 +170,19 @@ func TestStartErrors(t *testing.T) {
 			want: []string{"neither may be empty"}},
 		{name: "etcd dies", etcd: fake.EtcdDies,
 			want: []string{"etcd (pid ", "exit status 3", "something is wrong with fake-etcd-dies"}},
+		{name: "etcd has no leader", etcd: fake.EtcdNoLeader, change: func(c *Config) { c.EtcdMembers, c.StartTimeout = 3, 2*time.Second },
+			want: []string{"etcd has no quorum", "RAFT NO LEADER", "next: "}},
+		{name: "no member of etcd starts", etcd: fake.EtcdDies, change: func(c *Config) { c.EtcdMembers = 3 },
+			want: []string{"of 3 members run", "something is wrong with fake-etcd-dies", "next: "}},
+		{name: "the balancer's port taken", change: func(c *Config) { c.Servers, c.Port = 2, takenPort },
+			want: []string{"port " + strconv.Itoa(takenPort) + " on 127.0.0.1 is taken"}},
+		{name: "one of several dies", api: fake.APIDies, change: func(c *Config) { c.Servers = 2 },
+			want: []string{"kube-apiserver-1 (pid ", "exit status 3"}},
 		{name: "kube-apiserver dies", api: fake.APIDies,
-			want: []string{"kube-apiserver (pid ", "exit status 3", "something is wrong with fake-api-dies", apiLog}},
+			want: []string{"kube-apiserver (pid ", "exit status 3", "something is wrong with fake-api-dies", "kube-apiserver.log"}},
 		{name: "disk full", api: fake.APIDiskFull, want: []string{"the disk that holds ", "is full", "free space"}},
 		{name: "never ready", api: fake.APINeverReady, change: func(c *Config) { c.StartTimeout = 2 * time.Second },
-			want: []string{"not ready within 2s", "poststarthook/fake failed", apiLog}},
+			want: []string{"not ready within 2s", "poststarthook/fake failed", "kube-apiserver.log"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			etcd, api := fake.Etcd, fake.API
@@ -235,7 +243,7 @@ func TestOneRunPerDir(t *testing.T) {
 	c.Stop(context.Background())
 
 	// The same directory serves again, with nothing in it of the first run.
-	stale := filepath.Join(conf.Dir, auditLog)
+	stale := filepath.Join(conf.Dir, "audit.log")
 	if err := os.WriteFile(stale, []byte("old"), 0o600); err != nil {
 		t.Fatal(err)
 	}

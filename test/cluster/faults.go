@@ -7,20 +7,20 @@ import (
 	"syscall"
 )
 
-// PauseEtcd stops etcd's process, which then neither answers nor ends, until resume is called or Stop is. resume may be
-// called more than once.
+// PauseEtcd stops the process of etcd's first member, which then neither answers nor ends, until resume is called or Stop
+// is. resume may be called more than once.
 func (c *Cluster) PauseEtcd() (resume func(), err error) {
-	etcd := c.etcdProcess()
+	etcd := c.members()[0]
 	if err := etcd.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		return nil, fmt.Errorf("pausing etcd: %w", err)
 	}
 	return sync.OnceFunc(func() { etcd.cmd.Process.Signal(syscall.SIGCONT) }), nil
 }
 
-// KillEtcd kills etcd, and returns when it is gone. restart starts it again, on the same data and ports, and returns when
-// it listens; until then EtcdExited is that of the one which was killed.
+// KillEtcd kills etcd's first member, and returns when it is gone. restart starts it again, on the same data and ports, and
+// returns when it listens; until then EtcdExited is that of the one which was killed.
 func (c *Cluster) KillEtcd(ctx context.Context) (restart func(context.Context) error, err error) {
-	old := c.etcdProcess()
+	old := c.members()[0]
 	if err := old.cmd.Process.Kill(); err != nil {
 		return nil, fmt.Errorf("killing etcd: %w", err)
 	}
@@ -30,19 +30,10 @@ func (c *Cluster) KillEtcd(ctx context.Context) (restart func(context.Context) e
 		return nil, context.Cause(ctx)
 	}
 	return func(ctx context.Context) error {
-		etcd, err := startProcess("etcd", c.conf.Etcd, c.path(etcdLog), c.etcdArgs(c.ports))
+		etcd, err := c.startMember(0)
 		if err != nil {
 			return err
 		}
-		c.mu.Lock()
-		c.etcd = etcd
-		c.mu.Unlock()
-		return c.waitUntil(ctx, etcd, listening(c.ports.etcd))
+		return c.waitUntil(ctx, etcd, listening(c.ports.etcd[0].client))
 	}, nil
-}
-
-func (c *Cluster) etcdProcess() *process {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.etcd
 }

@@ -51,7 +51,7 @@ func TestPauseAndKillEtcd(t *testing.T) {
 	if second, _ := c.Pids(); second == first || !alive(second) {
 		t.Errorf("process %d after %d", second, first)
 	}
-	if err := listening(c.ports.etcd)(t.Context()); err != nil {
+	if err := listening(c.ports.etcd[0].client)(t.Context()); err != nil {
 		t.Errorf("it does not listen where it did: %v", err)
 	}
 	if code := c.ExitCode(); code != -1 {

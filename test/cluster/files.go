@@ -17,12 +17,8 @@ import (
 // Names below Config.Dir.
 const (
 	kubeconfigFile   = "kubeconfig"
-	auditLog         = "audit.log"
 	auditPolicyFile  = "audit-policy.yaml"
 	tokenFile        = "tokens.csv"
-	etcdLog          = "etcd.log"
-	etcdData         = "etcd-data"
-	apiLog           = "kube-apiserver.log"
 	lockFile         = "lock"
 	pkiDir           = "pki"
 	caCert           = "ca.crt"
@@ -106,11 +102,16 @@ func (c *Cluster) writeFiles() (*pki, error) {
 // clear removes an earlier run's data, and only what a run writes: Dir may be a directory of somebody's.
 // etcd runs without fsync, so its data would not be worth reading after a crash.
 func (c *Cluster) clear() error {
-	rotated, err := filepath.Glob(c.path("audit-*.log"))
-	if err != nil {
-		return fmt.Errorf("audit logs of an earlier run: %w", err)
+	old := []string{c.path(kubeconfigFile)}
+	for _, pattern := range []string{"audit.log", "audit-*.log", "etcd-data", "etcd-data-[1-9]", "etcd.log", "etcd-[1-9].log",
+		"kube-apiserver.log", "kube-apiserver.[1-9]*.log", "kube-apiserver-[1-9]*.log"} {
+		found, err := filepath.Glob(c.path(pattern))
+		if err != nil {
+			return fmt.Errorf("state of an earlier run: %w", err)
+		}
+		old = append(old, found...)
 	}
-	for _, path := range append(rotated, c.path(etcdData), c.path(auditLog), c.path(kubeconfigFile)) {
+	for _, path := range old {
 		if err := os.RemoveAll(path); err != nil {
 			return fmt.Errorf("clearing an earlier run's state: %w", err)
 		}

@@ -1,17 +1,26 @@
 package cluster
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
-func (c *Cluster) etcdArgs(p ports) []string {
-	client, peer := "https://"+loopback(p.etcd), "https://"+loopback(p.etcdPeer)
+// etcdArgs are those of the member with the index.
+func (c *Cluster) etcdArgs(i int) []string {
+	members := c.ports.etcd
+	var all []string
+	for n, m := range members {
+		all = append(all, fmt.Sprintf("%s=https://%s", numbered("member", n, len(members)), loopback(m.peer)))
+	}
+	client, peer := "https://"+loopback(members[i].client), "https://"+loopback(members[i].peer)
 	return []string{
-		"--name=default",
-		"--data-dir=" + c.path(etcdData),
+		"--name=" + numbered("member", i, len(members)),
+		"--data-dir=" + c.path(numbered("etcd-data", i, len(members))),
 		"--listen-client-urls=" + client,
 		"--advertise-client-urls=" + client,
 		"--listen-peer-urls=" + peer,
 		"--initial-advertise-peer-urls=" + peer,
-		"--initial-cluster=default=" + peer,
+		"--initial-cluster=" + strings.Join(all, ","),
 		// Other users of the machine reach loopback too, and etcd is the cluster.
 		"--client-cert-auth", "--peer-client-cert-auth",
 		"--trusted-ca-file=" + c.path(pkiDir, caCert),
@@ -26,15 +35,20 @@ func (c *Cluster) etcdArgs(p ports) []string {
 	}
 }
 
-func (c *Cluster) apiArgs(p ports) []string {
+// apiArgs are those of the server with the index.
+func (c *Cluster) apiArgs(i int) []string {
+	var etcd []string
+	for _, m := range c.ports.etcd {
+		etcd = append(etcd, "https://"+loopback(m.client))
+	}
 	return append([]string{
-		"--etcd-servers=https://" + loopback(p.etcd),
+		"--etcd-servers=" + strings.Join(etcd, ","),
 		"--etcd-cafile=" + c.path(pkiDir, caCert),
 		"--etcd-certfile=" + c.path(pkiDir, etcdClientCert),
 		"--etcd-keyfile=" + c.path(pkiDir, etcdClientKey),
 		"--bind-address=127.0.0.1",
 		"--advertise-address=127.0.0.1",
-		fmt.Sprintf("--secure-port=%d", p.api),
+		fmt.Sprintf("--secure-port=%d", c.ports.api[i]),
 		"--tls-cert-file=" + c.path(pkiDir, servingCert),
 		"--tls-private-key-file=" + c.path(pkiDir, servingKey),
 		"--client-ca-file=" + c.path(pkiDir, caCert),
@@ -55,7 +69,7 @@ func (c *Cluster) apiArgs(p ports) []string {
 		// It would publish a loopback address as endpoint of the service kubernetes, which is refused.
 		"--endpoint-reconciler-type=none",
 		"--audit-policy-file=" + c.path(auditPolicyFile),
-		"--audit-log-path=" + c.path(auditLog),
+		"--audit-log-path=" + c.auditLog(i),
 		// An event is in the file by the time its request has been answered.
 		"--audit-log-mode=blocking",
 		// MB, and files: bounds what a load leaves on the disk.
@@ -63,4 +77,12 @@ func (c *Cluster) apiArgs(p ports) []string {
 		"--audit-log-maxbackup=1",
 		"-v=2",
 	}, c.conf.ExtraArgs...)
+}
+
+// numbered is name for what there is one of, and name-1, name-2 ... for several.
+func numbered(name string, i, of int) string {
+	if of == 1 {
+		return name
+	}
+	return fmt.Sprintf("%s-%d", name, i+1)
 }

@@ -139,6 +139,9 @@ func (p *process) exitError() error {
 	if endContains(p.log, syscall.ENOSPC.Error()) {
 		msg += "; " + diskFull(filepath.Dir(p.log), syscall.ENOSPC)
 	}
+	if endContains(p.log, syscall.EADDRINUSE.Error()) {
+		msg += "; another program has taken its port meanwhile; next: start again, with other ports"
+	}
 	if crash := findCrash(p.log); crash.Line != "" {
 		return fmt.Errorf("%s: %s\n\t%s\nits log: %s", msg, crash.Line, strings.Join(crash.Frames, "\n\t"), p.log)
 	}

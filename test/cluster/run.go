@@ -27,9 +27,9 @@ func Run(ctx context.Context, conf Config, out io.Writer) error {
 	case <-ctx.Done():
 		fmt.Fprintln(out, "\nstopping kube-apiserver, then etcd")
 	case <-c.Exited():
-		err = fmt.Errorf("stopped, because a process ended by itself: %w", c.api.exitError())
+		err = fmt.Errorf("stopped, because a process ended by itself: %w", c.ExitError())
 	case <-c.EtcdExited():
-		err = fmt.Errorf("stopped, because a process ended by itself: %w", c.etcdProcess().exitError())
+		err = fmt.Errorf("stopped, because a process ended by itself: %w", c.EtcdError())
 	}
 	// ctx is done by now, or about to be: the children still get their time.
 	stopErr := c.Stop(context.WithoutCancel(ctx))
@@ -60,5 +60,5 @@ kube-apiserver log: %s
 etcd log:           %s
 
 Ctrl-C stops both. The next run starts with an empty etcd.
-`, version, shellQuote(c.Kubeconfig()), c.AuditLog(), c.Log(), c.path(etcdLog))
+`, version, shellQuote(c.Kubeconfig()), c.AuditLog(), c.Log(), c.members()[0].log)
 }

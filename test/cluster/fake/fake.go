@@ -5,7 +5,6 @@ package fake
 import (
 	"crypto/tls"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -22,6 +21,7 @@ import (
 const (
 	Etcd             = "fake-etcd"
 	EtcdDies         = "fake-etcd-dies"
+	EtcdNoLeader     = "fake-etcd-no-leader" // answers, but serves nothing
 	API              = "fake-api"
 	APIDies          = "fake-api-dies"            // at once, with a line in its log
 	APIDiskFull      = "fake-api-disk-full"       // at once, saying so
@@ -87,8 +87,8 @@ func Main() {
 		fmt.Fprintln(os.Stderr, "Error: open audit.log: "+syscall.ENOSPC.Error())
 		fmt.Fprint(os.Stderr, crash) // as etcd does
 		os.Exit(2)
-	case behaviour == Etcd:
-		etcd()
+	case strings.HasPrefix(behaviour, Etcd):
+		etcd(behaviour)
 	case strings.HasPrefix(behaviour, API):
 		api(behaviour)
 	}
@@ -109,22 +109,23 @@ func fail(err error) {
 	os.Exit(1)
 }
 
-func etcd() {
+// etcd keeps no data; it says how it is.
+func etcd(behaviour string) {
 	u, err := url.Parse(flag("listen-client-urls"))
 	if err != nil {
 		fail(err)
 	}
-	l, err := net.Listen("tcp", u.Host)
-	if err != nil {
-		fail(err)
+	s := &http.Server{
+		Addr: u.Host,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if behaviour == EtcdNoLeader {
+				w.WriteHeader(http.StatusServiceUnavailable)
+				fmt.Fprint(w, `{"health":"false","reason":"RAFT NO LEADER"}`)
+			}
+		}),
+		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12},
 	}
-	for {
-		conn, err := l.Accept()
-		if err != nil {
-			fail(err)
-		}
-		conn.Close()
-	}
+	fail(s.ListenAndServeTLS(flag("cert-file"), flag("key-file")))
 }
 
 func api(behaviour string) {
