@@ -3,7 +3,6 @@ package demo
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"time"
 
 	"fork.internal/apiserver/test/cluster"
@@ -23,17 +22,31 @@ func (t Tokens) Users() map[string]string {
 func (t Tokens) kinds() []kind { return []kind{podKind(t.pod), patchKind(t.patch)} }
 
 // Attack puts a cluster that knows the tokens, and in which SetUp has been, under the load of so many clients until the
-// duration has passed or the server has ended, and returns what became of the requests. An error means that there was no
-// load: the server does not send the warnings that it lives on.
+// duration has passed or none of its servers is left, and returns what became of the requests. An error means that there
+// was no load: the servers do not send the warnings that it lives on.
 func Attack(ctx context.Context, cl *cluster.Cluster, tokens Tokens, clients int, duration time.Duration) (Requests, error) {
 	l, err := newLoad(ctx, cl, tokens.kinds(), clients)
 	if err != nil {
 		return Requests{}, err
 	}
 	defer l.close()
-	l.run(ctx, cl.Exited(), duration, func(time.Duration) {})
-	if exit := cl.ExitError(); exit != nil {
-		return l.counts.snapshot(), fmt.Errorf("the server has ended: %w", exit)
-	}
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	l.run(ctx, allExited(watching, cl), duration, func(time.Duration) {})
 	return l.counts.snapshot(), ctx.Err()
+}
+
+// allExited is closed when no server is left, or ctx ends.
+func allExited(ctx context.Context, cl *cluster.Cluster) <-chan struct{} {
+	all := make(chan struct{})
+	go func() {
+		defer close(all)
+		for _, s := range cl.Servers() {
+			select {
+			case <-s.Exited():
+			case <-ctx.Done():
+			}
+		}
+	}()
+	return all
 }

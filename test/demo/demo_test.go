@@ -97,6 +97,32 @@ func TestRunInterrupted(t *testing.T) {
 	}
 }
 
+// TestAttackSeveral: the load goes on where there is still a server, and ends with the last.
+func TestAttackSeveral(t *testing.T) {
+	tokens := NewTokens()
+	cl, err := cluster.Start(t.Context(), cluster.Config{
+		KubeAPIServer: fake.Binary(t, fake.APICrashTimeouts), Etcd: fake.Binary(t, fake.Etcd), Dir: t.TempDir(),
+		Tokens: tokens.Users(), Servers: 2,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Stop(context.Background())
+	begun := time.Now()
+	got, err := Attack(t.Context(), cl, tokens, 2, time.Minute)
+	if err != nil || time.Since(begun) > 30*time.Second {
+		t.Errorf("%v after %v", err, time.Since(begun))
+	}
+	for _, s := range cl.Servers() {
+		if s.ExitError() == nil {
+			t.Errorf("%s is alive", s.Name())
+		}
+	}
+	if got.TimedOut == 0 || got.Unreachable == 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
 // TestReal needs real binaries: KUBE_APISERVER (unmodified), KUBE_APISERVER_PATCHED and ETCD name them.
 // DEMO_DURATION is Config.Duration.
 func TestReal(t *testing.T) {

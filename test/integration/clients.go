@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,6 +18,9 @@ func triggers(ctx context.Context, e *env) error {
 	seen, err := demo.Attack(ctx, e.cl, e.tokens, 4, 2*e.conf.Duration)
 	if err != nil {
 		return err
+	}
+	if e.cl.ExitError() != nil {
+		return errors.New("the server has ended")
 	}
 	if seen.TimedOut == 0 || seen.Answered == 0 {
 		return fmt.Errorf("of %d requests %d timed out and %d did not: nothing was tried", seen.Sent, seen.TimedOut, seen.Answered)
