@@ -36,7 +36,7 @@ tag = $(if $(TAG),--tag $(call q,$(TAG)))
 given = $(if $(filter command,$(firstword $(origin $(1)))),$($(1)))
 
 .DEFAULT_GOAL := help
-.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags replace try-replace module export kube-apiserver image engine kind-node-image test-kind run policy demo repro same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all test-consumers test-kubernetes test-integration test-e2e clean $(FORK)
+.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags replace try-replace module export kube-apiserver image engine kind-node-image test-kind run policy demo demo-ha repro same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all test-consumers test-kubernetes test-integration test-e2e clean $(FORK)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -111,6 +111,9 @@ policy: $(FORK) ## Check the file of a deadline policy: FILE=path; or say what i
 
 demo: $(FORK) ## Kill an unmodified kube-apiserver, and not the patched one, under the same load [TAG=]
 	@$(FORK) demo $(tag) -o $(O)
+
+demo-ha: $(FORK) ## The same with a control plane: three kube-apiservers behind a balancer, and a chart of how they end [TAG=]
+	@$(FORK) demo-ha $(tag) -o $(O)
 
 repro: $(FORK) ## Show the known defects on upstream, and that the fork has none of them [TAG=] [ID=]
 	@$(FORK) repro $(tag) $(ID) -o $(O)

@@ -41,6 +41,7 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 	newTestKindCommand,
 	newRunCommand,
 	newDemoCommand,
+	newDemoHACommand,
 	newReproCommand,
 	newSameCommand,
 	newSameClusterCommand,

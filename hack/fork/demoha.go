@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fork.internal/apiserver/hack/internal/checkout"
+	"fork.internal/apiserver/test/ha"
+)
+
+func newDemoHACommand(co *checkout.Checkout) *cobra.Command {
+	var tag string
+	var duration time.Duration
+	cmd := &cobra.Command{
+		Use:   "demo-ha",
+		Short: "Put the load that kills an unmodified kube-apiserver on a control plane of three, and on a patched one",
+		Args:  cobra.NoArgs,
+	}
+	out := outputFlag(cmd)
+	tagFlag(cmd, &tag, "the newest pinned one")
+	cmd.Flags().DurationVar(&duration, "duration", 0, "how long the unmodified ones are given to die; the patched ones get a minute, or less when this is (default 5m)")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		etcd, unmodified, patched, err := kubeAPIServers(cmd, co, tag)
+		if err != nil {
+			return err
+		}
+		dir := filepath.Join(co.Output(), "demo-ha")
+		report, err := ha.Demo(cmd.Context(), ha.DemoConfig{
+			Unmodified: unmodified, Patched: patched, Etcd: etcd, Dir: dir, Duration: duration, Progress: co.Err,
+		})
+		if err != nil {
+			return err
+		}
+		if err := out.print(co.Out, report, func() { err = report.WriteTable(co.Out) }); err != nil {
+			return err
+		}
+		if err != nil {
+			return err
+		}
+		chart, err := report.Chart()
+		if err != nil {
+			return err
+		}
+		path := filepath.Join(dir, "demo.svg")
+		if err := os.WriteFile(path, chart, 0o644); err != nil {
+			return err
+		}
+		fmt.Fprintf(co.Err, "chart: %s\n", co.Rel(path))
+		return report.Verdict()
+	}
+	return cmd
+}
