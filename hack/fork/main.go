@@ -31,6 +31,7 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 	newTestConsumersCommand,
 	newTestKubernetesCommand,
 	newTestIntegrationCommand,
+	newTestHACommand,
 	newGateOffCommand,
 	newExportCommand,
 	newKubeAPIServerCommand,

@@ -35,6 +35,7 @@ func TestMakePassesItsVariablesOn(t *testing.T) {
 		"test-consumers ID=metrics-server":          "test-consumers -o text -- metrics-server",
 		"test-kubernetes TAG=v0.1.0 O=json":         "test-kubernetes --tag 'v0.1.0' -o json --",
 		"demo-ha TAG=v0.1.0":                        "demo-ha --tag 'v0.1.0' -o text",
+		"test-ha O=json":                            "test-ha -o json",
 		"kind-node-image TAG=v0.1.0":                "kind-node-image --tag 'v0.1.0' -o text",
 		"test-kind KIND_NODE_IMAGE=a/b:v1 NODES=3":  "test-kind --node-image 'a/b:v1' --nodes '3' -o text --",
 		"test-kind NAME=a KEEP=1 UNMODIFIED=1 ID=x": "test-kind --name 'a' --keep --unmodified -o text -- x",

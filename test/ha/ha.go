@@ -1,7 +1,8 @@
 // Package ha is about a control plane of several: three kube-apiservers on an etcd of three members, behind a TCP
 // balancer that follows /readyz. Demo has unmodified ones die one by one, of the load that kills an unmodified one (defect
-// D1), and puts the same on patched ones. Beside it are ordinary clients and watches, and what these ought to have seen is
-// known from etcd's own history.
+// D1), and puts the same on patched ones. Roll replaces each in turn by the other build, and back, and looks for
+// what clients and etcd are left with. Both put ordinary clients and watches on them, and know what these ought to
+// have seen from etcd's own history.
 package ha
 
 import (

@@ -33,6 +33,9 @@ type Built struct {
 	Tag, Revision string
 }
 
+// VersionMark is in the version of each program with the fork, and in none of upstream's.
+const VersionMark = "+deadline."
+
 // Kubernetes builds a program of the release that goes with tag (empty means the newest pinned one). It takes
 // the checkout's lock, and treats a tree with work in it as KubeAPIServer says.
 func Kubernetes(ctx context.Context, co *checkout.Checkout, tag string, want Wanted) (*Built, error) {
@@ -62,7 +65,7 @@ func Kubernetes(ctx context.Context, co *checkout.Checkout, tag string, want Wan
 		if err != nil {
 			return nil, err
 		}
-		built.Version = fmt.Sprintf("%s+deadline.%d.%.12s", pin.Consumer, info.Patches, info.Head)
+		built.Version = fmt.Sprintf("%s%s%d.%.12s", pin.Consumer, VersionMark, info.Patches, info.Head)
 		built.Revision, prog.identity = info.Head, info.Head
 		if info.Dirty {
 			built.Version += "-dirty"
