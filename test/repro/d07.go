@@ -33,7 +33,7 @@ func stalledWatches(ctx context.Context) (Result, error) {
 		bound   = 4 * time.Second
 		timeout = 5 * time.Second
 		// grace is what a write is left after the watch's timeout.
-		grace = 3 * time.Second
+		grace = 10 * time.Second
 		// busy is for a machine that is: so much is sent, and stalls, by and by.
 		busy = 20 * time.Second
 	)

@@ -61,7 +61,8 @@ func For(w http.ResponseWriter, r *http.Request) *http.Request {
 	if o := ownerFrom(r.Context()); o == nil || o.leads(w) {
 		return r
 	}
-	return r.WithContext(context.WithValue(r.Context(), guardKey{}, nil))
+	ctx := context.WithValue(r.Context(), connKey{}, nil) // Which is the other one's too.
+	return r.WithContext(context.WithValue(ctx, guardKey{}, nil))
 }
 
 func (g *guard) leads(w http.ResponseWriter) bool { return sameHeader(w, g) }

@@ -57,6 +57,35 @@ func TestOwnWriteDeadlineOfALongRunningHandler(t *testing.T) {
 	})
 }
 
+// TestServersOwnWriteTimeout bounds net/http's last flush, and nothing else does.
+func TestServersOwnWriteTimeout(t *testing.T) {
+	l, w := &LongRunning{WriteTimeout: time.Hour}, &boundedWriter{ResponseRecorder: httptest.NewRecorder()}
+	r := httptest.NewRequest("GET", "/", nil)
+	r = r.WithContext(context.WithValue(r.Context(), http.ServerContextKey, &http.Server{WriteTimeout: time.Minute}))
+	l.Serve(w, r, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	if !w.by.IsZero() {
+		t.Errorf("it has become %v", time.Until(w.by))
+	}
+}
+
+// TestWriteThatIsUnderWayWhenItsRequestEnds has as long from then on as one that begins
+// then.
+func TestWriteThatIsUnderWayWhenItsRequestEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const end = time.Minute
+		l := &LongRunning{WriteTimeout: time.Hour}
+		w := &writing{ResponseRecorder: httptest.NewRecorder(), deadline: make(chan struct{})}
+		l.Serve(w, httptest.NewRequest("GET", "/", nil), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			EndWrites(r.Context(), end, nil)
+			start := time.Now()
+			w.Write([]byte("x"))
+			if took := time.Since(start); took < end+overTime || took > end+overTime+3*l.interval() {
+				t.Errorf("took %v", took)
+			}
+		}))
+	})
+}
+
 // servedRequest is one that a server without a write timeout has read.
 func servedRequest() *http.Request {
 	r := httptest.NewRequest("GET", "/", nil)

@@ -582,10 +582,14 @@ func TestBoundaryWithinLongRunning(t *testing.T) {
 	l := &LongRunning{WriteTimeout: time.Second}
 	b := &Boundary{Answer: timeoutStatus}
 	r := httptest.NewRequest("GET", "/", nil)
+	r = r.WithContext(ConnContext(0)(r.Context(), nil))
 	l.Serve(httptest.NewRecorder(), r, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		outer := ownerFrom(r.Context())
 		if For(w, r) != r || ownerFrom(For(httptest.NewRecorder(), r).Context()) != nil {
 			t.Error("For finds another owner than the one that leads")
+		}
+		if connFrom(r.Context()) == nil || connFrom(For(httptest.NewRecorder(), r).Context()) != nil {
+			t.Error("For leaves a sub-request the connection of the one that leads")
 		}
 		l.Serve(w, r, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			if ownerFrom(r.Context()) != outer {

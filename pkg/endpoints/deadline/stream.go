@@ -39,7 +39,7 @@ const (
 // through. The last one is up to twice as large: net/http keeps back the rest of
 // a Write that is smaller than its buffer, and of a larger one none. Over HTTP/1
 // the kernel tells of progress, where it is asked, and a Write goes as it is.
-const piece = 32 << 10
+const piece = 16 << 10
 
 // stream is the ResponseWriter of a long-running request.
 //
@@ -83,6 +83,7 @@ type stream struct {
 	acked    uint64          // what the client had acknowledged of an HTTP/1 connection
 	idle     time.Duration   // for how long it had taken nothing, when it was struck
 	stall    *stall          // of the connection, since then, over HTTP/2
+	overAt   int64           // the tick at which it was first found to be over by itself, or 0
 	stays    int64           // how many times the sweeper has found that write under way since then
 }
 
@@ -204,9 +205,10 @@ func (s *stream) FlushError() (err error) {
 }
 
 // sendRest sends what the handler has left for net/http to send when it has
-// returned. Nobody could end that over HTTP/2, where it waits for the client.
+// returned. Nobody could end that over HTTP/2, where it waits for the client. A
+// response of which nothing has left yet goes as net/http sends it, with its length.
 func (s *stream) sendRest() {
-	if !s.http1 && s.flushed && s.pending {
+	if begun := s.flushed || s.written.Load() > heldBack; !s.http1 && begun && s.pending {
 		_ = s.FlushError()
 	}
 }

@@ -112,7 +112,10 @@ func (s *stream) look(now int64) (ended bool) {
 		return false
 	}
 	limit := s.limit()
-	if limit <= 0 || now-busy <= s.l.ticks(limit) || !s.busy.CompareAndSwap(busy, struck) {
+	if s.over() && s.overAt == 0 {
+		s.overAt = now
+	}
+	if limit <= 0 || now-max(busy, s.overAt) <= s.l.ticks(limit) || !s.busy.CompareAndSwap(busy, struck) {
 		return false
 	}
 	s.idle = limit
@@ -164,14 +167,19 @@ func (s *stream) stayed() {
 // likes. The caller holds control.
 func (s *stream) limit() time.Duration {
 	limit := max(s.l.WriteTimeout, 0)
-	over := passed(s.endsAt)
-	select {
-	case <-s.shutdown:
-		over = true
-	default:
-	}
-	if over && (limit == 0 || overTime < limit) {
+	if s.over() && (limit == 0 || overTime < limit) {
 		limit = overTime
 	}
 	return limit
+}
+
+// over reports whether the request is over by itself, as EndWrites was told. The
+// caller holds control.
+func (s *stream) over() bool {
+	select {
+	case <-s.shutdown:
+		return true
+	default:
+		return passed(s.endsAt)
+	}
 }
