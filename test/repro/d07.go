@@ -35,7 +35,7 @@ func stalledWatches(ctx context.Context) (Result, error) {
 		// grace is what a write is left after the watch's timeout.
 		grace = 10 * time.Second
 		// busy is for a machine that is: so much is sent, and stalls, by and by.
-		busy = 20 * time.Second
+		busy = 12 * time.Second
 	)
 	byBound, err := watchAndStall(ctx, watching{each: 500, writeTimeout: bound, patience: bound + busy})
 	if err != nil {
