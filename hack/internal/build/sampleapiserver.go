@@ -17,8 +17,9 @@ const sampleModule = "k8s.io/sample-apiserver"
 
 // SampleAPIServer builds the extension API server that upstream releases under tag (empty means the newest
 // pinned one) and returns its path. For Fork it is built as `make replace` has one built: with the tree in place
-// of the module, and as that is when somebody is at work in it. It takes the checkout's lock.
-func SampleAPIServer(ctx context.Context, co *checkout.Checkout, tag string, variant Variant) (path string, err error) {
+// of the module, and as that is when somebody is at work in it. static is what Wanted has under that name. It takes the
+// checkout's lock.
+func SampleAPIServer(ctx context.Context, co *checkout.Checkout, tag string, variant Variant, static string) (path string, err error) {
 	ctx, unlock, p, err := pins.Lock(ctx, co)
 	if err != nil {
 		return "", err
@@ -69,6 +70,9 @@ func SampleAPIServer(ctx context.Context, co *checkout.Checkout, tag string, var
 	}
 	if prog.gomod, err = mod.Format(); err != nil {
 		return "", err
+	}
+	if static != "" {
+		prog.static(static)
 	}
 	return prog.make(ctx, co)
 }

@@ -33,9 +33,9 @@ type Options struct {
 	Unmodified bool
 	// Kubeconfig, when set, names a cluster to run against in place of one that is started.
 	Kubeconfig string
-	// Image, which that cluster's pods can have, and the path of its AuditLog are what the suite cannot find out by
-	// itself; what is empty the environment may say (test/e2e/README.md).
-	Image, AuditLog string
+	// Image, which that cluster's pods can have, the path of its AuditLog, and where it reaches a SampleAPIServer are what
+	// the suite cannot find out by itself; what is empty the environment may say (test/e2e/README.md).
+	Image, AuditLog, SampleAPIServer string
 	// Tests are the names of those to run; none means all.
 	Tests []string
 }
@@ -84,7 +84,7 @@ func Run(ctx context.Context, co *checkout.Checkout, o Options) (*report.Report,
 		if env["E2E_KUBECONFIG"], err = filepath.Abs(o.Kubeconfig); err != nil {
 			return nil, err
 		}
-		for name, value := range map[string]string{"E2E_IMAGE": o.Image, "E2E_AUDIT_LOG": o.AuditLog} {
+		for name, value := range map[string]string{"E2E_IMAGE": o.Image, "E2E_AUDIT_LOG": o.AuditLog, "E2E_SAMPLE_APISERVER": o.SampleAPIServer} {
 			if value != "" {
 				env[name] = value
 			}
@@ -144,7 +144,7 @@ func startCluster(ctx context.Context, co *checkout.Checkout, o Options, dir str
 	if err != nil {
 		return nil, err
 	}
-	sample, err := build.SampleAPIServer(ctx, co, o.Tag, variant)
+	sample, err := build.SampleAPIServer(ctx, co, o.Tag, variant, "")
 	if err != nil {
 		return nil, err
 	}

@@ -3,9 +3,7 @@ package kindtest
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"time"
@@ -74,6 +72,8 @@ type run struct {
 	o      Options
 	report *Report
 	kind   *kind
+	// tag is the pinned tag that goes with the node image; empty means the newest, or that none does.
+	tag string
 }
 
 // part does one part, and takes its time.
@@ -102,7 +102,18 @@ func (o Options) check() error {
 }
 
 // Run makes a cluster, tries it, and removes it. The report is of what was done also if there is an error.
-func Run(ctx context.Context, co *checkout.Checkout, o Options) (report *Report, err error) {
+func Run(ctx context.Context, co *checkout.Checkout, o Options) (*Report, error) {
+	return With(ctx, co, o, func(ctx context.Context, c *Cluster) error {
+		if err := c.smoke(ctx); err != nil {
+			return err
+		}
+		return c.suite(ctx)
+	})
+}
+
+// With makes a cluster, has use do something with it, and removes it. The report is of what was done also if there is an
+// error, after one of use's too.
+func With(ctx context.Context, co *checkout.Checkout, o Options, use func(ctx context.Context, c *Cluster) error) (report *Report, err error) {
 	r := &run{co: co, o: o, report: &Report{Cluster: o.Name}}
 	if err := o.check(); err != nil {
 		return r.report, err
@@ -117,7 +128,7 @@ func Run(ctx context.Context, co *checkout.Checkout, o Options) (report *Report,
 			return err
 		}
 		if err := r.kind.free(ctx); err != nil {
-			return err
+			return fmt.Errorf("%w, or NAME= with another", err)
 		}
 		return nodeimage.RemoveStandIns(ctx, e)
 	}); err != nil {
@@ -126,7 +137,7 @@ func Run(ctx context.Context, co *checkout.Checkout, o Options) (report *Report,
 	if err := r.images(ctx, e); err != nil {
 		return r.report, err
 	}
-	return r.report, r.cluster(ctx, e)
+	return r.report, r.cluster(ctx, e, use)
 }
 
 // images makes all images, the node's with the kube-apiserver in it.
@@ -145,7 +156,7 @@ func (r *run) images(ctx context.Context, e *engine.Engine) error {
 	}); err != nil {
 		return err
 	}
-	r.report.Node = node
+	r.report.Node, r.tag = node, tag
 	if !r.o.Unmodified {
 		if err := r.part("kube-apiserver image", func() (err error) {
 			r.report.Image, err = image.KubeAPIServer(ctx, r.co, tag, e.Arch(), build.Fork)
@@ -186,109 +197,4 @@ func tagOf(co *checkout.Checkout, want, release string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("the node image is of Kubernetes %s, and no pinned tag goes with that; next: make pins, which lists them", release)
-}
-
-// cluster makes the cluster, tries it, and removes it.
-func (r *run) cluster(ctx context.Context, e *engine.Engine) (err error) {
-	k := r.kind
-	config, err := r.files(e)
-	if err != nil {
-		return err
-	}
-	if k.madeNetwork, err = k.noNetwork(ctx); err != nil {
-		return err
-	}
-	defer func() { err = r.end(ctx, err) }()
-	if r.o.Nodes > 1 {
-		if err := r.part("load balancer", func() (err error) {
-			k.standIn, err = nodeimage.LoadBalancer(ctx, r.co, e)
-			return err
-		}); err != nil {
-			return err
-		}
-	}
-	if err := r.part("create cluster", func() error { return k.create(ctx, r.report.Node.Name, config) }); err != nil {
-		return err
-	}
-	if r.report.Node.Own {
-		if err := k.route(ctx, r.o.Nodes); err != nil {
-			return err
-		}
-	}
-	if r.o.Nodes > 1 {
-		if err := k.untaint(ctx); err != nil {
-			return err
-		}
-	}
-	s, err := newSmoke(k, r.report.Image != nil)
-	if err != nil {
-		return err
-	}
-	if err := r.part("nodes ready", func() error { return s.ready(ctx, r.o.Nodes) }); err != nil {
-		return err
-	}
-	if r.report.Server, err = s.version(r.report.Image); err != nil {
-		return err
-	}
-	fmt.Fprintf(r.co.Err, "the server is %s\n", r.report.Server)
-	if err := r.part("probe image", func() error { return loadProbe(ctx, r.co, k) }); err != nil {
-		return err
-	}
-	if err := r.part("cluster DNS and probe ready", func() error { return s.setup(ctx) }); err != nil {
-		return err
-	}
-	for _, t := range smokes {
-		if err := r.part(t.name, func() error {
-			ctx, cancel := context.WithTimeoutCause(ctx, tryTime, fmt.Errorf("not done after %s", tryTime))
-			defer cancel()
-			return t.do(ctx, s)
-		}); err != nil {
-			return fmt.Errorf("%s: %w", t.name, err)
-		}
-	}
-	return r.suite(ctx)
-}
-
-// files writes what a node mounts, and returns the cluster's configuration.
-func (r *run) files(e *engine.Engine) ([]byte, error) {
-	dir := r.kind.dir
-	if err := os.RemoveAll(dir); err != nil {
-		return nil, err
-	}
-	for i := range r.o.Nodes {
-		if err := os.MkdirAll(auditDir(dir, i), 0o755); err != nil {
-			return nil, err
-		}
-		if err := os.WriteFile(networkFile(dir, i), nodeimage.Network(i), 0o644); err != nil {
-			return nil, err
-		}
-	}
-	if err := os.WriteFile(filepath.Join(dir, policyFile), auditPolicy, 0o644); err != nil {
-		return nil, err
-	}
-	config, err := config(e, r.report.Node, r.o.Nodes, dir)
-	if err != nil {
-		return nil, err
-	}
-	return config, os.WriteFile(filepath.Join(dir, "kind.yaml"), config, 0o644)
-}
-
-// end keeps the logs of what failed, and removes the cluster unless it is to be kept.
-func (r *run) end(ctx context.Context, err error) error {
-	k := r.kind
-	if gone := new(engine.NoAnswer); errors.As(err, &gone) {
-		return k.stillThere(err)
-	}
-	if err != nil && ctx.Err() == nil {
-		var logErr error
-		if r.report.Logs, logErr = k.export(ctx); logErr != nil {
-			err = fmt.Errorf("%w\nnot all of its logs could be had: %w", err, logErr)
-		}
-		err = fmt.Errorf("%w\nthe logs are in %s", err, r.co.Rel(r.report.Logs))
-	}
-	if r.o.Keep {
-		r.report.Kubeconfig, r.report.Delete = k.kubeconfig(), k.deleteCommand()
-		return err
-	}
-	return errors.Join(err, r.part("delete cluster", func() error { return k.remove(ctx) }))
 }

@@ -18,7 +18,6 @@ import (
 	watchtools "k8s.io/client-go/tools/watch"
 
 	"fork.internal/apiserver/hack/internal/build"
-	"fork.internal/apiserver/hack/internal/checkout"
 	"fork.internal/apiserver/hack/internal/image"
 )
 
@@ -51,21 +50,37 @@ func newSmoke(k *kind, fork bool) (*smoke, error) {
 	return &smoke{config, client, fork}, err
 }
 
+// smoke tries what a cluster is for.
+func (c *Cluster) smoke(ctx context.Context) error {
+	if err := c.Part("probe image", func() error { return c.loadProbe(ctx) }); err != nil {
+		return err
+	}
+	if err := c.Part("cluster DNS and probe ready", func() error { return c.tries.setup(ctx) }); err != nil {
+		return err
+	}
+	for _, t := range smokes {
+		if err := c.Part(t.name, func() error {
+			ctx, cancel := context.WithTimeoutCause(ctx, tryTime, fmt.Errorf("not done after %s", tryTime))
+			defer cancel()
+			return t.do(ctx, c.tries)
+		}); err != nil {
+			return fmt.Errorf("%s: %w", t.name, err)
+		}
+	}
+	return nil
+}
+
 // loadProbe gives the nodes the image of the probe.
-func loadProbe(ctx context.Context, co *checkout.Checkout, k *kind) error {
-	path, err := build.OwnFor(ctx, co, "test/kind/probe", k.e.Arch())
+func (c *Cluster) loadProbe(ctx context.Context) error {
+	path, err := build.OwnFor(ctx, c.run.co, "test/kind/probe", c.Arch())
 	if err != nil {
 		return err
 	}
-	img, err := image.Program{Name: probe, Path: path, Arch: k.e.Arch(), Fast: true}.Image()
+	img, err := image.Program{Name: probe, Path: path, Arch: c.Arch(), Fast: true}.Image()
 	if err != nil {
 		return err
 	}
-	archive := path + ".tar"
-	if err := image.WriteDocker(archive, probeImage, img); err != nil {
-		return err
-	}
-	return k.load(ctx, archive)
+	return c.Load(ctx, probeImage, img)
 }
 
 // version is the server's; it fails if that is not img's.
