@@ -26,6 +26,7 @@ type program struct {
 	gomod   []byte // what the go command makes go.mod and go.sum from
 	ldflags string
 	args    []string // further arguments of go build
+	test    bool     // of the package's tests
 	env     []string // added to the go command's environment
 	bin     string   // where the result goes
 	// identity is whatever else the result depends on; empty means that it is not known, and that
@@ -63,7 +64,11 @@ func (p program) make(ctx context.Context, co *checkout.Checkout) (string, error
 	start := time.Now()
 	fmt.Fprintf(co.Err, "building %s\n", p.title)
 	log, stop := Watch(co.Err, p.title)
-	args := append([]string{"build", "-v", "-o", tmp, "-ldflags", p.ldflags}, p.args...)
+	args := []string{"build"}
+	if p.test {
+		args = []string{"test", "-c"}
+	}
+	args = append(append(args, "-v", "-o", tmp, "-ldflags", p.ldflags), p.args...)
 	_, err = gotool.RunMod(ctx, co, p.dir, log, append(args, p.pkg)...)
 	stop()
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -55,6 +56,24 @@ func TestKubeAPIServer(t *testing.T) {
 	}
 	if left, err := filepath.Glob(path + ".new*"); err != nil || len(left) > 0 {
 		t.Errorf("left over: %v, %v", left, err)
+	}
+}
+
+func TestAnotherPackageOfTheRelease(t *testing.T) {
+	t.Parallel()
+	ctx, co := context.Background(), toy.New(t)
+	for _, want := range []Wanted{
+		{Program: "e2e.test", Package: toy.Consumer + "/test/e2e", Test: true, Variant: Upstream},
+		{Program: "e2e.test", Package: toy.Consumer + "/test/e2e", Test: true, Variant: Upstream, Static: runtime.GOARCH},
+	} {
+		b, err := Kubernetes(ctx, co, "", want)
+		toy.Check(t, err)
+		if got := output(t, b.Path); got != "tests pristine" || filepath.Base(b.Path) != "e2e.test" {
+			t.Errorf("got %q from %s", got, b.Path)
+		}
+	}
+	if _, err := Kubernetes(ctx, co, "", Wanted{Program: "gone", Package: toy.Consumer + "/gone", Variant: Upstream}); err == nil || !strings.Contains(err.Error(), "cannot build gone for v1.1.0 (upstream)") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -11,8 +11,14 @@ import (
 
 // Wanted is which program of the consumer's release is built, and how.
 type Wanted struct {
-	// Program is a directory below the release's cmd/, such as kube-apiserver. Required.
+	// Program is a directory below the release's cmd/, such as kube-apiserver; or, with a Package, what the result is
+	// called. Required.
 	Program string
+	// Package is the import path of something else of the release, or of what that depends on, at the version that it
+	// does; empty means Program's.
+	Package string
+	// Test makes the program of the tests of that package, as go test -c does.
+	Test bool
 	// Variant is the k8s.io/apiserver that it is built with. Required.
 	Variant Variant
 	// Static is the architecture, as GOARCH, of a Linux program that needs no other file to run and has
@@ -58,6 +64,11 @@ func Kubernetes(ctx context.Context, co *checkout.Checkout, tag string, want Wan
 		bin:      filepath.Join(co.Output(), "bin", pin.Tag, string(want.Variant), want.Program),
 		identity: "release",
 	}
+	if want.Package != "" {
+		prog.title = fmt.Sprintf("%s for %s (%s)", want.Program, pin.Consumer, want.Variant)
+		prog.pkg = want.Package
+	}
+	prog.test = want.Test
 	built := &Built{Version: pin.Consumer, Release: pin.Consumer, Tag: pin.Tag}
 	tree := ""
 	if want.Variant == Fork {

@@ -83,6 +83,9 @@ func Publish(t *testing.T, proxy, path, version string, files map[string]string)
 	return sum
 }
 
+// consumerTest says with which the tests are built.
+const consumerTest = "package e2e\n\nimport (\n\t\"fmt\"\n\t\"testing\"\n\n\t\"toy.test/apiserver/pkg/a\"\n)\n\nfunc TestMain(*testing.M) { fmt.Println(\"tests\", a.A) }\n"
+
 // New makes a checkout with one pin and one patch, which makes a.A "patched".
 func New(t *testing.T) *checkout.Checkout {
 	t.Helper()
@@ -97,7 +100,7 @@ func New(t *testing.T) *checkout.Checkout {
 	Publish(t, proxy, Consumer, "v1.1.0", map[string]string{
 		"go.mod": "module " + Consumer + "\n\ngo 1.21\n\nrequire (\n\ttoy.test/apiserver v0.0.0\n\ttoy.test/base v0.0.0\n)\n\n" +
 			"replace (\n\ttoy.test/apiserver => ./staging/src/toy.test/apiserver\n\ttoy.test/base => ./staging/src/toy.test/base\n)\n",
-		"cmd/kube-apiserver/main.go": consumerMain})
+		"cmd/kube-apiserver/main.go": consumerMain, "test/e2e/e2e_test.go": consumerTest})
 	Publish(t, proxy, Sample, "v0.1.0", map[string]string{
 		"go.mod": "module " + Sample + "\n\ngo 1.21\n\nrequire " + Module + " v0.1.0\n", "go.sum": sums(t, proxy, "v0.1.0", sum), "main.go": sampleMain})
 	Write(t, filepath.Join(co.Root, "go.mod"), "module "+checkout.Module+"\n\ngo 1.21\n")
