@@ -36,10 +36,10 @@ type File struct {
 type Config struct {
 	// Arch is the architecture, as GOARCH. Required.
 	Arch string
-	// Entrypoint, Env and StopSignal are what containers are started with unless they say otherwise.
-	Entrypoint []string
-	Env        []string
-	StopSignal string
+	// Entrypoint, Cmd, Env and StopSignal are what containers are started with unless they say otherwise.
+	Entrypoint, Cmd []string
+	Env             []string
+	StopSignal      string
 	// Labels are put into the image's configuration and, as annotations, into its manifest.
 	Labels map[string]string
 }
@@ -59,7 +59,7 @@ func New(c Config, layers ...v1.Layer) (v1.Image, error) {
 	file.OS, file.Architecture = "linux", c.Arch
 	file.Created = v1.Time{Time: time.Unix(0, 0).UTC()}
 	file.History = nil
-	file.Config = v1.Config{Entrypoint: c.Entrypoint, Env: c.Env, StopSignal: c.StopSignal, Labels: c.Labels}
+	file.Config = v1.Config{Entrypoint: c.Entrypoint, Cmd: c.Cmd, Env: c.Env, StopSignal: c.StopSignal, Labels: c.Labels}
 	if img, err = mutate.ConfigFile(img, file); err != nil || len(c.Labels) == 0 {
 		return img, err
 	}

@@ -6,8 +6,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// searchPath is where a command is looked for that is given without its directory, as kubeadm's manifests do.
-const searchPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+// SearchPath is the variable of an environment that says where a command is looked for that is given without its directory, as kubeadm's manifests do.
+const SearchPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // Program is a program that is to be all of an image, but for an empty /tmp.
 type Program struct {
@@ -29,6 +29,6 @@ func (p Program) Image() (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := Config{Arch: p.Arch, Entrypoint: []string{"/usr/local/bin/" + p.Name}, Env: []string{searchPath}, Labels: p.Labels}
+	config := Config{Arch: p.Arch, Entrypoint: []string{"/usr/local/bin/" + p.Name}, Env: []string{SearchPath}, Labels: p.Labels}
 	return New(config, append(p.Below[:len(p.Below):len(p.Below)], layer)...)
 }

@@ -8,20 +8,26 @@ import (
 	"io"
 	"os"
 	"path"
+	"path/filepath"
+	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"fork.internal/apiserver/hack/internal/checkout"
 	"fork.internal/apiserver/hack/internal/image"
+	"fork.internal/apiserver/hack/internal/proc"
 )
 
 // busyboxRoot is a shell and what goes with it, in one file.
 var busyboxRoot = root{name: "busybox", packages: []string{"busybox-static"}, args: []string{"--variant=extract"}}
 
-// applets are the programs that busybox is here.
-var applets = []string{"sh", "cat", "echo", "httpd", "seq", "sleep", "true", "wget"}
+// users of an image, as those that upstream's tests use have them.
+const (
+	passwd = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/home:/bin/false\n"
+	groups = "root:x:0:\nnobody:x:65534:\n"
+)
 
-// Busybox makes an image of Debian's busybox, for pods to be tried with.
+// Busybox makes an image of Debian's busybox, with all that it can be, for pods to be tried with.
 func Busybox(ctx context.Context, co *checkout.Checkout, arch string) (v1.Image, error) {
 	debian, err := busyboxRoot.make(ctx, co)
 	if err != nil {
@@ -31,15 +37,43 @@ func Busybox(ctx context.Context, co *checkout.Checkout, arch string) (v1.Image,
 	if err != nil {
 		return nil, err
 	}
-	files := []image.File{{Name: "bin/busybox", Mode: 0o755, Data: program}, {Name: "tmp", Mode: os.ModeDir | os.ModeSticky | 0o777}}
+	applets, err := list(ctx, co, program)
+	if err != nil {
+		return nil, err
+	}
+	files := []image.File{
+		{Name: "bin/busybox", Mode: 0o755, Data: program},
+		{Name: "etc/passwd", Mode: 0o644, Data: []byte(passwd)},
+		{Name: "etc/group", Mode: 0o644, Data: []byte(groups)},
+		{Name: "root", Mode: os.ModeDir | 0o700},
+		{Name: "home", Mode: os.ModeDir | 0o755},
+		{Name: "tmp", Mode: os.ModeDir | os.ModeSticky | 0o777},
+	}
 	for _, name := range applets {
-		files = append(files, image.File{Name: "bin/" + name, Link: "busybox"})
+		if name != "busybox" {
+			files = append(files, image.File{Name: "bin/" + name, Link: "busybox"})
+		}
 	}
 	layer, err := image.Layer(files, true)
 	if err != nil {
 		return nil, err
 	}
-	return image.New(image.Config{Arch: arch, Env: []string{"PATH=/bin"}, Entrypoint: []string{"/bin/sh"}}, layer)
+	return image.New(image.Config{Arch: arch, Env: []string{"PATH=/bin"}, Cmd: []string{"sh"}}, layer)
+}
+
+// list is what busybox can be.
+func list(ctx context.Context, co *checkout.Checkout, busybox []byte) ([]string, error) {
+	dir, err := os.MkdirTemp("", "fork-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	program := filepath.Join(dir, "busybox")
+	if err := os.WriteFile(program, busybox, 0o755); err != nil {
+		return nil, err
+	}
+	out, err := proc.Cmd{Args: []string{program, "--list"}, Env: co.Environ()}.Output(ctx)
+	return strings.Fields(out), err
 }
 
 // fromTar is the content of the regular file of that base name in a tar.
