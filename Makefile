@@ -3,6 +3,7 @@
 TAG ?=
 PORT ?= 0
 ID ?=
+FOCUS ?=
 MINOR ?=
 LEVEL ?=
 ROUNDS ?=
@@ -36,7 +37,7 @@ tag = $(if $(TAG),--tag $(call q,$(TAG)))
 given = $(if $(filter command,$(firstword $(origin $(1)))),$($(1)))
 
 .DEFAULT_GOAL := help
-.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags replace try-replace module export kube-apiserver image engine kind-node-image test-kind run policy demo demo-ha repro same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all test-consumers test-kubernetes test-integration test-ha test-e2e clean $(FORK)
+.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags replace try-replace module export kube-apiserver image engine kind-node-image test-kind test-conformance run policy demo demo-ha repro same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all test-consumers test-kubernetes test-integration test-ha test-e2e clean $(FORK)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -102,6 +103,9 @@ kind-node-image: $(FORK) ## Make an image of a kind node from the Go module prox
 
 test-kind: $(FORK) ## Try the patched kube-apiserver as a kind cluster's control plane [TAG=] [KIND_NODE_IMAGE=] [NODES=] [NAME=] [KEEP=1] [UNMODIFIED=1] [ID=test]
 	@$(FORK) test-kind $(tag) $(if $(KIND_NODE_IMAGE),--node-image $(call q,$(KIND_NODE_IMAGE))) $(if $(NODES),--nodes $(call q,$(NODES))) $(if $(NAME),--name $(call q,$(NAME))) $(if $(call yes,$(KEEP)),--keep) $(if $(call yes,$(UNMODIFIED)),--unmodified) -o $(O) -- $(ID)
+
+test-conformance: $(FORK) ## Upstream's own end-to-end tests on a kind cluster with the fork and, what fails there, on one without it [TAG=] [FOCUS=regexp]
+	@$(FORK) test-conformance $(tag) $(if $(FOCUS),--focus $(call q,$(FOCUS))) -o $(O)
 
 run: $(FORK) ## Run etcd and the patched kube-apiserver until Ctrl-C [TAG=] [PORT=]
 	@$(FORK) run $(tag) --port $(call q,$(PORT))

@@ -40,6 +40,7 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 	newEngineCommand,
 	newKindNodeImageCommand,
 	newTestKindCommand,
+	newTestConformanceCommand,
 	newRunCommand,
 	newDemoCommand,
 	newDemoHACommand,

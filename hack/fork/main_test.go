@@ -66,6 +66,8 @@ func TestErrors(t *testing.T) {
 		{"test-e2e --kubeconfig nowhere", "next: the path of one kubeconfig"},
 		{"test-kind --nodes 0", "next: NODES=1 to NODES="},
 		{"test-kind --name -a", "is no name for a cluster"},
+		{"test-conformance --tag v0.9.9", "unknown tag v0.9.9"},
+		{"test-conformance", "make pins ADD=v0.1.0"},
 		{"gate-off --tag v0.9.9", "unknown tag v0.9.9"},
 		{"replace nowhere", "DIR=nowhere is not a directory"},
 		{"replace --undo .", "is this checkout itself"},

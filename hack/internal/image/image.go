@@ -23,7 +23,7 @@ import (
 type File struct {
 	// Name is the path in the image, without a leading slash. Required.
 	Name string
-	// Mode is the permissions, with os.ModeDir for a directory.
+	// Mode is the permissions, with os.ModeDir for a directory, os.ModeSticky and os.ModeSetuid.
 	Mode os.FileMode
 	// From is the file on this machine that has the content; empty means that Data is the content.
 	From string
@@ -120,6 +120,9 @@ func writeFile(tw *tar.Writer, f File) error {
 	h := &tar.Header{Typeflag: tar.TypeReg, Name: f.Name, Mode: int64(f.Mode.Perm()), Size: int64(len(f.Data)), Format: tar.FormatPAX}
 	if f.Mode&os.ModeSticky != 0 {
 		h.Mode |= 0o1000
+	}
+	if f.Mode&os.ModeSetuid != 0 {
+		h.Mode |= 0o4000
 	}
 	switch {
 	case f.Mode.IsDir():

@@ -138,6 +138,28 @@ func checkOCI(t *testing.T, made *Image) {
 	}
 }
 
+func TestModes(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "program")
+	toy.Write(t, file, "x")
+	img, err := Program{Name: "program", Path: file, Arch: "amd64", Setuid: true, Fast: true}.Image()
+	toy.Check(t, err)
+	layers, err := img.Layers()
+	toy.Check(t, err)
+	r, err := layers[0].Uncompressed()
+	toy.Check(t, err)
+	defer r.Close()
+	modes := map[string]int64{}
+	tr := tar.NewReader(r)
+	for h, err := tr.Next(); !errors.Is(err, io.EOF); h, err = tr.Next() {
+		toy.Check(t, err)
+		modes[h.Name] = h.Mode
+	}
+	if modes["tmp/"] != 0o1777 || modes["usr/local/bin/program"] != 0o4755 || modes["usr/local/bin/"] != 0o755 {
+		t.Errorf("got %v", modes)
+	}
+}
+
 func TestWhatCannotBeWrittenLeavesWhatWasThere(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "it.tar")
 	toy.Write(t, file, "was there")

@@ -6,7 +6,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// SearchPath is the variable of an environment that says where a command is looked for that is given without its directory, as kubeadm's manifests do.
+// SearchPath is the variable of an environment that says where a command is looked for that is given without its
+// directory, as kubeadm's manifests do.
 const SearchPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // Program is a program that is to be all of an image, but for an empty /tmp.
@@ -14,6 +15,8 @@ type Program struct {
 	// Name is what it is called in /usr/local/bin, Path the file on this machine, Arch its GOARCH. Required.
 	Name, Path, Arch string
 	Labels           map[string]string
+	// Setuid has it run as root, whoever runs it.
+	Setuid bool
 	// Below are layers that it needs, the lowest first.
 	Below []v1.Layer
 	// Fast is Layer's.
@@ -22,9 +25,13 @@ type Program struct {
 
 // Image makes the image.
 func (p Program) Image() (v1.Image, error) {
+	mode := os.FileMode(0o755)
+	if p.Setuid {
+		mode |= os.ModeSetuid
+	}
 	layer, err := Layer([]File{
 		{Name: "tmp", Mode: os.ModeDir | os.ModeSticky | 0o777},
-		{Name: "usr/local/bin/" + p.Name, Mode: 0o755, From: p.Path},
+		{Name: "usr/local/bin/" + p.Name, Mode: mode, From: p.Path},
 	}, p.Fast)
 	if err != nil {
 		return nil, err

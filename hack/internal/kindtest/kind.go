@@ -66,7 +66,7 @@ func (k *kind) free(ctx context.Context) error {
 	if !slices.Contains(strings.Fields(out), k.name) {
 		return nil
 	}
-	return fmt.Errorf("there is a kind cluster %s already, of a run that was killed or had KEEP=1, or of another checkout; next: %s", k.name, k.deleteCommand())
+	return fmt.Errorf("there is a kind cluster %s already, of a run that goes on, was killed or had KEEP=1, or of another checkout; next: %s", k.name, k.deleteCommand())
 }
 
 // deleteCommand is what a person types to remove the cluster.

@@ -140,6 +140,24 @@ func With(ctx context.Context, co *checkout.Checkout, o Options, use func(ctx co
 	return r.report, r.cluster(ctx, e, use)
 }
 
+// Free fails, as With does, where there is no engine to use, or it has a cluster of one of these names.
+func Free(ctx context.Context, co *checkout.Checkout, names ...string) error {
+	e, err := engine.Connect(ctx, co)
+	if err != nil {
+		return err
+	}
+	path, err := nodeimage.Kind(ctx, co)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := (&kind{co: co, e: e, path: path, name: name}).free(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // images makes all images, the node's with the kube-apiserver in it.
 func (r *run) images(ctx context.Context, e *engine.Engine) error {
 	node, tag := r.report.Node, r.o.Tag

@@ -23,22 +23,40 @@ var agnhostRoot = root{
 	hook:     agnhostUsers,
 }
 
-// Agnhost makes the image that most of upstream's end-to-end tests use, of its program and the directory that upstream
-// has it in, but for what its fake registry serves.
-func Agnhost(ctx context.Context, co *checkout.Checkout, program, source, arch string) (v1.Image, error) {
+// Agnhost is what most of upstream's end-to-end tests run in pods.
+type Agnhost struct {
+	// Program is agnhost, Images the directory that upstream has the sources of its test images in, Arch a GOARCH.
+	Program, Images, Arch string
+}
+
+// Image makes the image of agnhost, but for what its fake registry serves.
+func (a Agnhost) Image(ctx context.Context, co *checkout.Checkout) (v1.Image, error) {
+	return a.image(ctx, co, "pause")
+}
+
+// Website makes one of those that are agnhost with a page of that name, such as nautilus, to be served.
+func (a Agnhost) Website(ctx context.Context, co *checkout.Checkout, name string) (v1.Image, error) {
+	html := filepath.Join(a.Images, name, "html")
+	return a.image(ctx, co, "test-webserver",
+		image.File{Name: name + ".jpg", Mode: 0o644, From: filepath.Join(html, name+".jpg")},
+		image.File{Name: "data.json", Mode: 0o644, From: filepath.Join(html, "data.json")})
+}
+
+func (a Agnhost) image(ctx context.Context, co *checkout.Checkout, command string, files ...image.File) (v1.Image, error) {
 	debian, err := agnhostRoot.layer(ctx, co)
 	if err != nil {
 		return nil, err
 	}
-	own, err := image.Layer([]image.File{
-		{Name: "agnhost", Mode: 0o755, From: program},
+	porter := filepath.Join(a.Images, "agnhost", "porter")
+	own, err := image.Layer(append([]image.File{
+		{Name: "agnhost", Mode: 0o755, From: a.Program},
 		{Name: "agnhost-2", Link: "agnhost"},
-		{Name: "localhost.crt", Mode: 0o644, From: filepath.Join(source, "porter", "localhost.crt")},
-		{Name: "localhost.key", Mode: 0o644, From: filepath.Join(source, "porter", "localhost.key")},
+		{Name: "localhost.crt", Mode: 0o644, From: filepath.Join(porter, "localhost.crt")},
+		{Name: "localhost.key", Mode: 0o644, From: filepath.Join(porter, "localhost.key")},
 		{Name: "uploads", Mode: os.ModeDir | 0o755},
-	}, true)
+	}, files...), true)
 	if err != nil {
 		return nil, err
 	}
-	return image.New(image.Config{Arch: arch, Env: []string{image.SearchPath}, Entrypoint: []string{"/agnhost"}, Cmd: []string{"pause"}}, debian, own)
+	return image.New(image.Config{Arch: a.Arch, Env: []string{image.SearchPath}, Entrypoint: []string{"/agnhost"}, Cmd: []string{command}}, debian, own)
 }

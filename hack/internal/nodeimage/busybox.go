@@ -18,8 +18,8 @@ import (
 	"fork.internal/apiserver/hack/internal/proc"
 )
 
-// busyboxRoot is a shell and what goes with it, in one file.
-var busyboxRoot = root{name: "busybox", packages: []string{"busybox-static"}, args: []string{"--variant=extract"}}
+// busyboxRoot is a shell and what goes with it, each in one file.
+var busyboxRoot = root{name: "busybox", packages: []string{"busybox-static", "bash-static"}, args: []string{"--variant=extract"}}
 
 // users of an image, as those that upstream's tests use have them.
 const (
@@ -27,7 +27,7 @@ const (
 	groups = "root:x:0:\nnobody:x:65534:\n"
 )
 
-// Busybox makes an image of Debian's busybox, with all that it can be, for pods to be tried with.
+// Busybox makes an image of Debian's busybox, with all that it can be, and bash as its shell, for pods to be tried with.
 func Busybox(ctx context.Context, co *checkout.Checkout, arch string) (v1.Image, error) {
 	debian, err := busyboxRoot.make(ctx, co)
 	if err != nil {
@@ -37,12 +37,19 @@ func Busybox(ctx context.Context, co *checkout.Checkout, arch string) (v1.Image,
 	if err != nil {
 		return nil, err
 	}
+	// Debian's busybox as a shell drops variables of which the name is none for a shell. Pods may have such, and upstream's
+	// tests look for them.
+	shell, err := fromTar(debian, "bash-static")
+	if err != nil {
+		return nil, err
+	}
 	applets, err := list(ctx, co, program)
 	if err != nil {
 		return nil, err
 	}
 	files := []image.File{
 		{Name: "bin/busybox", Mode: 0o755, Data: program},
+		{Name: "bin/sh", Mode: 0o755, Data: shell},
 		{Name: "etc/passwd", Mode: 0o644, Data: []byte(passwd)},
 		{Name: "etc/group", Mode: 0o644, Data: []byte(groups)},
 		{Name: "root", Mode: os.ModeDir | 0o700},
@@ -50,7 +57,7 @@ func Busybox(ctx context.Context, co *checkout.Checkout, arch string) (v1.Image,
 		{Name: "tmp", Mode: os.ModeDir | os.ModeSticky | 0o777},
 	}
 	for _, name := range applets {
-		if name != "busybox" {
+		if name != "busybox" && name != "sh" {
 			files = append(files, image.File{Name: "bin/" + name, Link: "busybox"})
 		}
 	}
