@@ -12,23 +12,16 @@ import (
 	"fork.internal/apiserver/hack/internal/build"
 	"fork.internal/apiserver/hack/internal/checkout"
 	"fork.internal/apiserver/hack/internal/image"
-	"fork.internal/apiserver/hack/internal/kindtest"
 	"fork.internal/apiserver/hack/internal/nodeimage"
 	"fork.internal/apiserver/hack/internal/proc"
 )
-
-// named is an image and its name.
-type named struct {
-	name string
-	img  v1.Image
-}
 
 // registries are those of which images are made here: what the tests' own registry has, and what Kubernetes releases.
 // What some tests want of others is not to be had by anybody, and they check that.
 var registries = []string{"registry.k8s.io/e2e-test-images", "registry.k8s.io"}
 
-// makeImages makes those of the tests' images that can be made here.
-func (p *programs) makeImages(ctx context.Context, co *checkout.Checkout, dir, arch string) ([]named, error) {
+// makeImages makes those of the tests' images that can be made here, by their names.
+func (p *programs) makeImages(ctx context.Context, co *checkout.Checkout, dir, arch string) (map[string]v1.Image, error) {
 	out, err := proc.Cmd{Args: []string{p.tests, "--list-images"}, Dir: dir, Env: environ(co, dir)}.Output(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("the tests cannot say which images they want: %w", err)
@@ -56,7 +49,7 @@ func (p *programs) makeImages(ctx context.Context, co *checkout.Checkout, dir, a
 		},
 	}
 	made := map[string]v1.Image{}
-	var all []named
+	all := map[string]v1.Image{}
 	for _, name := range strings.Fields(out) {
 		repository, _, _ := strings.Cut(name, ":")
 		registry, base := path.Dir(repository), path.Base(repository)
@@ -69,7 +62,7 @@ func (p *programs) makeImages(ctx context.Context, co *checkout.Checkout, dir, a
 				return nil, fmt.Errorf("the image %s: %w", name, err)
 			}
 		}
-		all = append(all, named{name, made[base]})
+		all[name] = made[base]
 	}
 	if len(made) == 0 {
 		return nil, fmt.Errorf("the tests name no image that is known; next: see %s --list-images", co.Rel(p.tests))
@@ -82,14 +75,4 @@ func program(name, file, arch string, err error) (v1.Image, error) {
 		return nil, err
 	}
 	return image.Program{Name: name, Path: file, Arch: arch, Fast: true}.Image()
-}
-
-// load gives them to a cluster's nodes.
-func load(ctx context.Context, c *kindtest.Cluster, images []named) error {
-	for _, i := range images {
-		if err := c.Load(ctx, i.name, i.img); err != nil {
-			return err
-		}
-	}
-	return nil
 }

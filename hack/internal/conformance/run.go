@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
 	"fork.internal/apiserver/hack/internal/checkout"
 	"fork.internal/apiserver/hack/internal/kindtest"
 )
@@ -15,7 +17,7 @@ type run struct {
 	programs *programs
 	dir      string
 	report   *Report
-	images   []named
+	images   map[string]v1.Image
 }
 
 // onClusters runs what s chooses on a cluster of the fork's and, what fails there, on an unmodified one beside it.
@@ -61,7 +63,7 @@ func (r *run) with(ctx context.Context, o kindtest.Options, use func(context.Con
 					return err
 				}
 			}
-			return load(ctx, c, r.images)
+			return c.Load(ctx, r.images)
 		}); err != nil {
 			return err
 		}

@@ -17,11 +17,20 @@ import (
 // WriteDocker writes an archive in the form of `docker save`, which docker load, kind and containerd take. What
 // was in its place is replaced when all of it is written.
 func WriteDocker(file, ref string, img v1.Image) error {
-	tag, err := name.NewTag(ref, name.StrictValidation)
-	if err != nil {
-		return err
+	return WriteDockerAll(file, map[string]v1.Image{ref: img})
+}
+
+// WriteDockerAll is WriteDocker for several images by their names. What is in more than one is written once.
+func WriteDockerAll(file string, images map[string]v1.Image) error {
+	tags := map[name.Tag]v1.Image{}
+	for ref, img := range images {
+		tag, err := name.NewTag(ref, name.StrictValidation)
+		if err != nil {
+			return err
+		}
+		tags[tag] = img
 	}
-	return replace(file, func(f *os.File) error { return tarball.Write(tag, img, f) })
+	return replace(file, func(f *os.File) error { return tarball.MultiWrite(tags, f) })
 }
 
 // WriteOCI writes an archive of an OCI layout, whose index names the image as containerd and others look for it. What

@@ -32,11 +32,11 @@ func (c *Cluster) Arch() string { return c.run.kind.e.Arch() }
 // Part does one part of what is done with the cluster, and takes its time for the report.
 func (c *Cluster) Part(name string, do func() error) error { return c.run.part(name, do) }
 
-// Load gives the nodes an image.
-func (c *Cluster) Load(ctx context.Context, name string, img v1.Image) error {
-	archive := filepath.Join(c.run.kind.dir, "image.tar")
+// Load gives the nodes images, by their names.
+func (c *Cluster) Load(ctx context.Context, images map[string]v1.Image) error {
+	archive := filepath.Join(c.run.kind.dir, "images.tar")
 	defer os.Remove(archive)
-	if err := image.WriteDocker(archive, name, img); err != nil {
+	if err := image.WriteDockerAll(archive, images); err != nil {
 		return err
 	}
 	return c.run.kind.load(ctx, archive)

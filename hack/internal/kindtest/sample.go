@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -38,7 +39,7 @@ func (c *Cluster) startSample(ctx context.Context) (address string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if err := c.Load(ctx, sampleImage, img); err != nil {
+	if err := c.Load(ctx, map[string]v1.Image{sampleImage: img}); err != nil {
 		return "", err
 	}
 	s := c.tries

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
@@ -80,7 +81,7 @@ func (c *Cluster) loadProbe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.Load(ctx, probeImage, img)
+	return c.Load(ctx, map[string]v1.Image{probeImage: img})
 }
 
 // version is the server's; it fails if that is not img's.

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
 	"fork.internal/apiserver/hack/internal/e2e"
 	"fork.internal/apiserver/hack/internal/nodeimage"
 )
@@ -21,7 +23,7 @@ func (c *Cluster) suite(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return c.Load(ctx, busyboxImage, img)
+		return c.Load(ctx, map[string]v1.Image{busyboxImage: img})
 	}); err != nil {
 		return err
 	}
