@@ -81,8 +81,7 @@ func Run(ctx context.Context, co *checkout.Checkout, o Options) (*Report, error)
 	chosen := some.chosen()
 	leftOut := len(all.chosen()) - len(chosen)
 	if len(chosen) == 0 {
-		return nil, fmt.Errorf("FOCUS=%s matches none of %d specs, but for %d that are Serial or Disruptive, which are left out; next: %s --list-tests, which lists all",
-			o.Focus, len(all), leftOut, co.Rel(p.tests))
+		return nil, o.nothing(len(all), leftOut, co.Rel(p.tests))
 	}
 	fmt.Fprintf(co.Err, "%d of %d specs: %s; %d more are Serial or Disruptive, and left out\n", len(chosen), len(all), s, leftOut)
 	r := &run{co: co, programs: p, dir: dir, report: &Report{
@@ -105,6 +104,14 @@ func (o Options) check(co *checkout.Checkout) (pins.Tag, error) {
 		return pin, fmt.Errorf("FOCUS= takes a regular expression: %w; next: put a backslash before what is meant as it stands", err)
 	}
 	return pin, nil
+}
+
+// nothing is the error of a focus on none of so many specs but for some that are left out.
+func (o Options) nothing(all, leftOut int, program string) error {
+	if leftOut > 0 {
+		return fmt.Errorf("all %d specs that FOCUS=%s matches are Serial or Disruptive, which are left out; next: another FOCUS=; %s --list-tests lists all", leftOut, o.Focus, program)
+	}
+	return fmt.Errorf("FOCUS=%s matches none of %d specs; next: %s --list-tests, which lists them", o.Focus, all, program)
 }
 
 // groups are the special interest groups whose Conformance is run.

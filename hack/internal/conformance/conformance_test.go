@@ -33,6 +33,17 @@ func TestBadOptions(t *testing.T) {
 	}
 }
 
+func TestNothingIsChosen(t *testing.T) {
+	o := Options{Focus: "x"}
+	for leftOut, want := range map[int]string{
+		0: "FOCUS=x matches none of 9 specs; next: e2e.test --list-tests", 2: "all 2 specs that FOCUS=x matches are Serial or Disruptive",
+	} {
+		if err := o.nothing(9, leftOut, "e2e.test"); !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
 func TestSelection(t *testing.T) {
 	if got, want := (Options{}).selection(alone).labels, "Conformance && (sig-api-machinery || sig-auth || sig-cli || sig-node) && !Serial && !Disruptive"; got != want {
 		t.Errorf("got %s, want %s", got, want)
