@@ -1,6 +1,7 @@
 package kindtest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -202,12 +203,14 @@ func (s *smoke) podsReady(ctx context.Context, ns string, n int) error {
 	return nil
 }
 
-// why is what a pod's containers wait for.
+// why is what a pod's containers wait for, or have ended with.
 func why(pod *corev1.Pod) string {
 	said := " is " + string(pod.Status.Phase)
 	for _, c := range pod.Status.ContainerStatuses {
 		if w := c.State.Waiting; w != nil {
 			said += ": " + w.Reason + " " + w.Message
+		} else if e := cmp.Or(c.State.Terminated, c.LastTerminationState.Terminated); e != nil {
+			said += fmt.Sprintf(": %s has ended with %d %s", c.Name, e.ExitCode, e.Reason)
 		}
 	}
 	return said
