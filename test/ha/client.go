@@ -20,6 +20,7 @@ import (
 const (
 	noConnection = "no connection"               // none could be made
 	noAnswer     = "connection ended, no answer" // after the request had been given to it
+	crossed      = "kept connection closed"      // the same over HTTP/1.1, on a connection used before: its close and the request may have crossed
 	cutOff       = "answer cut off"              // in mid-answer
 	streamReset  = "stream reset"                // before any answer, on a connection that lives
 	silent       = "no answer in time"
@@ -39,6 +40,7 @@ type client struct {
 	http  *http.Client
 	url   string
 	token string
+	http1 bool
 }
 
 func newClient(url string, ca []byte, token string, http1 bool) (*client, error) {
@@ -46,7 +48,7 @@ func newClient(url string, ca []byte, token string, http1 bool) (*client, error)
 	if !roots.AppendCertsFromPEM(ca) {
 		return nil, errors.New("the cluster's CA is not a PEM certificate")
 	}
-	return &client{url: url, token: token, http: &http.Client{Transport: &http.Transport{
+	return &client{url: url, token: token, http1: http1, http: &http.Client{Transport: &http.Transport{
 		TLSClientConfig:   &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		ForceAttemptHTTP2: !http1,
 	}}}, nil
@@ -57,8 +59,11 @@ func (c *client) reconnect() { c.http.CloseIdleConnections() }
 
 // send sends a request and returns its answer, whose body is the caller's, or what kind of failure came in its place.
 func (c *client) send(ctx context.Context, method, path, contentType, body string) (resp *http.Response, kind string, err error) {
-	var connected atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
+	var connected, reused atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
+		connected.Store(true)
+		reused.Store(info.Reused)
+	}})
 	req, err := http.NewRequestWithContext(ctx, method, c.url+path, strings.NewReader(body))
 	if err != nil {
 		return nil, "no request", err
@@ -77,6 +82,8 @@ func (c *client) send(ctx context.Context, method, path, contentType, body strin
 		kind = noConnection
 	case errors.As(err, &stream):
 		kind = streamReset
+	case c.http1 && reused.Load():
+		kind = crossed
 	default:
 		kind = noAnswer
 	}

@@ -66,15 +66,21 @@ func TestAsk(t *testing.T) {
 	}
 }
 
-// TestAskHTTP1: a connection that ends without an answer.
+// TestAskHTTP1: a connection that ends without an answer, a new one and one that has been used.
 func TestAskHTTP1(t *testing.T) {
-	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) }))
+	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/end" {
+			panic(http.ErrAbortHandler)
+		}
+	}))
 	defer srv.Close()
 	c, err := newClient(srv.URL, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw}), "", true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, kind, _ := c.ask(t.Context(), "POST", "/", "", ""); kind != noAnswer {
-		t.Errorf("got %q", kind)
+	for i, step := range []struct{ path, want string }{{"/end", noAnswer}, {"/", ""}, {"/end", crossed}} {
+		if _, kind, err := c.ask(t.Context(), "POST", step.path, "", ""); kind != step.want {
+			t.Errorf("%d: got %q, %v; want %q", i, kind, err, step.want)
+		}
 	}
 }

@@ -41,9 +41,13 @@ type Replaced struct {
 	BackAfter   float64 `json:"backAfterSeconds"`
 }
 
-// turnedAwayMost is how many requests of a phase may be answered with a 503 that asks the client to come again: one of each
-// client for each server. That is what a graceful termination costs who is in the midst of a connection when it comes.
-const turnedAwayMost = servers * (workers + 1 + slowWorkers)
+// terminationCosts are what a graceful termination costs who is in the midst of a connection when it comes, and how many
+// requests of a phase may fail so: for each server, a 503 that asks to come again of each client, and, of the
+// one that speaks HTTP/1.1, a request that crosses with the end of its idle connection, which cannot be announced.
+var terminationCosts = map[string]int64{
+	turnedAway: servers * (workers + 1 + slowWorkers),
+	crossed:    servers,
+}
 
 // Verdict is nil when the phases with the fork cost clients nothing that the one without does not, or any
 // graceful termination, no watch missed anything, and nothing of the fork's is left. The error names everything that was
@@ -66,12 +70,9 @@ func (r RollReport) Verdict() error {
 		}
 	}
 	base := r.Phases[0]
-	for _, p := range r.Phases {
+	for _, p := range r.Phases[1:] {
 		for _, kind := range sortedKeys(p.Requests.Failed) {
-			allowed := base.Requests.Failed[kind]
-			if kind == turnedAway {
-				allowed = turnedAwayMost
-			}
+			allowed := max(base.Requests.Failed[kind], terminationCosts[kind])
 			if n := p.Requests.Failed[kind]; n > allowed {
 				fail("%s: %d requests failed by %s, where it may be %d: %s", p.Name, n, kind, allowed, p.Requests.Examples[kind])
 			}

@@ -25,7 +25,7 @@ func TestRollVerdict(t *testing.T) {
 		t.Errorf("of what ought to happen: %v", err)
 	}
 	alike := replaced()
-	alike.Phases[1].Requests.Failed[turnedAway] = turnedAwayMost
+	alike.Phases[1].Requests.Failed[turnedAway], alike.Phases[2].Requests.Failed[crossed] = 27, 3
 	for i := range alike.Phases {
 		alike.Phases[i].Requests.Failed[cutOff] = 2
 	}
@@ -33,15 +33,16 @@ func TestRollVerdict(t *testing.T) {
 		t.Errorf("of what it costs without the fork too: %v", err)
 	}
 	for want, change := range map[string]func(r *RollReport){
-		"unmodified to patched, server 2: it had no connection":  func(r *RollReport) { r.Phases[1].Replaced[1].Connections = 0 },
-		"not ready after 3.5 s, which is later":                  func(r *RollReport) { r.Phases[0].Replaced[2].OutAfter = 3.5 },
-		"0 answers, 4 slow requests: nothing was shown":          func(r *RollReport) { r.Phases[2].Requests.OK = 0 },
-		"100 answers, 0 slow requests: nothing was shown":        func(r *RollReport) { r.Phases[0].SlowRequests = 0 },
-		"unmodified to patched: 1 requests failed by answer cut": func(r *RollReport) { r.Phases[1].Requests.Failed[cutOff] = 1 },
-		"patched to unmodified: 28 requests failed by 503, shut": func(r *RollReport) { r.Phases[2].Requests.Failed[turnedAway] = 28 },
-		"patched to unmodified: 1 watches failed by stream cut":  func(r *RollReport) { r.Phases[2].Streams.Failed[streamCut] = 1 },
-		"2 of 3 watches did not see each of 9 events":            func(r *RollReport) { r.Watched.Wrong = 2 },
-		"what it would not have without it: /x is added; /y is":  func(r *RollReport) { r.Leftover = []string{"/x is added", "/y is changed"} },
+		"unmodified to patched, server 2: it had no connection":   func(r *RollReport) { r.Phases[1].Replaced[1].Connections = 0 },
+		"not ready after 3.5 s, which is later":                   func(r *RollReport) { r.Phases[0].Replaced[2].OutAfter = 3.5 },
+		"0 answers, 4 slow requests: nothing was shown":           func(r *RollReport) { r.Phases[2].Requests.OK = 0 },
+		"100 answers, 0 slow requests: nothing was shown":         func(r *RollReport) { r.Phases[0].SlowRequests = 0 },
+		"unmodified to patched: 1 requests failed by answer cut":  func(r *RollReport) { r.Phases[1].Requests.Failed[cutOff] = 1 },
+		"unmodified to patched: 4 requests failed by kept connec": func(r *RollReport) { r.Phases[1].Requests.Failed[crossed] = 4 },
+		"patched to unmodified: 28 requests failed by 503, shut":  func(r *RollReport) { r.Phases[2].Requests.Failed[turnedAway] = 28 },
+		"patched to unmodified: 1 watches failed by stream cut":   func(r *RollReport) { r.Phases[2].Streams.Failed[streamCut] = 1 },
+		"2 of 3 watches did not see each of 9 events":             func(r *RollReport) { r.Watched.Wrong = 2 },
+		"what it would not have without it: /x is added; /y is":   func(r *RollReport) { r.Leftover = []string{"/x is added", "/y is changed"} },
 	} {
 		r := replaced()
 		change(&r)
