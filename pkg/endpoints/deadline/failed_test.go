@@ -220,21 +220,27 @@ func TestAnswerWithoutBodyIsWholeOnceItIsFlushed(t *testing.T) {
 		} {
 			t.Run(name+", "+next, func(t *testing.T) {
 				t.Parallel()
-				s := newTestServer(t, "HTTP/2", serverConfig{timeout: time.Minute, handler: func(w http.ResponseWriter, r *http.Request) {
+				inTime := make(chan bool, 1)
+				s := newTestServer(t, "HTTP/2.0", serverConfig{timeout: time.Minute, handler: func(w http.ResponseWriter, r *http.Request) {
 					by := time.Now().Add(20 * time.Millisecond)
 					http.NewResponseController(w).SetWriteDeadline(by)
 					begin(w)
 					w.(http.Flusher).Flush()
+					inTime <- time.Until(by) > 10*time.Millisecond
 					time.Sleep(time.Until(by) + time.Millisecond)
 					then(w)
 				}})
 				c := s.client()
 				for range 20 {
 					res, _, err := s.doWith(c, "HEAD", nil)
+					o := s.outcome()
+					if !<-inTime {
+						continue // On a busy machine it is flushed as the deadline passes, or after.
+					}
 					if err != nil || res.StatusCode != http.StatusOK {
 						t.Fatalf("got %v, %v", res, err)
 					}
-					if o := s.outcome(); o.Kind != Answered || o.Status != http.StatusOK {
+					if o.Kind != Answered || o.Status != http.StatusOK {
 						t.Fatalf("reported %+v", o)
 					}
 				}

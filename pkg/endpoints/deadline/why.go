@@ -104,23 +104,33 @@ const (
 	// streamComplete is the error of a call on one that is, because the response
 	// is complete.
 	streamComplete = "http2: request body closed due to handler exiting"
+	// headerSent is the error of a call that had something of the body to send,
+	// and has sent the header of a response that has none.
+	headerSent = "short write"
 )
+
+// alive reports whether the request's context has not ended, of a response whose
+// own end ends it. It is asked by who has the writer, before a call.
+func (g *guard) alive() bool { return g.http1 || !g.bodyless || g.ctx.Err() == nil }
 
 // atEnd reports whether the error of a call of the writer says no more than
 // that the response is at its end, as an HTTP/2 response without a body is when
 // its header has been sent. Of the call that sends it, net/http may say that the
-// stream is closed: by that, unless the client or a deadline has done so.
-func (g *guard) atEnd(err error) bool {
+// stream is closed: by that, unless the client or a deadline has done so. alive is
+// from before the call: that end has ended the context too.
+func (g *guard) atEnd(err error, alive bool) bool {
 	if err == nil || g.http1 {
 		return false
 	}
 	switch err.Error() {
 	case streamComplete:
 		return true
+	case headerSent:
+		return g.bodyless
 	case streamClosed:
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		return g.bodyless && !g.sealed() && !passed(g.writeBy) && g.ctx.Err() == nil
+		return g.bodyless && !g.sealed() && !passed(g.writeBy) && alive
 	}
 	return false
 }

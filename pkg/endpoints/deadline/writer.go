@@ -191,8 +191,9 @@ func (g *guard) Write(p []byte) (n int, err error) {
 	if g.headerLeaves(len(p)) {
 		g.drain()
 	}
+	alive := g.alive()
 	n, err = g.w.Write(p)
-	if !g.atEnd(err) {
+	if !g.atEnd(err, alive) {
 		real = err
 	}
 	return n, g.late(err)
@@ -209,13 +210,14 @@ func (g *guard) FlushError() error {
 	var real error
 	defer func() { g.giveBack(0, real) }()
 	g.drain()
+	alive := g.alive()
 	err := g.rc().Flush()
 	if !g.http1 && err != nil && err.Error() == streamClosed {
 		if again := g.rc().Flush(); again != nil {
 			err = again // It may know what has closed it.
 		}
 	}
-	if !g.atEnd(err) {
+	if !g.atEnd(err, alive) {
 		real = err
 	}
 	g.mu.Lock()
