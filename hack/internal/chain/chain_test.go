@@ -82,6 +82,10 @@ func TestCompare(t *testing.T) {
 		{"one more upstream before the hook", func(s *Sources) {
 			both(s, "\tif c.FlowControl", "\thandler = filters.WithMore(handler)\n\tif c.FlowControl")
 		}, nil},
+		{"one of the fork's own in each", func(s *Sources) {
+			s.Fork = replace(t, s.Fork, "\tif c.Gate", "\thandler = withUserDeadlinePolicy(handler, c)\n\tif c.Gate")
+			bounded(s, "\treturn", "\thandler = withDeadlinePolicy(handler, c)\n\treturn")
+		}, nil},
 		{"one more upstream", func(s *Sources) {
 			both(s, info, info+"\tif c.Load != nil {\n\t\thandler = load.WithMetrics(handler, c.Load)\n\t}\n")
 		}, []string{"boundedChain lacks load.WithMetrics(handler, c.Load) if c.Load != nil, which upstream has after apifilters.WithInfo and before apifilters.Recovery"}},
