@@ -37,13 +37,7 @@ func newDemoCommand(co *checkout.Checkout) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := out.print(co.Out, report, func() { err = report.WriteTable(co.Out) }); err != nil {
-			return err
-		}
-		if err != nil {
-			return err
-		}
-		return report.Verdict()
+		return out.judge(co.Out, report)
 	}
 	return cmd
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -35,22 +36,18 @@ func newDemoHACommand(co *checkout.Checkout) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := out.print(co.Out, report, func() { err = report.WriteTable(co.Out) }); err != nil {
-			return err
-		}
-		if err != nil {
-			return err
-		}
-		chart, err := report.Chart()
-		if err != nil {
-			return err
-		}
-		path := filepath.Join(dir, "demo.svg")
-		if err := os.WriteFile(path, chart, 0o644); err != nil {
-			return err
-		}
-		fmt.Fprintf(co.Err, "chart: %s\n", co.Rel(path))
-		return report.Verdict()
+		return errors.Join(out.judge(co.Out, report), writeChart(co, dir, report))
 	}
 	return cmd
+}
+
+// writeChart has the chart beside the servers' logs.
+func writeChart(co *checkout.Checkout, dir string, report ha.DemoReport) error {
+	chart, err := report.Chart()
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(dir, "demo.svg")
+	fmt.Fprintf(co.Err, "chart: %s\n", co.Rel(path))
+	return os.WriteFile(path, chart, 0o644)
 }

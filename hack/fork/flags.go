@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -46,4 +47,19 @@ func (o *output) print(w io.Writer, result any, text func()) error {
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	return enc.Encode(result)
+}
+
+// judged is a report that people read as a table, and that says whether all was as it should be.
+type judged interface {
+	WriteTable(io.Writer) error
+	Verdict() error
+}
+
+// judge prints a report as print does, and returns its verdict.
+func (o *output) judge(w io.Writer, r judged) error {
+	var err error
+	if printErr := o.print(w, r, func() { err = r.WriteTable(w) }); printErr != nil || err != nil {
+		return errors.Join(printErr, err)
+	}
+	return r.Verdict()
 }
