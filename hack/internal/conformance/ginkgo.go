@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -45,7 +44,7 @@ func (p *programs) list(ctx context.Context, co *checkout.Checkout, dir string, 
 	args := []string{p.tests, "--ginkgo.dry-run", "--ginkgo.no-color", "--ginkgo.json-report=" + report}
 	out, err := proc.Cmd{Args: append(args, s.args("--ginkgo.")...), Dir: dir, Env: environ(co, dir)}.Output(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("the tests cannot say which there are: %w\n%s", err, lastLines(out))
+		return nil, fmt.Errorf("the tests cannot say which there are: %w\n%s", err, proc.LastLines(out, 10))
 	}
 	return readReport(report)
 }
@@ -117,10 +116,4 @@ func (c *counter) Write(p []byte) (int, error) {
 	c.n.Add(int64(bytes.Count(all, mark)))
 	c.rest = bytes.Clone(all[max(0, len(all)-len(mark)+1):])
 	return c.w.Write(p)
-}
-
-// lastLines is the end of what a program has said.
-func lastLines(said string) string {
-	lines := strings.Split(strings.TrimSpace(said), "\n")
-	return strings.Join(lines[max(0, len(lines)-10):], "\n")
 }

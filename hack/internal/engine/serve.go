@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -180,9 +179,5 @@ func lastLines(file string) string {
 	if err != nil {
 		return err.Error()
 	}
-	lines := bytes.Split(bytes.TrimSpace(data), []byte("\n"))
-	if len(lines) > 5 {
-		lines = lines[len(lines)-5:]
-	}
-	return "its log ends:\n" + string(bytes.Join(lines, []byte("\n")))
+	return "its log ends:\n" + proc.LastLines(string(data), 5)
 }

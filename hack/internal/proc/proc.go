@@ -94,3 +94,9 @@ func Stderr(err error) string {
 	}
 	return ""
 }
+
+// LastLines is the end of what a program has said, of so many lines at most.
+func LastLines(said string, most int) string {
+	lines := strings.Split(strings.TrimSpace(said), "\n")
+	return strings.Join(lines[max(0, len(lines)-most):], "\n")
+}
