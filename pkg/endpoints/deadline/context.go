@@ -51,12 +51,12 @@ func sameHeader(v, w http.ResponseWriter) bool {
 	return reflect.ValueOf(v.Header()).Pointer() == reflect.ValueOf(w.Header()).Pointer()
 }
 
-// For returns the request as it is to be served with w: without the boundary
-// (or LongRunning) that its context has, if w does not lead to that one's writer. A handler
-// that serves a sub-request in its own process, with a ResponseWriter of its
-// own, may use its own context for it; what answers and records the sub-request
-// must not take the outer one's response for its own. It is for filters that
-// use Report or Bind, or have handlers that do.
+// For returns the request as it is to be served with w: without the boundary, or
+// the stream of LongRunning, that its context has, if w does not lead to that
+// one's writer. A handler that serves a sub-request in its own process, with a
+// ResponseWriter of its own, may use its own context for it; what answers and
+// records the sub-request must not take the outer one's response for its own. It
+// is for filters that use Report or Bind, or have handlers that do.
 func For(w http.ResponseWriter, r *http.Request) *http.Request {
 	if o := ownerFrom(r.Context()); o == nil || o.leads(w) {
 		return r

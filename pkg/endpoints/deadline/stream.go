@@ -283,7 +283,8 @@ func (s *stream) letGo() (limit time.Duration, own time.Time) {
 	s.control.Lock()
 	defer s.control.Unlock()
 	if !s.finished && s.busy.Load() >= 0 {
-		limit, own = s.limit(), s.writeBy
+		limit, _ = s.limit()
+		own = s.writeBy
 	}
 	s.finished = true
 	return limit, own

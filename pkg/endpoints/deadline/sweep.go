@@ -111,8 +111,8 @@ func (s *stream) look(now int64) (ended bool) {
 	case s.http1 && s.progressed(busy, now):
 		return false
 	}
-	limit := s.limit()
-	if s.over() && s.overAt == 0 {
+	limit, over := s.limit()
+	if over && s.overAt == 0 {
 		s.overAt = now
 	}
 	if limit <= 0 || now-max(busy, s.overAt) <= s.l.ticks(limit) || !s.busy.CompareAndSwap(busy, struck) {
@@ -164,22 +164,18 @@ func (s *stream) stayed() {
 }
 
 // limit is how long a write may make no progress, or zero for as long as it
-// likes. The caller holds control.
-func (s *stream) limit() time.Duration {
-	limit := max(s.l.WriteTimeout, 0)
-	if s.over() && (limit == 0 || overTime < limit) {
-		limit = overTime
-	}
-	return limit
-}
-
-// over reports whether the request is over by itself, as EndWrites was told. The
+// likes, and whether the request is over by itself, as EndWrites was told. The
 // caller holds control.
-func (s *stream) over() bool {
+func (s *stream) limit() (limit time.Duration, over bool) {
 	select {
 	case <-s.shutdown:
-		return true
+		over = true
 	default:
-		return passed(s.endsAt)
+		over = passed(s.endsAt)
 	}
+	limit = max(s.l.WriteTimeout, 0)
+	if over && (limit == 0 || overTime < limit) {
+		limit = overTime
+	}
+	return limit, over
 }

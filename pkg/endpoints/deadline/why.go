@@ -110,7 +110,8 @@ const (
 )
 
 // alive reports whether the request's context has not ended, of a response whose
-// own end ends it. It is asked by who has the writer, before a call.
+// own end ends it. It is asked by who has the writer, before a call; bodyless is
+// set by who has it too, at the latest for that call.
 func (g *guard) alive() bool { return g.http1 || !g.bodyless || g.ctx.Err() == nil }
 
 // atEnd reports whether the error of a call of the writer says no more than
@@ -122,14 +123,14 @@ func (g *guard) atEnd(err error, alive bool) bool {
 	if err == nil || g.http1 {
 		return false
 	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	switch err.Error() {
 	case streamComplete:
 		return true
 	case headerSent:
 		return g.bodyless
 	case streamClosed:
-		g.mu.Lock()
-		defer g.mu.Unlock()
 		return g.bodyless && !g.sealed() && !passed(g.writeBy) && alive
 	}
 	return false
