@@ -37,8 +37,15 @@ func newSameCommand(co *checkout.Checkout) *cobra.Command {
 	return cmd
 }
 
-// printSame prints the differences by scenario, and in a line what else there is.
+// printSame prints in a line each what there is of allowed differences, and then by scenario those that are not:
+// the end of a long log is what is kept of it.
 func printSame(w io.Writer, r same.Report) {
+	fmt.Fprintf(w, "%d scenarios, %d cases; in %.0f s against upstream and the handler alone, and %.0f s against the fork\n",
+		r.Scenarios, r.Cases, r.Seconds[build.Upstream], r.Seconds[build.Fork])
+	for _, row := range slices.Sorted(maps.Keys(r.Allowed)) {
+		fmt.Fprintf(w, "  %4d cases differ as %s allows\n", r.Allowed[row], row)
+	}
+	fmt.Fprintf(w, "  %4d cases differ from the handler alone upstream, and likewise in the fork\n", r.Own)
 	last := ""
 	for _, d := range r.Differences {
 		if c := d.Scenario + " over " + d.Proto; c != last {
@@ -68,10 +75,4 @@ func printSame(w io.Writer, r same.Report) {
 	for _, f := range r.Failed {
 		fmt.Fprintf(w, "could not be played: %s\n", f)
 	}
-	fmt.Fprintf(w, "%d scenarios, %d cases; in %.0f s against upstream and the handler alone, and %.0f s against the fork\n",
-		r.Scenarios, r.Cases, r.Seconds[build.Upstream], r.Seconds[build.Fork])
-	for _, row := range slices.Sorted(maps.Keys(r.Allowed)) {
-		fmt.Fprintf(w, "  %4d cases differ as %s allows\n", r.Allowed[row], row)
-	}
-	fmt.Fprintf(w, "  %4d cases differ from the handler alone upstream, and likewise in the fork\n", r.Own)
 }
