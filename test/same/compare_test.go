@@ -87,17 +87,36 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// TestCalm has what was a matter of times count only as it was in calm.
-func TestCalm(t *testing.T) {
-	for scenario, want := range map[string]int{"sink-slow": 0, "answer-1": 1} {
-		var all []seen
-		for i, s := range []seen{seenOf(upstream, nil), seenOf(fork, func(o *observation) { o.End = "something else" }), seenOf(fork, nil)} {
-			s.Scenario, s.Calm = scenario, i == 2
-			all = append(all, s)
+// TestPeace has what is a matter of times count only as it is where the least
+// disturbs it, and anything else as it ever was.
+func TestPeace(t *testing.T) {
+	const timed, untimed = "sink-slow", "answer-1"
+	hasty, shaken, calm, calmShaken := seen{}, seen{Unsteady: true}, seen{Calm: true}, seen{Calm: true, Unsteady: true}
+	for _, c := range []struct {
+		scenario       string
+		differs, alike seen
+		want           int
+	}{
+		{timed, hasty, calm, 0},
+		{timed, calm, hasty, 1},
+		{timed, calm, calm, 1},
+		{timed, shaken, hasty, 0},
+		{timed, calmShaken, calm, 0},
+		{timed, calm, calmShaken, 1},
+		{timed, hasty, calmShaken, 0},
+		{timed, calmShaken, calmShaken, 1},
+		{untimed, hasty, calm, 1},
+	} {
+		differs, alike := seenOf(fork, func(o *observation) { o.End = "something else" }), seenOf(fork, nil)
+		differs.Calm, differs.Unsteady = c.differs.Calm, c.differs.Unsteady
+		alike.Calm, alike.Unsteady = c.alike.Calm, c.alike.Unsteady
+		all := []seen{seenOf(upstream, nil), differs, alike}
+		for i := range all {
+			all[i].Scenario = c.scenario
 		}
 		r, err := compare(all, nil)
-		if err != nil || len(r.Differences) != want {
-			t.Errorf("%s: %v, %v", scenario, r.Differences, err)
+		if err != nil || len(r.Differences) != c.want {
+			t.Errorf("%+v: %v, %v", c, r.Differences, err)
 		}
 	}
 }

@@ -88,6 +88,8 @@ type seen struct {
 	Side string
 	// Calm is whether little else was going on.
 	Calm bool `json:",omitempty"`
+	// Unsteady is whether it is a matter of times, and the machine stood still meanwhile.
+	Unsteady bool `json:",omitempty"`
 	// Observation is empty if there was an Error, which has nothing to do with the server.
 	Observation observation
 	Error       string `json:",omitempty"`
@@ -193,7 +195,7 @@ func playCases(ctx context.Context, scenarios []*scenario, cases []seen, at int,
 			for c := range next {
 				b, err := servers[c.Side].get(byName[c.Scenario].Server)
 				if err == nil {
-					c.Observation, err = playSteadily(ctx, byName[c.Scenario], c.Proto, b)
+					c.Observation, c.Unsteady, err = playSteadily(ctx, byName[c.Scenario], c.Proto, b)
 				}
 				if err != nil {
 					c.Error = err.Error()

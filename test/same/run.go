@@ -31,7 +31,7 @@ const (
 	eventTime = 3 * time.Second
 
 	// caseTime is how long a case may take. Then its connection is closed.
-	caseTime = 15 * time.Second
+	caseTime = 30 * time.Second
 
 	// recordTime is how long records may take once all is over.
 	recordTime = time.Second

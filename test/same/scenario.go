@@ -112,7 +112,7 @@ type client struct {
 }
 
 // longest is how long a client waits for the whole of an answer.
-const longest = 6 * time.Second
+const longest = 15 * time.Second
 
 func (s *scenario) method() string {
 	switch {

@@ -34,18 +34,21 @@ func watchStutters(ctx context.Context) {
 }
 
 // playSteadily plays a case until this process has not stood still meanwhile.
-func playSteadily(ctx context.Context, s *scenario, proto string, b *backend) (o observation, err error) {
+// It reports whether it has, where that matters.
+func playSteadily(ctx context.Context, s *scenario, proto string, b *backend) (o observation, unsteady bool, err error) {
 	for range 1 + replays {
 		before := stutters.Load()
-		if o, err = newRun(s, proto, b).play(ctx); err != nil || !s.timed() || stutters.Load() == before {
+		o, err = newRun(s, proto, b).play(ctx)
+		if unsteady = s.timed() && stutters.Load() != before; err != nil || !unsteady {
 			break
 		}
 	}
-	return o, err
+	return o, unsteady, err
 }
 
 // timed reports whether what a scenario shows is a matter of times.
 func (s *scenario) timed() bool {
-	return s.Server.Sink != "" || s.Client.Deaf || s.Body.How != atOnce && s.Body.How != tooMuch ||
+	unread := s.hasBody() && !s.does("readall") // How long it is waited for is bounded.
+	return unread || s.Server.Sink != "" || s.Client.Deaf || s.Body.How != atOnce && s.Body.How != tooMuch ||
 		s.does("ends", "sleep", "until", "notified", "readdeadline", "writedeadline")
 }
