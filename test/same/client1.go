@@ -23,7 +23,7 @@ const answeredEvent = "answered"
 const (
 	// lateTime is how long a client that is to send the rest of a body after
 	// the answer waits for that, and how long a sink is blocked.
-	lateTime = 700 * time.Millisecond
+	lateTime = 1500 * time.Millisecond
 
 	// closeTime is how long a client waits for the end of a connection.
 	closeTime = 2500 * time.Millisecond

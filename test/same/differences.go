@@ -409,7 +409,7 @@ func (s *scenario) sendsLate() bool {
 
 // late reports whether the rest of a body comes too late to be waited for, or never.
 func (b body) late() bool {
-	return b.How == afterAnswer || b.How == never || b.Gap > 0
+	return b.How == afterAnswer || b.How == never || b.Gap >= late
 }
 
 // clientGoes reports whether the client goes, or might as well have.

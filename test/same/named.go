@@ -176,7 +176,10 @@ var headers = []*scenario{
 }
 
 // late is the time after which no body is waited for.
-const late = 600 * time.Millisecond
+const late = 1200 * time.Millisecond
+
+// roundTrip is what a client that is far away needs between two parts of a body.
+const roundTrip = 250 * time.Millisecond
 
 // manners are the ways to send a body of that size that go to its end.
 func manners(size int) []body {
@@ -241,6 +244,12 @@ var bodies = slices.Concat(
 	}),
 	each([]int{2000, 262144, 600000}, func(n int) scenario {
 		return scenario{Name: fmt.Sprintf("body-unread-late-large-answer-%d", n), Body: body{Size: n, How: halves, Gap: late}, Handler: []string{"status 403", "write 5000"}}
+	}),
+	each(sizes[1:], func(n int) scenario {
+		return scenario{Name: fmt.Sprintf("body-unread-far-away-%d", n), Body: body{Size: n, How: halves, Gap: roundTrip}, Handler: []string{"error 403"}}
+	}),
+	each(sizes[1:], func(n int) scenario {
+		return scenario{Name: fmt.Sprintf("body-unread-far-away-large-answer-%d", n), Body: body{Size: n, How: halves, Gap: roundTrip}, Handler: []string{"status 403", "write 5000"}}
 	}),
 	each(sizes[1:], func(n int) scenario {
 		return scenario{Name: fmt.Sprintf("body-unread-slowly-%d", n), Body: body{Size: n, How: slowly}, Handler: []string{"error 403"}}

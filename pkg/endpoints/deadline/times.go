@@ -80,8 +80,10 @@ const (
 	// idleBodyTime is how long a client may take to send a next byte of a
 	// request body that the handler has left unread, and bodyTime how long it
 	// may take for the rest, before the answer goes out and says that the
-	// connection ends with it. Mostly the rest has arrived.
-	idleBodyTime = 100 * time.Millisecond
+	// connection ends with it. Mostly the rest has arrived; of a client that
+	// sends, the next bytes come a round trip later, which around the earth is
+	// 0.4 s, or when a machine that has too much to do gives it a processor.
+	idleBodyTime = 500 * time.Millisecond
 	bodyTime     = 3 * time.Second
 
 	// lingerTime is how long a client that has not finished sending may go on
