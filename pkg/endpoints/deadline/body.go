@@ -45,12 +45,15 @@ type body struct {
 	read        int64 // bytes read
 	eof         bool  // net/http waits for no more of it
 	drained     bool  // or nobody does: see drain
+	closed      bool  // and nothing of it is to be had any more: see drainCloses
 	interrupted bool  // and nobody is to: net/http ends the connection because it cannot
 }
 
 // Read returns http.ErrHandlerTimeout after the deadline, or what else ended the request.
 func (b *body) Read(p []byte) (n int, err error) {
-	if err := b.enter(); err != nil {
+	if closed, err := b.enter(); closed {
+		return 0, http.ErrBodyReadAfterClose
+	} else if err != nil {
 		return 0, err
 	}
 	var real error
@@ -67,7 +70,7 @@ func (b *body) Read(p []byte) (n int, err error) {
 // Close discards what is left of the body, as net/http does: when it succeeds,
 // net/http knows what to do with the connection.
 func (b *body) Close() error {
-	if err := b.enter(); err != nil {
+	if closed, err := b.enter(); closed || err != nil {
 		return err
 	}
 	end := errNotClosed
@@ -79,17 +82,21 @@ func (b *body) Close() error {
 	return b.g.late(err)
 }
 
-func (b *body) enter() error {
+// enter counts a reader, whom exit lets go, unless the body is closed or an error says what there is instead.
+func (b *body) enter() (closed bool, err error) {
 	b.g.mu.Lock()
 	defer b.g.mu.Unlock()
 	if b.g.sealed() {
 		if b.g.err == errReturned {
-			return http.ErrBodyReadAfterClose
+			return false, http.ErrBodyReadAfterClose
 		}
-		return b.g.err
+		return false, b.g.err
+	}
+	if b.closed {
+		return true, nil
 	}
 	b.g.reading++
-	return nil
+	return false, nil
 }
 
 // exit ends a read that has read n bytes and come to that end.

@@ -195,8 +195,7 @@ func (g *guard) linger() {
 }
 
 // discard reads up to maxDrain bytes of the body, and one more to tell whether
-// that was all of it: what is beyond, a handler can still read. It says when
-// something came, and stops when it is given up.
+// that was all of it. It says when something came, and stops when it is given up.
 func (b *body) discard(came chan<- struct{}, gave <-chan struct{}) (whole bool) {
 	buf := make([]byte, 8<<10)
 	n, err := 0, error(nil)
@@ -207,6 +206,7 @@ func (b *body) discard(came chan<- struct{}, gave <-chan struct{}) (whole bool) 
 			whole, err = false, errNotClosed
 		}
 		b.g.mu.Lock()
+		b.closed = drainCloses
 		b.note(0, err)
 		b.g.mu.Unlock()
 	}()

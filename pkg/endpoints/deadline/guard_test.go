@@ -341,7 +341,7 @@ func TestGuardPanics(t *testing.T) {
 		"an error":                    {func(http.ResponseWriter) { panic(errReset) }, done, errReset.Error() + "\ngoroutine ", "none"},
 		"http.ErrAbortHandler":        {func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, done, http.ErrAbortHandler.Error(), "none"},
 		"runtime.Goexit":              {func(http.ResponseWriter) { runtime.Goexit() }, done, errGoexit.Error(), "none"},
-		"nil":                         {func(http.ResponseWriter) { panic(nil) }, done, "panic called with nil", "none"}, //nolint:govet // on purpose
+		"nil":                         {func(http.ResponseWriter) { panic(nil) }, done, (&runtime.PanicNilError{}).Error(), "none"}, //nolint:govet // on purpose
 		"a value after commit":        {func(w http.ResponseWriter) { w.WriteHeader(200); panic("boom") }, done, "boom\ngoroutine ", "none"},
 		"a value after hijack":        {func(w http.ResponseWriter) { w.(http.Hijacker).Hijack(); panic("boom") }, hijacked, "boom\ngoroutine ", "none"},
 		"late, a value":               {func(http.ResponseWriter) { late(); panic("boom") }, timedOut, "<nil>", "boom\ngoroutine "},
