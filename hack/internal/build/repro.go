@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"go/version"
 	"os"
 	"path"
 	"path/filepath"
@@ -141,16 +142,20 @@ func modFile(ctx context.Context, co *checkout.Checkout, tag string, variant Var
 }
 
 // requireAsReleased changes mod's requirements from those of module's release from to those of its release to,
-// whose go.mod is theirs: what it was tested with is what it runs with, and not what a newer one needs.
+// whose go.mod is theirs: what it was tested with is what it runs with, and not what a newer one needs. That is so of a
+// newer Go, too.
 func requireAsReleased(mod *modfile.File, module, from, to string, theirs *modfile.File) error {
 	versions := map[string]string{}
 	for _, r := range theirs.Require {
 		versions[r.Mod.Path] = r.Mod.Version
 	}
 	var err error
+	if theirs.Go != nil && version.Compare("go"+theirs.Go.Version, "go"+mod.Go.Version) > 0 {
+		err = mod.AddGoStmt(theirs.Go.Version)
+	}
 	for _, r := range slices.Clone(mod.Require) {
 		path := r.Mod.Path
-		version, ok := versions[path]
+		release, ok := versions[path]
 		switch {
 		case r.Indirect:
 			err = errors.Join(err, mod.DropRequire(path)) // The go command finds these anew.
@@ -160,7 +165,7 @@ func requireAsReleased(mod *modfile.File, module, from, to string, theirs *modfi
 		case strings.HasPrefix(path, "k8s.io/") && r.Mod.Version == from:
 			err = errors.Join(err, mod.AddRequire(path, to))
 		case ok:
-			err = errors.Join(err, mod.AddRequire(path, version))
+			err = errors.Join(err, mod.AddRequire(path, release))
 		}
 	}
 	return err

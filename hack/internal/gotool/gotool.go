@@ -13,8 +13,8 @@ import (
 	"fork.internal/apiserver/hack/internal/proc"
 )
 
-// Run runs `go args...` in dir and returns its standard output. No go.work and no version control
-// stamp has a say. When stderr is not nil it gets standard error while the command runs.
+// Run runs `go args...` in dir and returns its standard output, with the toolchain that dir's go.mod wants where that is
+// newer than the one in PATH. No go.work and no version control stamp has a say. When stderr is not nil it gets standard error while the command runs.
 func Run(ctx context.Context, co *checkout.Checkout, dir string, stderr io.Writer, args ...string) (string, error) {
 	return run(ctx, co, dir, "-mod=readonly", nil, stderr, args)
 }
@@ -37,6 +37,11 @@ func run(ctx context.Context, co *checkout.Checkout, dir, mod string, stdout, st
 		if v, ok := strings.CutPrefix(kv, "GOFLAGS="); ok {
 			flags = v
 		}
+	}
+	if newer, err := toolchain(ctx, co, dir, args); err != nil {
+		return "", err
+	} else if newer != "" {
+		env = append(env, "GOTOOLCHAIN="+newer)
 	}
 	// The last of two contradicting flags wins.
 	env = append(env, "GOWORK=off", strings.TrimSpace("GOFLAGS="+flags+" "+mod+" -buildvcs=false"))
