@@ -41,7 +41,7 @@ func newTestIntegrationCommand(co *checkout.Checkout) *cobra.Command {
 			}
 			report, err := integration.Run(cmd.Context(), integration.Config{
 				KubeAPIServer: program.Path, Etcd: etcd, Dir: filepath.Join(co.Output(), "integration"), Name: string(variant),
-				Triggers: variant == build.Fork, Duration: duration, Progress: co.Err,
+				Patched: variant == build.Fork, Duration: duration, Progress: co.Err,
 			})
 			if err != nil {
 				return err
