@@ -20,9 +20,10 @@ func newTestIntegrationCommand(co *checkout.Checkout) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "test-integration",
 		Short: "Put the real kube-apiserver, with the race detector, through what operators fear, and an unmodified one beside it",
-		Long: "Crash triggers, clients that do not read, do not send or go, hanging webhooks, warning policies, a paused and a killed etcd,\n" +
-			"and SIGTERM with work in flight, with watches through all of it. The patched server must have nothing wrong; the unmodified\n" +
-			"one, which is spared the crash triggers (make demo), must: otherwise nothing was shown.",
+		Long: "Crash triggers, clients that do not read, do not send or go, hanging webhooks, warning policies, a deadline policy that\n" +
+			"changes, well and badly, a paused and a killed etcd, and SIGTERM with work in flight, with watches through all of it. The patched\n" +
+			"server must have nothing wrong; the unmodified one, which is spared the crash triggers (make demo) and has no deadline policy, must:\n" +
+			"otherwise nothing was shown.",
 		Args: cobra.NoArgs,
 	}
 	out := outputFlag(cmd)

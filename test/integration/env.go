@@ -46,6 +46,9 @@ type env struct {
 	silent  net.Listener            // accepts, and says nothing
 	watch   *watches
 
+	policyFile *policyFile // nil without a deadline policy
+	policyLog  reloadLog   // what has become of it
+
 	baseline map[string]float64 // what is measured when nothing goes on
 
 	phase string // written between phases only
@@ -57,8 +60,8 @@ type env struct {
 	more      int // wrong ones that are not kept
 }
 
-func newEnv(ctx context.Context, c Config, cl *cluster.Cluster, tokens demo.Tokens) (_ *env, err error) {
-	e := &env{conf: c, cl: cl, tokens: tokens, clients: map[string]*http.Client{}}
+func newEnv(ctx context.Context, c Config, cl *cluster.Cluster, tokens demo.Tokens, file *policyFile) (_ *env, err error) {
+	e := &env{conf: c, cl: cl, tokens: tokens, policyFile: file, policyLog: reloadLog{path: cl.Log()}, clients: map[string]*http.Client{}}
 	defer func() {
 		if err != nil {
 			e.close()
@@ -178,7 +181,9 @@ func (e *env) setUp(ctx context.Context) error {
 	scope := func(ns string) object {
 		return object{"matchLabels": object{"kubernetes.io/metadata.name": ns}}
 	}
-	rule := object{"apiGroups": []string{""}, "apiVersions": []string{"v1"}, "operations": []string{"*"}, "resources": []string{"configmaps"}}
+	rule := func(resources ...string) object {
+		return object{"apiGroups": []string{""}, "apiVersions": []string{"v1"}, "operations": []string{"*"}, "resources": resources}
+	}
 	const registration = "/apis/admissionregistration.k8s.io/v1/"
 	type creation struct {
 		path string
@@ -194,9 +199,10 @@ func (e *env) setUp(ctx context.Context) error {
 	}
 	all = append(all,
 		creation{configMaps(watched), object{"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta("ticks")}},
+		creation{secrets(plain), object{"apiVersion": "v1", "kind": "Secret", "metadata": meta("one")}},
 		creation{registration + "validatingadmissionpolicies", object{"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy",
 			"metadata": meta(warns), "spec": object{
-				"matchConstraints": object{"resourceRules": []object{rule}, "namespaceSelector": scope(warns)},
+				"matchConstraints": object{"resourceRules": []object{rule("configmaps")}, "namespaceSelector": scope(warns)},
 				"validations":      []object{{"expression": "false", "message": "nothing is right here"}, {"expression": "1 > 2", "message": "nor this"}},
 			}}},
 		creation{registration + "validatingadmissionpolicybindings", object{"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding",
@@ -204,7 +210,7 @@ func (e *env) setUp(ctx context.Context) error {
 		creation{registration + "mutatingwebhookconfigurations", object{"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
 			"metadata": meta(hangs), "webhooks": []object{{
 				"name": "hangs.integration.example", "sideEffects": "None", "admissionReviewVersions": []string{"v1"}, "timeoutSeconds": 30,
-				"failurePolicy": "Fail", "namespaceSelector": scope(hangs), "rules": []object{rule},
+				"failurePolicy": "Fail", "namespaceSelector": scope(hangs), "rules": []object{rule("configmaps", "secrets")},
 				"clientConfig": object{"url": "https://" + e.silent.Addr().String() + "/"},
 			}}}},
 	)

@@ -18,6 +18,7 @@ type exchange struct {
 	title   string
 	auditID string
 	timeout time.Duration // what the client has asked for; 0 is the server's
+	rule    string        // which a deadline policy has for it, without the policy's name; "" where that is not looked at
 	status  int           // 0 is no answer
 	body    []byte
 	whole   bool // the answer has come to its end
@@ -44,7 +45,8 @@ type request struct {
 	contentType  string // "application/json" if it is empty
 	body         io.Reader
 	timeout      time.Duration
-	token        string
+	user         string // to impersonate; "" is none
+	rule         string // see exchange
 	// receive reads the answer; nil reads all of it.
 	receive func(x *exchange, res *http.Response)
 }
@@ -52,7 +54,7 @@ type request struct {
 // send sends a request over the protocol, and keeps what comes of it. Its audit ID is the client's choice, so that what
 // got no answer can be looked up too.
 func (e *env) send(ctx context.Context, proto string, q request) *exchange {
-	x := &exchange{phase: e.phase, title: proto + " " + q.method + " " + q.path, auditID: rand.Text(), timeout: q.timeout}
+	x := &exchange{phase: e.phase, title: proto + " " + q.method + " " + q.path, auditID: rand.Text(), timeout: q.timeout, rule: q.rule}
 	defer e.keep(x)
 	url := e.cl.URL() + q.path
 	if q.timeout > 0 {
@@ -74,6 +76,10 @@ func (e *env) send(ctx context.Context, proto string, q request) *exchange {
 	req.Header.Set("Content-Type", "application/json")
 	if q.contentType != "" {
 		req.Header.Set("Content-Type", q.contentType)
+	}
+	if q.user != "" {
+		req.Header.Set("Impersonate-User", q.user)
+		req.Header.Set("Impersonate-Group", "system:masters")
 	}
 	start := time.Now()
 	defer func() { x.took = time.Since(start) }()

@@ -1,7 +1,8 @@
 // Package integration puts a real kube-apiserver, built with the race detector, and a real etcd through what operators
 // fear: the crash triggers, clients that do not read, do not send or go, an etcd that pauses and one that is killed,
-// webhooks that hang, policies that warn, and SIGTERM with work in flight, with watches through all of it. What comes of
-// each request is held against what a client may expect and, in the end, against the audit log.
+// webhooks that hang, policies that warn, a deadline policy that changes, well and badly, and SIGTERM with work in flight,
+// with watches through all of it. What comes of each request is held against what a client may expect and, in the end,
+// against the audit log.
 package integration
 
 import (
@@ -32,7 +33,8 @@ type Config struct {
 	Dir string
 	// Name is what the server is called in what is printed, and a directory below Dir.
 	Name string
-	// Patched is whether the server has the fork. An unmodified one does not survive the crash triggers: it is spared them.
+	// Patched is whether the server has the fork. An unmodified one does not survive the crash triggers, and knows of no
+	// deadline policy: it is spared both.
 	Patched bool
 	// Duration is how long the phases take that have a load of their own; 0 is 10 s.
 	Duration time.Duration
@@ -86,6 +88,7 @@ var phases = []struct {
 	{"clients that go", goneClients, false},
 	{"webhooks that hang", hangingWebhooks, false},
 	{"policies that warn", warningPolicies, false},
+	{"policy reloaded", policyReloaded, true},
 	{"etcd paused", pausedEtcd, false},
 	{"etcd killed", killedEtcd, false},
 	{"SIGTERM", terminated, false},
@@ -102,13 +105,20 @@ func Run(ctx context.Context, c Config) (r Report, err error) {
 	}
 	r.Name = c.Name
 	tokens := demo.NewTokens()
+	// What is joined with the clients' account is all of it.
+	args := []string{"--audit-log-maxsize=4000", "--profiling=false",
+		// Otherwise watches hold up the end for as long as a request may take.
+		"--shutdown-watch-termination-grace-period=10s"}
+	var file *policyFile
+	if c.Patched {
+		if file, err = newPolicyFile(filepath.Join(c.Dir, c.Name, "deadline-policy"), first); err != nil {
+			return r, fmt.Errorf("%s: %w", c.Name, err)
+		}
+		args = append(args, "--deadline-policy-file="+file.path)
+	}
 	cl, err := cluster.Start(ctx, cluster.Config{
 		KubeAPIServer: c.KubeAPIServer, Etcd: c.Etcd, Dir: filepath.Join(c.Dir, c.Name),
-		Tokens: tokens.Users(), StopTimeout: stopTimeout, AuditPolicy: auditPolicy,
-		// What is joined with the clients' account is all of it.
-		ExtraArgs: []string{"--audit-log-maxsize=4000", "--profiling=false",
-			// Otherwise watches hold up the end for as long as a request may take.
-			"--shutdown-watch-termination-grace-period=10s"},
+		Tokens: tokens.Users(), StopTimeout: stopTimeout, AuditPolicy: auditPolicy, ExtraArgs: args,
 	})
 	if err != nil {
 		return r, fmt.Errorf("%s: %w", c.Name, err)
@@ -122,7 +132,7 @@ func Run(ctx context.Context, c Config) (r Report, err error) {
 	if r.Version, err = cl.Version(ctx); err != nil {
 		return r, fmt.Errorf("%s: %w", c.Name, err)
 	}
-	e, err := newEnv(ctx, c, cl, tokens)
+	e, err := newEnv(ctx, c, cl, tokens, file)
 	if err != nil {
 		return r, fmt.Errorf("%s: %w", c.Name, err)
 	}

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"os"
@@ -84,6 +85,21 @@ func TestWatchesThatLoseSomething(t *testing.T) {
 		if (tt.wrong == "") != (got == "") || !strings.Contains(got, tt.wrong) {
 			t.Errorf("%s: got %q, want %q", name, got, tt.wrong)
 		}
+	}
+}
+
+func TestAllWatchesAreOpen(t *testing.T) {
+	w := &watches{}
+	w.begun.Store(9)
+	w.open.Store(int64(perProtocol * len(protocols)))
+	if begun, err := w.all(t.Context()); err != nil || begun != 9 {
+		t.Errorf("got %d, %v", begun, err)
+	}
+	w.open.Add(-1)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := w.all(ctx); err == nil {
+		t.Error("that one is not open is no error")
 	}
 }
 

@@ -20,8 +20,17 @@ const (
 	goroutines = "go_goroutines"
 )
 
-// measure asks the server for its metrics. What a server does not have is 0.
+// measure asks the server for these of its metrics. What a server does not have is 0.
 func (e *env) measure(ctx context.Context) (map[string]float64, error) {
+	data, err := e.metrics(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return sums(data, seats, overdue, reporting, goroutines), nil
+}
+
+// metrics is what the server says when it is asked for its metrics.
+func (e *env) metrics(ctx context.Context) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.cl.URL()+"/metrics", nil)
 	if err != nil {
 		return nil, err
@@ -38,7 +47,7 @@ func (e *env) measure(ctx context.Context) (map[string]float64, error) {
 	if res.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("GET /metrics: %s", res.Status)
 	}
-	return sums(data, seats, overdue, reporting, goroutines), nil
+	return data, nil
 }
 
 // sums adds up the series of each of the metrics.

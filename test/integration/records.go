@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"time"
 )
 
 // event is what is read of an audit event.
@@ -16,6 +17,8 @@ type event struct {
 		Code           int
 		Status, Reason string
 	}
+	RequestReceivedTimestamp time.Time
+	Annotations              map[string]string
 }
 
 // checkRecords holds the audit log against what the clients saw, when the server has ended, and looks for races in its
@@ -42,6 +45,9 @@ func (e *env) checkRecords() (joined int, err error) {
 	}
 	if joined == 0 {
 		return 0, fmt.Errorf("%s has no event of a request", e.cl.AuditLog())
+	}
+	if e.policyFile != nil {
+		e.checkPolicies(events)
 	}
 	log, err := os.ReadFile(e.cl.Log())
 	if err != nil {

@@ -20,7 +20,9 @@ type watches struct {
 	e      *env
 	cancel context.CancelFunc
 	done   sync.WaitGroup
-	over   atomic.Bool // the server is about to end
+	over   atomic.Bool  // the server is about to end
+	begun  atomic.Int64 // how many have, and how many of them are open
+	open   atomic.Int64
 
 	mu      sync.Mutex
 	written []int64            // the resource versions of the writes that have succeeded
@@ -28,8 +30,13 @@ type watches struct {
 	writing bool
 }
 
-// interval is how often something is written.
-const interval = 50 * time.Millisecond
+const (
+	// interval is how often something is written.
+	interval = 50 * time.Millisecond
+
+	// perProtocol is how many watch over each protocol.
+	perProtocol = 3
+)
 
 // startWatches starts the writer and, over each protocol, a few who watch.
 func startWatches(e *env) *watches {
@@ -37,7 +44,7 @@ func startWatches(e *env) *watches {
 	w := &watches{e: e, cancel: cancel, seen: map[string][]int64{}}
 	first := w.write(ctx, 0)
 	for _, proto := range protocols {
-		for i := range 3 {
+		for i := range perProtocol {
 			w.done.Go(func() { w.watch(ctx, proto, fmt.Sprint(proto, " ", i), first) })
 		}
 	}
@@ -117,6 +124,9 @@ func (w *watches) once(ctx context.Context, proto, name string, from int64) int6
 	if res.StatusCode != http.StatusOK {
 		return from // 429 or 503 while the storage is away.
 	}
+	w.begun.Add(1)
+	w.open.Add(1)
+	defer w.open.Add(-1)
 	lines := bufio.NewScanner(res.Body)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -143,6 +153,23 @@ func (w *watches) once(ctx context.Context, proto, name string, from int64) int6
 	return from
 }
 
+// all waits until all watches are open, and returns how many have begun by then: if that is the same later, none has ended
+// between.
+func (w *watches) all(ctx context.Context) (begun int64, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, 10*time.Second, fmt.Errorf("%d watches are not open within 10 s", perProtocol*len(protocols)))
+	defer cancel()
+	for {
+		if w.open.Load() == int64(perProtocol*len(protocols)) {
+			return w.begun.Load(), nil
+		}
+		select {
+		case <-ctx.Done():
+			return w.begun.Load(), context.Cause(ctx)
+		case <-time.After(interval):
+		}
+	}
+}
+
 // ending has the writer write no more: the server is about to end.
 func (w *watches) ending() { w.over.Store(true) }
 
@@ -166,8 +193,8 @@ func (w *watches) stop() error {
 			w.e.wrongf("watch %s has seen events twice, or not in order", name)
 		}
 	}
-	if len(w.seen) != 3*len(protocols) {
-		return fmt.Errorf("%d watches have seen something, want %d", len(w.seen), 3*len(protocols))
+	if want := perProtocol * len(protocols); len(w.seen) != want {
+		return fmt.Errorf("%d watches have seen something, want %d", len(w.seen), want)
 	}
 	return nil
 }
