@@ -21,6 +21,7 @@ UNMODIFIED ?=
 N ?=
 SEED ?=
 UNDO ?=
+PIN ?=
 FILE ?=
 VERB ?=
 REQUEST ?=
@@ -37,7 +38,7 @@ tag = $(if $(TAG),--tag $(call q,$(TAG)))
 given = $(if $(filter command,$(firstword $(origin $(1)))),$($(1)))
 
 .DEFAULT_GOAL := help
-.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags replace try-replace module export kube-apiserver image engine kind-node-image test-kind test-conformance run policy demo demo-ha repro same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all test-consumers test-kubernetes test-integration test-ha test-e2e clean $(FORK)
+.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags verify-next replace try-replace module export kube-apiserver image engine kind-node-image test-kind test-conformance run policy demo demo-ha repro same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all test-consumers test-kubernetes test-integration test-ha test-e2e clean $(FORK)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +77,9 @@ verify: $(FORK) ## Check pins, patches and trees, of the newest tag of each mino
 
 verify-tags: $(FORK) ## Apply the patches to every pinned tag and build; repeated, only what has not passed on the same files [TAG=]
 	@$(FORK) verify-tags $(tag) -o $(O)
+
+verify-next: $(FORK) ## Try the patches on the tag that comes next, a pre-release too [TAG=] [PIN=1 notes it in patches/pins.json]
+	@$(FORK) verify-next $(tag) $(if $(call yes,$(PIN)),--pin) -o $(O)
 
 replace: $(FORK) ## Have your module built with the fork: DIR=path [TAG=] [MODULE=1] [N=1 only prints] [UNDO=1]
 	@$(FORK) replace $(tag) $(if $(call yes,$(MODULE)),--module) $(if $(call yes,$(N)),--dry-run) $(if $(call yes,$(UNDO)),--undo) -- $(call q,$(DIR))

@@ -22,6 +22,7 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 	newRebaseCommand,
 	newVerifyCommand,
 	newVerifyTagsCommand,
+	newVerifyNextCommand,
 	newTouchedCommand,
 	newPinsCommand,
 	newReadmeCommand,

@@ -20,19 +20,26 @@ func newVerifyCommand(co *checkout.Checkout) *cobra.Command {
 	out := outputFlag(cmd)
 	tagFlag(cmd, &tag, "the newest of each minor")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		checks := []queue.Check{}
-		err := queue.Verify(cmd.Context(), co, tag, func(c queue.Check) {
-			checks = append(checks, c)
-			if *out != "json" {
-				printCheck(co, c)
-			}
+		return reportChecks(co, out, func(report func(queue.Check)) error {
+			return queue.Verify(cmd.Context(), co, tag, report)
 		})
-		if printErr := out.print(co.Out, checks, func() {}); err == nil {
-			err = printErr
-		}
-		return err
 	}
 	return cmd
+}
+
+// reportChecks prints checks as they are made or, as JSON, in the end.
+func reportChecks(co *checkout.Checkout, out *output, verify func(report func(queue.Check)) error) error {
+	checks := []queue.Check{}
+	err := verify(func(c queue.Check) {
+		checks = append(checks, c)
+		if *out != "json" {
+			printCheck(co, c)
+		}
+	})
+	if printErr := out.print(co.Out, checks, func() {}); err == nil {
+		err = printErr
+	}
+	return err
 }
 
 func printCheck(co *checkout.Checkout, c queue.Check) {

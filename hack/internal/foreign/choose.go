@@ -6,13 +6,11 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/semver"
 
 	"fork.internal/apiserver/hack/internal/checkout"
-	"fork.internal/apiserver/hack/internal/gotool"
 	"fork.internal/apiserver/hack/internal/pins"
 	"fork.internal/apiserver/hack/internal/upstream"
 )
@@ -35,12 +33,12 @@ func AtTag(path string, pin pins.Tag) Module {
 // Newest is the newest release of a module whose go.mod requires a pinned tag that is not newer than pin's. The error
 // is a *NoneError when there is none.
 func Newest(ctx context.Context, co *checkout.Checkout, p *pins.Pins, path string, pin pins.Tag) (Module, error) {
-	out, err := gotool.RunMod(ctx, co, os.TempDir(), nil, "list", "-m", "-versions", path)
+	versions, err := upstream.Versions(ctx, co, path)
 	if err != nil {
-		return Module{}, fmt.Errorf("%w\nnext: see whether the module proxy (go env GOPROXY) can be reached", err)
+		return Module{}, err
 	}
-	versions := slices.DeleteFunc(strings.Fields(out)[1:], func(v string) bool { return semver.Prerelease(v) != "" })
-	slices.SortFunc(versions, func(a, b string) int { return semver.Compare(b, a) })
+	versions = slices.DeleteFunc(versions, func(v string) bool { return semver.Prerelease(v) != "" })
+	slices.Reverse(versions)
 	for _, version := range versions[:min(looks, len(versions))] {
 		requires, err := required(ctx, co, p.Module, path, version)
 		if err != nil {

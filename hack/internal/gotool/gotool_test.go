@@ -65,7 +65,16 @@ func TestToolchainNotHad(t *testing.T) {
 			t.Errorf("the error does not have %q: %v", want, err)
 		}
 	}
+	if _, err := With(context.Background(), co, "somebody", "1.999.1"); err == nil || !strings.Contains(err.Error(), "somebody wants go1.999.1") {
+		t.Errorf("With: %v", err)
+	}
+	if same, err := With(context.Background(), co, "somebody", "1.21.0"); same != co || err != nil {
+		t.Errorf("With an old one: %v, %v", same, err)
+	}
 	t.Setenv("GOTOOLCHAIN", "local")
+	if same, err := With(context.Background(), co, "somebody", "1.999.1"); same != co || err != nil {
+		t.Errorf("With, GOTOOLCHAIN=local: %v, %v", same, err)
+	}
 	if newer, err := toolchain(context.Background(), co, dir, nil); newer != "" || err != nil {
 		t.Errorf("GOTOOLCHAIN=local: got %q, %v", newer, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/mod/modfile"
@@ -29,25 +30,44 @@ var had sync.Map
 // itself (GOTOOLCHAIN=local, as distributions and container images have it). Who has set GOTOOLCHAIN in the environment
 // has the last word.
 func toolchain(ctx context.Context, co *checkout.Checkout, dir string, args []string) (string, error) {
-	if os.Getenv("GOTOOLCHAIN") != "" {
-		return "", nil
-	}
 	file, wanted, err := wants(dir, args)
-	if err != nil || wanted == "" || version.Compare(wanted, running) <= 0 {
+	if err != nil || wanted == "" || version.Compare(wanted, running) <= 0 || fixed(co) {
 		return "", err
 	}
+	return wanted, get(ctx, co, co.Rel(file), wanted)
+}
+
+// fixed reports whether somebody has said which toolchain the go command is to use.
+func fixed(co *checkout.Checkout) bool {
+	return slices.ContainsFunc(co.Environ(), func(kv string) bool {
+		return strings.HasPrefix(kv, "GOTOOLCHAIN=") && kv != "GOTOOLCHAIN="
+	})
+}
+
+// With is co with a Go that is at least wanted, such as "1.27.0", which who wants: co itself where the one in PATH is
+// that, or where GOTOOLCHAIN is set in the environment.
+func With(ctx context.Context, co *checkout.Checkout, who, wanted string) (*checkout.Checkout, error) {
+	name := toolchainOf(wanted)
+	if version.Compare(name, running) <= 0 || fixed(co) {
+		return co, nil
+	}
+	return co.With("GOTOOLCHAIN=" + name), get(ctx, co, who, name)
+}
+
+// get has a toolchain, which who wants, in the module cache.
+func get(ctx context.Context, co *checkout.Checkout, who, wanted string) error {
 	if _, ok := had.Load(wanted); ok {
-		return wanted, nil
+		return nil
 	}
 	env := append(co.Environ(), "GOTOOLCHAIN="+wanted)
 	if _, err := (proc.Cmd{Args: []string{"go", "version"}, Env: env}).Output(ctx); ctx.Err() != nil {
-		return "", context.Cause(ctx)
+		return context.Cause(ctx)
 	} else if err != nil {
-		return "", fmt.Errorf("%s wants %s, the go command in PATH is %s, and the other is not to be had: %w\nnext: install it (go.dev/dl) and put it first in PATH, or have `go env GOPROXY` name a proxy that has golang.org/toolchain",
-			co.Rel(file), wanted, running, err)
+		return fmt.Errorf("%s wants %s, the go command in PATH is %s, and the other is not to be had: %w\nnext: install it (go.dev/dl) and put it first in PATH, or have `go env GOPROXY` name a proxy that has golang.org/toolchain",
+			who, wanted, running, err)
 	}
 	had.Store(wanted, nil)
-	return wanted, nil
+	return nil
 }
 
 // wants is the Go that the go.mod in force wants, as toolchains are named, and that file; "" if there is none.
@@ -63,11 +83,16 @@ func wants(dir string, args []string) (file, wanted string, err error) {
 	if err != nil || mod.Go == nil {
 		return "", "", err
 	}
-	wanted = "go" + mod.Go.Version
-	if wanted == version.Lang(wanted) && version.Compare(wanted, "go1.21") >= 0 {
-		wanted += ".0" // The first release of a language.
+	return file, toolchainOf(mod.Go.Version), nil
+}
+
+// toolchainOf is the first toolchain that is a version of Go, such as "1.27.0" or "1.27".
+func toolchainOf(goVersion string) string {
+	name := "go" + goVersion
+	if name == version.Lang(name) && version.Compare(name, "go1.21") >= 0 {
+		name += ".0" // A language's first release.
 	}
-	return file, wanted, nil
+	return name
 }
 
 // inForce is the go.mod that a go command with these arguments in dir reads: there need not be one.

@@ -26,6 +26,9 @@ type Pins struct {
 	Etcd string `json:"etcd,omitempty"`
 	// Minors are the patch queues, one for each minor.
 	Minors []Minor `json:"minors"`
+	// Next is a pre-release that the newest queue is tried on (queue.VerifyNext); nil means none. It is in no minor,
+	// and goes when a newer tag is pinned.
+	Next *Tag `json:"next,omitempty"`
 }
 
 // Minor is one patch queue and the tags that it applies to. The patches are written against the
@@ -92,18 +95,30 @@ func (p *Pins) check() error {
 	seen := map[string]bool{}
 	for _, m := range p.Minors {
 		for _, t := range m.Tags {
+			if err := t.check(); err != nil {
+				return err
+			}
 			switch {
-			case !wellFormed(t.Tag):
-				return fmt.Errorf("%q is not a version tag like v0.37.2", t.Tag)
 			case MinorOf(t.Tag) != m.Minor:
 				return fmt.Errorf("%s is listed below minor %s", t.Tag, m.Minor)
 			case seen[t.Tag]:
 				return fmt.Errorf("%s is listed twice", t.Tag)
-			case !strings.HasPrefix(t.Sum, "h1:"):
-				return fmt.Errorf("%s: sum %q is not an h1: checksum", t.Tag, t.Sum)
 			}
 			seen[t.Tag] = true
 		}
+	}
+	if p.Next != nil {
+		return p.Next.check()
+	}
+	return nil
+}
+
+func (t Tag) check() error {
+	if !wellFormed(t.Tag) {
+		return fmt.Errorf("%q is not a version tag like v0.37.2", t.Tag)
+	}
+	if !strings.HasPrefix(t.Sum, "h1:") {
+		return fmt.Errorf("%s: sum %q is not an h1: checksum", t.Tag, t.Sum)
 	}
 	return nil
 }
@@ -278,8 +293,11 @@ func (p *Pins) NewestOf(minor string) string {
 	return ""
 }
 
-// Add adds t, or replaces the entry of the same tag.
+// Add adds t, or replaces the entry of the same tag. A Next that is not newer goes.
 func (p *Pins) Add(t Tag) {
+	if p.Next != nil && semver.Compare(p.Next.Tag, t.Tag) <= 0 {
+		p.Next = nil
+	}
 	minor := MinorOf(t.Tag)
 	i := slices.IndexFunc(p.Minors, func(m Minor) bool { return m.Minor == minor })
 	if i < 0 {

@@ -22,6 +22,13 @@ func Publish(t testing.TB, proxy, path, version string, files map[string]string)
 	}
 	write(t, filepath.Join(dir, version+".mod"), files["go.mod"])
 	write(t, filepath.Join(dir, version+".info"), fmt.Sprintf(`{"Version":%q,"Time":"2020-01-01T00:00:00Z"}`, version))
+	list, err := os.OpenFile(filepath.Join(dir, "list"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Fprintln(list, version); errors.Join(err, list.Close()) != nil {
+		t.Fatal(err)
+	}
 	f, err := os.Create(filepath.Join(dir, version+".zip"))
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"fork.internal/apiserver/hack/internal/checkout"
@@ -34,6 +35,9 @@ type NotServedError struct {
 // that is down.
 var notServed = regexp.MustCompile(`\b(403 Forbidden|404 Not Found|410 Gone)\b|: unknown revision |: no such file or directory\b`)
 
+// wantsGo finds which Go a version of a module wants, where that is newer than the one that was asked.
+var wantsGo = regexp.MustCompile(`requires go >= (\S+) \(running `)
+
 // Download has a version of a module in the module cache, with all of its files. The go command
 // checks it against the go.sum of dir, if that is not empty, and against the Go checksum database
 // where that is in use. The error is a *NotServedError if there is no such version, and says that
@@ -57,7 +61,33 @@ func get(ctx context.Context, co *checkout.Checkout, dir, what, module, version 
 		defer os.RemoveAll(empty)
 		dir = empty
 	}
-	out, err := gotool.RunMod(ctx, co, dir, nil, append(command, module+"@"+version)...)
+	cached, err := ask(ctx, co, dir, module, version, command)
+	if err != nil {
+		if m := wantsGo.FindStringSubmatch(err.Error()); m != nil {
+			newer, lacks := gotool.With(ctx, co, module+"@"+version, m[1])
+			switch {
+			case lacks != nil:
+				return nil, lacks
+			case newer == co:
+				return nil, fmt.Errorf("cannot %s %s@%s: %w\nnothing was changed; next: unset GOTOOLCHAIN, which forbids that Go", what, module, version, err)
+			}
+			cached, err = ask(ctx, newer, dir, module, version, command)
+		}
+	}
+	if err == nil || ctx.Err() != nil {
+		return cached, err
+	}
+	says := fmt.Errorf("cannot %s %s@%s: %w", what, module, version, err)
+	// A checksum database that has nothing to say of a version is none of the proxy's.
+	if notServed.MatchString(err.Error()) && !strings.Contains(err.Error(), "verifying ") {
+		return nil, &NotServedError{fmt.Errorf("%w\nnothing was changed; next: go list -m -versions %s, which lists those that there are", says, module), says}
+	}
+	return nil, fmt.Errorf("%w\nnothing was changed; the network and `go env GOPROXY` are the first things to look at", says)
+}
+
+// ask asks the go command of a version of a module, in dir.
+func ask(ctx context.Context, co *checkout.Checkout, dir, module, version string, command []string) (*Cached, error) {
+	out, err := gotool.RunMod(ctx, co, dir, nil, append(slices.Clone(command), module+"@"+version)...)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -76,13 +106,8 @@ func get(ctx context.Context, co *checkout.Checkout, dir, what, module, version 
 	case err == nil && answer.Version != version:
 		err = fmt.Errorf("the go command finds %s", answer.Version)
 	}
-	if err == nil {
-		return &answer.Cached, nil
+	if err != nil {
+		return nil, err
 	}
-	says := fmt.Errorf("cannot %s %s@%s: %w", what, module, version, err)
-	// A checksum database that has nothing to say of a version is none of the proxy's.
-	if notServed.MatchString(err.Error()) && !strings.Contains(err.Error(), "verifying ") {
-		return nil, &NotServedError{fmt.Errorf("%w\nnothing was changed; next: go list -m -versions %s, which lists those that there are", says, module), says}
-	}
-	return nil, fmt.Errorf("%w\nnothing was changed; the network and `go env GOPROXY` are the first things to look at", says)
+	return &answer.Cached, nil
 }
