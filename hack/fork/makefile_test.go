@@ -25,6 +25,8 @@ func TestMakePassesItsVariablesOn(t *testing.T) {
 		"rebase TO=v0.1.1":                          "rebase --from '' --to 'v0.1.1' -o text",
 		"image TAG=v0.1.0 ARCH=arm64 O=json":        "image --tag 'v0.1.0' --arch 'arm64' -o json",
 		"bench LEVEL=1 ROUNDS=2":                    "bench --level '1' --rounds '2' -o text",
+		"verify-next TAG=v0.2.0-beta.0 PIN=1":       "verify-next --tag 'v0.2.0-beta.0' --pin -o text",
+		"verify-next PIN=0 O=json":                  "verify-next -o json",
 		"policy FILE=a/b":                           "policy check -o text -- 'a/b'",
 		"policy FILE=a VERB=list REQUEST=/b?c=1":    "policy explain -o text -- 'a' 'list' '/b?c=1'",
 		"same N=500 SEED=7":                         "same --random '500' --seed '7' -o text --",

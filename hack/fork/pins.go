@@ -28,7 +28,28 @@ func newPinsCommand(co *checkout.Checkout) *cobra.Command {
 			}
 		})
 	}
-	cmd.AddCommand(newPinsAddCommand(co))
+	cmd.AddCommand(newPinsAddCommand(co), newPinsNewCommand(co))
+	return cmd
+}
+
+func newPinsNewCommand(co *checkout.Checkout) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "new",
+		Short: "List the releases of the pinned minors that the module proxy has and that are not pinned",
+		Args:  cobra.NoArgs,
+	}
+	out := outputFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		tags, err := queue.NewTags(cmd.Context(), co)
+		if err != nil {
+			return err
+		}
+		return out.print(co.Out, tags, func() {
+			for _, tag := range tags {
+				fmt.Fprintln(co.Out, tag)
+			}
+		})
+	}
 	return cmd
 }
 

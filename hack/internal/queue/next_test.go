@@ -116,3 +116,15 @@ func TestVerifyNextRequiresNothingThere(t *testing.T) {
 		t.Errorf("got %v, %v", err, failed)
 	}
 }
+
+// TestNewTags has releases of a carried minor and of another one, and a pre-release.
+func TestNewTags(t *testing.T) {
+	toy := newToy(t)
+	for _, tag := range []string{"v0.1.10", "v0.1.2", "v0.1.3-rc.0", "v0.2.0"} {
+		toy.publish(tag, nil)
+	}
+	got, err := NewTags(ctx, toy.co)
+	if toy.check(err); strings.Join(got, " ") != "v0.1.2 v0.1.10" {
+		t.Errorf("got %q", got)
+	}
+}
