@@ -23,12 +23,17 @@ type Ending struct {
 	Reason string
 	// Message is the client's copy of it; empty stands for any.
 	Message string
+	// Complete is whether the event says that it was completed, and nothing of an error.
+	Complete bool
+	// From and To are within what the event is to be of; the zero Time is for ever.
+	From, To time.Time
 }
 
 // Endings that only the fork's records know.
 const (
 	reasonTimeout = "Timeout"
 	reasonGone    = "ClientGone"
+	reasonStalled = "ClientStalled"
 )
 
 // Gone is the ending of a request whose client went when it had seen code, or 0.
@@ -36,6 +41,14 @@ func Gone(code int32) Ending { return Ending{Code: code, Reason: reasonGone} }
 
 // Cut is the ending of one whose deadline passed with its answer, with status 200, under way.
 func Cut() Ending { return Ending{Code: 200, Reason: reasonTimeout} }
+
+// Lasted is the ending of a long-running request of which the client has seen all, with code.
+func Lasted(code int32, from time.Time) Ending { return Ending{Code: code, Complete: true, From: from} }
+
+// Stalled is the ending of one whose client took nothing.
+func Stalled(code int32, from, to time.Time) Ending {
+	return Ending{Code: code, Reason: reasonStalled, From: from, To: to}
+}
 
 // Unanswered is the ending of one whose deadline passed before its client had the answer, whatever was under way.
 func Unanswered() Ending { return Ending{Reason: reasonTimeout} }
@@ -92,12 +105,14 @@ func IsTimeout(a *Answer) bool { return a.Code == 504 && a.Status.Reason == reas
 
 // auditEvent is what is compared of an audit event.
 type auditEvent struct {
-	AuditID        string `json:"auditID"`
-	Stage          string `json:"stage"`
-	Verb           string `json:"verb"`
-	RequestURI     string `json:"requestURI"`
+	AuditID        string    `json:"auditID"`
+	Stage          string    `json:"stage"`
+	Verb           string    `json:"verb"`
+	RequestURI     string    `json:"requestURI"`
+	StageTimestamp time.Time `json:"stageTimestamp"`
 	ResponseStatus struct {
 		Code    int32  `json:"code"`
+		Status  string `json:"status"`
 		Reason  string `json:"reason"`
 		Message string `json:"message"`
 	} `json:"responseStatus"`
@@ -148,6 +163,12 @@ func differs(id string, e Ending, events []auditEvent) (all []string) {
 	}
 	if e.Message != "" && status.Message != e.Message {
 		all = append(all, fmt.Sprintf("%s: message %q, and the client got %q", what, status.Message, e.Message))
+	}
+	if failed := status.Reason != "" || status.Message != "" || status.Status == "Failure"; e.Complete && (failed || events[0].Stage != "ResponseComplete") {
+		all = append(all, fmt.Sprintf("%s: it lasted and was completed, and the log has %s with %+v", what, events[0].Stage, status))
+	}
+	if at := events[0].StageTimestamp; !e.From.IsZero() && at.Before(e.From) || !e.To.IsZero() && at.After(e.To) {
+		all = append(all, fmt.Sprintf("%s: it ended at %v, which is not from %v to %v", what, at, e.From, e.To))
 	}
 	return all
 }
