@@ -25,7 +25,7 @@ const (
 	// hurry is what tests have to end in after an interrupt.
 	hurry = 2 * time.Second
 
-	// atMost is what all of them may take; they take some minutes.
+	// atMost is what all of them may take, beyond streams that are to last; they take some minutes.
 	atMost = 20 * time.Minute
 )
 
@@ -62,6 +62,7 @@ var together = []test{
 	{"attach", attach, ""},
 	{"logs", logs, ""},
 	{"port-forward", portForward, ""},
+	{"lasting-streams", lastingStreams, ""},
 	{"proxies", proxies, ""},
 	{"aggregated-api", aggregated, ""},
 	{"aggregated-deadlines", aggregatedDeadlines, "D15"},
@@ -111,7 +112,8 @@ func testMain(m *testing.M) int {
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	ctx, cancel := context.WithTimeoutCause(ctx, atMost, fmt.Errorf("the tests have taken %v, and should have ended long ago", atMost))
+	longest := atMost + conf.Streams
+	ctx, cancel := context.WithTimeoutCause(ctx, longest, fmt.Errorf("the tests have taken %v, and should have ended long ago", longest))
 	defer cancel()
 	begun := time.Now()
 	s, err := suite.Open(ctx, conf, os.Stderr)

@@ -96,12 +96,19 @@ func runPod(t *T) error {
 	}, metav1.CreateOptions{}); err != nil {
 		return err
 	}
-	err := t.Eventually(podStart, func() error {
-		p, err := pods.Get(t.ctx, pod.name, metav1.GetOptions{})
+	var err error
+	pod.node, err = podReady(t, pod.name)
+	return err
+}
+
+// podReady waits until a pod is, and returns the name of its node.
+func podReady(t *T, name string) (node string, err error) {
+	err = t.Eventually(podStart, func() error {
+		p, err := t.Client.CoreV1().Pods(t.Namespace).Get(t.ctx, name, metav1.GetOptions{})
 		if err != nil {
 			return err
 		}
-		pod.node = p.Spec.NodeName
+		node = p.Spec.NodeName
 		for _, c := range p.Status.Conditions {
 			if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
 				return nil
@@ -116,17 +123,17 @@ func runPod(t *T) error {
 				why = append(why, fmt.Sprintf("it ended with %d", e.ExitCode))
 			}
 		}
-		return fmt.Errorf("the pod %s is %s %s", pod.name, p.Status.Phase, strings.Join(why, ", "))
+		return fmt.Errorf("the pod %s is %s %s", name, p.Status.Phase, strings.Join(why, ", "))
 	})
 	if err != nil {
-		return fmt.Errorf("%w; its image is %s; next: E2E_IMAGE= names one that its node has, with sh, and httpd or /agnhost", err, t.Config.Image)
+		err = fmt.Errorf("%w; its image is %s; next: E2E_IMAGE= names one that its node has, with sh, and httpd or /agnhost", err, t.Config.Image)
 	}
-	return nil
+	return node, err
 }
 
 // pretendPod says that it runs on a node whose kubelet is the suite's.
 func pretendPod(t *T) (err error) {
-	if pod.kubelet, err = suite.StartFakeKubelet(run.silent.Host); err != nil {
+	if pod.kubelet, err = suite.StartFakeKubelet(run.silent.Host, t.Config.Rhythm(), loudLines(t.Config)); err != nil {
 		return err
 	}
 	host, port := pod.kubelet.Address()

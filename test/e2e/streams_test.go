@@ -33,15 +33,15 @@ func long(t *T) time.Duration { return t.Config.RequestTimeout + 5*time.Second }
 // slack is what a stream may take beyond what it is there for.
 const slack = 45 * time.Second
 
-// podURL is that of a subresource of the pod.
-func podURL(t *T, subresource string, options runtime.Object) *url.URL {
-	return t.Client.CoreV1().RESTClient().Post().Namespace(t.Namespace).Resource("pods").Name(pod.name).
+// podURL is that of a subresource of a pod.
+func podURL(t *T, name, subresource string, options runtime.Object) *url.URL {
+	return t.Client.CoreV1().RESTClient().Post().Namespace(t.Namespace).Resource("pods").Name(name).
 		SubResource(subresource).VersionedParams(options, scheme.ParameterCodec).URL()
 }
 
 // stream runs a program, or attaches to what runs, until that ends or ctx does.
-func stream(ctx context.Context, t *T, transport string, u *url.URL, o remotecommand.StreamOptions) error {
-	conf := rest.CopyConfig(t.REST)
+func stream(ctx context.Context, conf *rest.Config, transport string, u *url.URL, o remotecommand.StreamOptions) error {
+	conf = rest.CopyConfig(conf)
 	var e remotecommand.Executor
 	var err error
 	if transport == "SPDY" {
@@ -56,7 +56,7 @@ func stream(ctx context.Context, t *T, transport string, u *url.URL, o remotecom
 }
 
 func execURL(t *T, program string, stdin bool) *url.URL {
-	return podURL(t, "exec", &corev1.PodExecOptions{
+	return podURL(t, pod.name, "exec", &corev1.PodExecOptions{
 		Container: "c", Command: []string{"sh", "-c", program}, Stdin: stdin, Stdout: true, Stderr: true,
 	})
 }
@@ -85,7 +85,7 @@ func execFail(t *T, transport string) error {
 	ctx, cancel := context.WithTimeout(t.ctx, slack)
 	defer cancel()
 	var out, errOut bytes.Buffer
-	err := stream(ctx, t, transport, execURL(t, suite.Fail, false), remotecommand.StreamOptions{Stdout: &out, Stderr: &errOut})
+	err := stream(ctx, t.REST, transport, execURL(t, suite.Fail, false), remotecommand.StreamOptions{Stdout: &out, Stderr: &errOut})
 	var status exec.CodeExitError
 	if !errors.As(err, &status) || status.Code != 3 {
 		return fmt.Errorf("want exit status 3, got %v", err)
@@ -104,7 +104,7 @@ func execEcho(t *T, transport string, lines int, interval time.Duration) error {
 	outR, outW := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		err := stream(ctx, t, transport, execURL(t, suite.Echo, true), remotecommand.StreamOptions{Stdin: inR, Stdout: outW, Stderr: io.Discard})
+		err := stream(ctx, t.REST, transport, execURL(t, suite.Echo, true), remotecommand.StreamOptions{Stdin: inR, Stdout: outW, Stderr: io.Discard})
 		inR.CloseWithError(errors.New("the program has ended"))
 		outW.Close()
 		ended <- err
@@ -142,7 +142,7 @@ func countLong(t *T, transport string, u *url.URL) error {
 	out := newCounting(int(long(t) / time.Second))
 	ended := make(chan error, 1)
 	go func() {
-		ended <- stream(ctx, t, transport, u, remotecommand.StreamOptions{Stdout: out, Stderr: io.Discard})
+		ended <- stream(ctx, t.REST, transport, u, remotecommand.StreamOptions{Stdout: out, Stderr: io.Discard})
 	}()
 	return countTo(out, ended, cancel)
 }
@@ -167,7 +167,7 @@ func attach(t *T) {
 	var all sync.WaitGroup
 	for _, transport := range transports {
 		all.Go(func() {
-			u := podURL(t, "attach", &corev1.PodAttachOptions{Container: "c", Stdout: true, Stderr: true})
+			u := podURL(t, pod.name, "attach", &corev1.PodAttachOptions{Container: "c", Stdout: true, Stderr: true})
 			if err := countLong(t, transport, u); err != nil {
 				t.Errorf("over %s: %v", transport, err)
 			}
@@ -220,43 +220,47 @@ func portForward(t *T) {
 	all.Wait()
 }
 
-func forward(t *T, transport string) error {
-	u := podURL(t, "portforward", &corev1.PodPortForwardOptions{})
-	conf := rest.CopyConfig(t.REST)
+// startForward forwards a port of a pod's to address here, until ctx ends or ended says that the forwarding has.
+func startForward(ctx context.Context, conf *rest.Config, transport string, u *url.URL, port int32) (address string, ended <-chan error, err error) {
+	conf = rest.CopyConfig(conf)
 	var dialer httpstream.Dialer
 	if transport == "SPDY" {
 		roundTripper, upgrader, err := spdy.RoundTripperFor(conf)
 		if err != nil {
-			return err
+			return "", nil, err
 		}
 		dialer = spdy.NewDialer(upgrader, &http.Client{Transport: roundTripper}, http.MethodPost, u)
-	} else {
-		var err error
-		if dialer, err = portforward.NewSPDYOverWebsocketDialer(u, conf); err != nil {
-			return err
-		}
+	} else if dialer, err = portforward.NewSPDYOverWebsocketDialer(u, conf); err != nil {
+		return "", nil, err
 	}
-	ctx, cancel := context.WithCancel(t.ctx)
-	defer cancel()
-	ready := make(chan struct{})
-	f, err := portforward.NewOnAddressesWithContext(ctx, dialer, []string{"127.0.0.1"}, []string{fmt.Sprintf("0:%d", suite.PodPort)}, ready, io.Discard, io.Discard)
+	ready, end := make(chan struct{}), make(chan error, 1)
+	f, err := portforward.NewOnAddressesWithContext(ctx, dialer, []string{"127.0.0.1"}, []string{fmt.Sprintf("0:%d", port)}, ready, io.Discard, io.Discard)
 	if err != nil {
-		return err
+		return "", nil, err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- f.ForwardPorts() }()
+	go func() { end <- f.ForwardPorts() }()
 	select {
 	case <-ready:
-	case err := <-ended:
-		return fmt.Errorf("it has not begun: %w", err)
+	case err := <-end:
+		return "", nil, fmt.Errorf("it has not begun: %w", err)
 	}
 	ports, err := f.GetPorts()
+	if err != nil {
+		return "", nil, err
+	}
+	return fmt.Sprintf("127.0.0.1:%d", ports[0].Local), end, nil
+}
+
+func forward(t *T, transport string) error {
+	ctx, cancel := context.WithCancel(t.ctx)
+	defer cancel()
+	address, ended, err := startForward(ctx, t.REST, transport, podURL(t, pod.name, "portforward", &corev1.PodPortForwardOptions{}), suite.PodPort)
 	if err != nil {
 		return err
 	}
 	client := &http.Client{Timeout: slack, Transport: &http.Transport{DisableKeepAlives: true}}
 	get := func() error {
-		resp, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d/", ports[0].Local))
+		resp, err := client.Get("http://" + address + "/")
 		if err != nil {
 			return err
 		}

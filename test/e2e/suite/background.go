@@ -113,7 +113,7 @@ func (b *Background) watch(ctx context.Context, p Protocol, from string) error {
 	if p == HTTP2 {
 		b.HTTP2 = c
 	}
-	query := url.Values{"watch": {"1"}, "resourceVersion": {from}, "timeoutSeconds": {"3600"}, "labelSelector": {b.s.ours().LabelSelector}}
+	query := url.Values{"watch": {"1"}, "resourceVersion": {from}, "timeoutSeconds": {fmt.Sprint(int((time.Hour + b.s.Config.Streams).Seconds()))}, "labelSelector": {b.s.ours().LabelSelector}}
 	resp, _, err := c.Send(ctx, Request{Path: "/api/v1/namespaces/" + b.namespace + "/configmaps?" + query.Encode(), Unrecorded: true})
 	if err != nil {
 		return err

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"fork.internal/apiserver/test/e2e/rhythm"
 )
 
 // Config says what to run against. ConfigFromEnv has it from the environment.
@@ -37,7 +39,19 @@ type Config struct {
 
 	// StalledTimeout is the server's --stalled-connection-timeout; default 30 s. (E2E_STALLED_TIMEOUT)
 	StalledTimeout time.Duration
+
+	// WatchWriteTimeout is the server's --watch-write-timeout; default 10 min. (E2E_WATCH_WRITE_TIMEOUT)
+	WatchWriteTimeout time.Duration
+
+	// Server is the server's URL with no proxy in between, if there is one that is known to have none. (E2E_SERVER)
+	Server string
+
+	// Streams is for how long streams are used that are to last; 0 leaves that out. (E2E_STREAMS)
+	Streams time.Duration
 }
+
+// Rhythm is that in which those streams are used.
+func (c Config) Rhythm() rhythm.Rhythm { return rhythm.For(c.RequestTimeout) }
 
 // DefaultImage is agnhost as upstream's own tests of v1.37 have it.
 const DefaultImage = "registry.k8s.io/e2e-test-images/agnhost:2.66.1"
@@ -51,15 +65,19 @@ func ConfigFromEnv() (conf Config, asked bool, err error) {
 		HangAddress:     os.Getenv("E2E_HANG_ADDRESS"),
 		SampleAPIServer: os.Getenv("E2E_SAMPLE_APISERVER"),
 		Image:           os.Getenv("E2E_IMAGE"),
+		Server:          os.Getenv("E2E_SERVER"),
 		AsFork:          os.Getenv("E2E_AS_FORK") != "",
 		RequestTimeout:  time.Minute,
 		StalledTimeout:  30 * time.Second,
+
+		WatchWriteTimeout: 10 * time.Minute,
 	}
 	if conf.Image == "" {
 		conf.Image = DefaultImage
 	}
 	for name, into := range map[string]*time.Duration{
 		"E2E_REQUEST_TIMEOUT": &conf.RequestTimeout, "E2E_STALLED_TIMEOUT": &conf.StalledTimeout,
+		"E2E_WATCH_WRITE_TIMEOUT": &conf.WatchWriteTimeout, "E2E_STREAMS": &conf.Streams,
 	} {
 		value := os.Getenv(name)
 		if value == "" {
@@ -70,6 +88,9 @@ func ConfigFromEnv() (conf Config, asked bool, err error) {
 			return conf, true, fmt.Errorf("%s=%s is no duration; next: one such as 60s", name, value)
 		}
 		*into = d
+	}
+	if least := conf.Rhythm().Least(); conf.Streams > 0 && conf.Streams < least {
+		return conf, true, fmt.Errorf("STREAMS=%v is too short for a silence that is longer than a request may take; next: STREAMS=%v or more", conf.Streams, least)
 	}
 	return conf, conf.Kubeconfig != "", nil
 }

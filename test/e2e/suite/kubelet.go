@@ -10,13 +10,17 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"k8s.io/cri-streaming/pkg/streaming/portforward"
 	"k8s.io/cri-streaming/pkg/streaming/remotecommand"
 	"k8s.io/utils/exec"
+
+	"fork.internal/apiserver/test/e2e/rhythm"
 )
 
 // What a pod of the suite's runs, for a shell. A fake kubelet knows what each of them does, and runs nothing.
@@ -32,7 +36,22 @@ const (
 
 	// Fail says one thing on either output, and ends with status 3.
 	Fail = `echo out; echo err >&2; exit 3`
+
+	// Stop ends what rhythm's programs print, in any container of the pod.
+	Stop = `touch ` + rhythm.Stop
 )
+
+// The containers of a pod for streams that last, by what they run: a program of rhythm's, its Loud, Echo, once for each
+// stream that is attached to it, and servers that echo, at the ports below.
+const (
+	Talker  = "talk"
+	Louder  = "loud"
+	Echoer  = "echo-" // and a name
+	Servers = "servers"
+)
+
+// EchoPorts are where Servers listen, for a connection each.
+var EchoPorts = []int32{9001, 9002}
 
 // PodPort is where a pod of the suite's serves HTTP.
 const PodPort = 8080
@@ -47,15 +66,18 @@ const (
 // FakeKubelet speaks the part of a kubelet that the API server connects clients to: exec, attach, logs and port-forward.
 // It says that there is any container that it is asked for, and does what the programs above do. It executes nothing: whoever
 // reaches it may ask it.
-type FakeKubelet struct{ srv *httptest.Server }
+type FakeKubelet struct {
+	srv *httptest.Server
+	programs
+}
 
-// StartFakeKubelet starts one at an address of this machine.
-func StartFakeKubelet(host string) (*FakeKubelet, error) {
+// StartFakeKubelet starts one at an address of this machine. r and loud are what the programs of rhythm's were made with.
+func StartFakeKubelet(host string, r rhythm.Rhythm, loud int) (*FakeKubelet, error) {
 	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		return nil, err
 	}
-	k := &FakeKubelet{}
+	k := &FakeKubelet{programs: programs{rhythm: r, loud: loud, stop: make(chan struct{}), once: new(sync.Once)}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/exec/{namespace}/{pod}/{container}", k.exec)
 	mux.HandleFunc("/attach/{namespace}/{pod}/{container}", k.attach)
@@ -87,7 +109,7 @@ func (k *FakeKubelet) exec(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	remotecommand.ServeExec(w, r, programs{}, r.PathValue("pod"), "", r.PathValue("container"), r.URL.Query()["command"], options,
+	remotecommand.ServeExec(w, r, k.programs, r.PathValue("pod"), "", r.PathValue("container"), r.URL.Query()["command"], options,
 		kubeletIdle, remotecommand.DefaultStreamCreationTimeout, remotecommand.SupportedStreamingProtocols)
 }
 
@@ -97,7 +119,7 @@ func (k *FakeKubelet) attach(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	remotecommand.ServeAttach(w, r, programs{}, r.PathValue("pod"), "", r.PathValue("container"), options,
+	remotecommand.ServeAttach(w, r, k.programs, r.PathValue("pod"), "", r.PathValue("container"), options,
 		kubeletIdle, remotecommand.DefaultStreamCreationTimeout, remotecommand.SupportedStreamingProtocols)
 }
 
@@ -107,13 +129,13 @@ func (k *FakeKubelet) portForward(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	portforward.ServePortForward(w, r, programs{}, r.PathValue("pod"), "", options,
+	portforward.ServePortForward(w, r, k.programs, r.PathValue("pod"), "", options,
 		kubeletIdle, remotecommand.DefaultStreamCreationTimeout, portforward.SupportedProtocols)
 }
 
 func (k *FakeKubelet) logs(w http.ResponseWriter, r *http.Request) {
 	flusher := http.NewResponseController(w)
-	if err := count(r.Context(), writerFunc(func(p []byte) (int, error) {
+	if err := k.main(r.Context(), r.PathValue("container"), writerFunc(func(p []byte) (int, error) {
 		n, err := w.Write(p)
 		return n, errors.Join(err, flusher.Flush())
 	})); err != nil {
@@ -122,10 +144,15 @@ func (k *FakeKubelet) logs(w http.ResponseWriter, r *http.Request) {
 }
 
 // programs does what a container would.
-type programs struct{}
+type programs struct {
+	rhythm rhythm.Rhythm
+	loud   int // lines
+	stop   chan struct{}
+	once   *sync.Once // closes stop
+}
 
 // ExecInContainer runs one of the programs above, and ends with what it reads and writes.
-func (programs) ExecInContainer(ctx context.Context, _, _, _ string, cmd []string, in io.Reader, out, errOut io.WriteCloser, _ bool, _ <-chan remotecommand.TerminalSize, _ time.Duration) error {
+func (p programs) ExecInContainer(ctx context.Context, _, _, _ string, cmd []string, in io.Reader, out, errOut io.WriteCloser, _ bool, _ <-chan remotecommand.TerminalSize, _ time.Duration) error {
 	if len(cmd) != 3 || cmd[0] != "sh" || cmd[1] != "-c" {
 		return fmt.Errorf("no such program: %q", cmd)
 	}
@@ -139,18 +166,86 @@ func (programs) ExecInContainer(ctx context.Context, _, _, _ string, cmd []strin
 		return exec.CodeExitError{Err: errors.New("exit status 3"), Code: 3}
 	case Count:
 		return count(ctx, out)
+	case Stop:
+		p.once.Do(func() { close(p.stop) })
+		return nil
+	case p.rhythm.Program():
+		return p.talk(ctx, out)
 	}
 	return fmt.Errorf("no such program: %q", cmd)
 }
 
 // AttachContainer gives what the container itself writes.
-func (programs) AttachContainer(ctx context.Context, _, _, _ string, _ io.Reader, out, _ io.WriteCloser, _ bool, _ <-chan remotecommand.TerminalSize) error {
+func (p programs) AttachContainer(ctx context.Context, _, _, container string, in io.Reader, out, _ io.WriteCloser, _ bool, _ <-chan remotecommand.TerminalSize) error {
+	if strings.HasPrefix(container, Echoer) {
+		_, err := io.Copy(out, in)
+		return err
+	}
+	return p.main(ctx, container, out)
+}
+
+// main is what a container itself does, from its beginning.
+func (p programs) main(ctx context.Context, container string, out io.Writer) error {
+	switch container {
+	case Talker:
+		return p.talk(ctx, out)
+	case Louder:
+		return p.shout(ctx, out)
+	}
 	return count(ctx, out)
 }
 
-// PortForward serves HTTP on the stream.
+// talk is what rhythm's Program does.
+func (p programs) talk(ctx context.Context, out io.Writer) error {
+	ticker := time.NewTicker(second)
+	defer ticker.Stop()
+	for i, after := 0, time.Duration(0); ; after += second {
+		if p.rhythm.Talks(after) {
+			for range rhythm.PerSecond {
+				if _, err := out.Write(rhythm.Line(i)); err != nil {
+					return err
+				}
+				i++
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-p.stop:
+			_, err := io.WriteString(out, rhythm.Last)
+			return err
+		case <-ticker.C:
+		}
+	}
+}
+
+// shout is what Loud does.
+func (p programs) shout(ctx context.Context, out io.Writer) error {
+	buffered := bufio.NewWriterSize(out, 1<<16)
+	for i := range p.loud {
+		if _, err := buffered.Write(rhythm.LoudLine(i)); err != nil {
+			return err
+		}
+	}
+	if err := buffered.Flush(); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-p.stop:
+		_, err := io.WriteString(out, rhythm.Last)
+		return err
+	}
+}
+
+// PortForward serves HTTP on the stream, or echoes.
 func (programs) PortForward(_ context.Context, _, _ string, port int32, stream io.ReadWriteCloser) error {
 	defer stream.Close()
+	if slices.Contains(EchoPorts, port) {
+		_, err := io.Copy(stream, stream)
+		return err
+	}
 	if port != PodPort {
 		return fmt.Errorf("nobody listens on port %d", port)
 	}
