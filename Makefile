@@ -24,6 +24,7 @@ UNDO ?=
 PIN ?=
 FILE ?=
 VERB ?=
+STREAMS ?=
 REQUEST ?=
 SELF ?=
 UNMODIFIED ?=
@@ -105,8 +106,8 @@ engine: $(FORK) ## Run a docker engine below _output/engine until Ctrl-C, where 
 kind-node-image: $(FORK) ## Make an image of a kind node from the Go module proxy and Debian, without a registry [TAG=]
 	@$(FORK) kind-node-image $(tag) -o $(O)
 
-test-kind: $(FORK) ## Try the patched kube-apiserver as a kind cluster's control plane [TAG=] [KIND_NODE_IMAGE=] [NODES=] [NAME=] [KEEP=1] [UNMODIFIED=1] [ID=test]
-	@$(FORK) test-kind $(tag) $(if $(KIND_NODE_IMAGE),--node-image $(call q,$(KIND_NODE_IMAGE))) $(if $(NODES),--nodes $(call q,$(NODES))) $(if $(NAME),--name $(call q,$(NAME))) $(if $(call yes,$(KEEP)),--keep) $(if $(call yes,$(UNMODIFIED)),--unmodified) -o $(O) -- $(ID)
+test-kind: $(FORK) ## Try the patched kube-apiserver as a kind cluster's control plane [TAG=] [KIND_NODE_IMAGE=] [NODES=] [NAME=] [KEEP=1] [UNMODIFIED=1] [STREAMS=10m] [ID=test]
+	@$(FORK) test-kind $(tag) $(if $(KIND_NODE_IMAGE),--node-image $(call q,$(KIND_NODE_IMAGE))) $(if $(NODES),--nodes $(call q,$(NODES))) $(if $(NAME),--name $(call q,$(NAME))) $(if $(call yes,$(KEEP)),--keep) $(if $(call yes,$(UNMODIFIED)),--unmodified) $(if $(STREAMS),--streams $(call q,$(STREAMS))) -o $(O) -- $(ID)
 
 test-conformance: $(FORK) ## Upstream's own end-to-end tests on a kind cluster with the fork and, what fails there, on one without it [TAG=] [FOCUS=regexp]
 	@$(FORK) test-conformance $(tag) $(if $(FOCUS),--focus $(call q,$(FOCUS))) -o $(O)
@@ -168,8 +169,8 @@ test-ha: $(FORK) ## Replace the three kube-apiservers of a control plane by the 
 test-all: $(FORK) ## test-minor for every minor; repeated, only what has not passed on the same files
 	@$(FORK) test --all -o $(O)
 
-test-e2e: $(FORK) ## End-to-end tests, against a cluster of their own, or yours: [KUBECONFIG=] [TAG=] [UNMODIFIED=1] [ID=test]
-	@$(FORK) test-e2e $(tag) $(if $(call given,KUBECONFIG),--kubeconfig $(call q,$(KUBECONFIG))) $(if $(call yes,$(UNMODIFIED)),--unmodified) -o $(O) -- $(ID)
+test-e2e: $(FORK) ## End-to-end tests, against a cluster of their own, or yours: [KUBECONFIG=] [TAG=] [UNMODIFIED=1] [STREAMS=10m] [ID=test]
+	@$(FORK) test-e2e $(tag) $(if $(call given,KUBECONFIG),--kubeconfig $(call q,$(KUBECONFIG))) $(if $(call yes,$(UNMODIFIED)),--unmodified) $(if $(STREAMS),--streams $(call q,$(STREAMS))) -o $(O) -- $(ID)
 
 clean: ## Remove _output; trees with work that is not in patches/ too
 	@! test -S _output/engine/docker.sock || { echo "clean: make engine runs in _output, or has been killed; next: end it, and remove _output/engine/docker.sock" >&2; exit 1; }

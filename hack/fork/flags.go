@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -12,6 +13,11 @@ import (
 // tagFlag adds --tag.
 func tagFlag(cmd *cobra.Command, tag *string, otherwise string) {
 	cmd.Flags().StringVar(tag, "tag", "", "upstream tag, such as v0.37.2 (default: "+otherwise+")")
+}
+
+// streamsFlag adds --streams.
+func streamsFlag(cmd *cobra.Command, streams *time.Duration) {
+	cmd.Flags().DurationVar(streams, "streams", 0, "for how long to use streams that last, such as 10m, with short deadlines of the server's (default: leave that out)")
 }
 
 // output is the value of -o: how a command prints its result.

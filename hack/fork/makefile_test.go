@@ -41,6 +41,8 @@ func TestMakePassesItsVariablesOn(t *testing.T) {
 		"kind-node-image TAG=v0.1.0":                "kind-node-image --tag 'v0.1.0' -o text",
 		"test-kind KIND_NODE_IMAGE=a/b:v1 NODES=3":  "test-kind --node-image 'a/b:v1' --nodes '3' -o text --",
 		"test-kind NAME=a KEEP=1 UNMODIFIED=1 ID=x": "test-kind --name 'a' --keep --unmodified -o text -- x",
+		"test-kind STREAMS=10m":                     "test-kind --streams '10m' -o text --",
+		"test-e2e STREAMS=10m ID=lasting-streams":   "test-e2e --streams '10m' -o text -- lasting-streams",
 		"test-conformance FOCUS=it's TAG=v0.1.0":    `test-conformance --tag 'v0.1.0' --focus 'it'\''s' -o text`,
 		"test-conformance O=json":                   "test-conformance -o json",
 		"test-e2e UNMODIFIED=1 TAG=v0.1.0":          "test-e2e --tag 'v0.1.0' --unmodified -o text --",

@@ -20,6 +20,7 @@ func newTestE2ECommand(co *checkout.Checkout) *cobra.Command {
 	tagFlag(cmd, &o.Tag, "the newest pinned one")
 	cmd.Flags().StringVar(&o.Kubeconfig, "kubeconfig", "", "a cluster's, to run against in place of one that is started; the environment's has no say")
 	cmd.Flags().BoolVar(&o.Unmodified, "unmodified", false, "start a kube-apiserver without the fork")
+	streamsFlag(cmd, &o.Streams)
 	cmd.RunE = func(cmd *cobra.Command, tests []string) error {
 		o.Tests = tests
 		report, err := e2e.Run(cmd.Context(), co, o)

@@ -23,6 +23,7 @@ func newTestKindCommand(co *checkout.Checkout) *cobra.Command {
 	cmd.Flags().IntVar(&o.Nodes, "nodes", 1, "control plane nodes")
 	cmd.Flags().BoolVar(&o.Keep, "keep", false, "leave the cluster there")
 	cmd.Flags().BoolVar(&o.Unmodified, "unmodified", false, "the kube-apiserver of the node image, without the fork")
+	streamsFlag(cmd, &o.Streams)
 	cmd.RunE = func(cmd *cobra.Command, tests []string) error {
 		o.Tests = tests
 		report, err := kindtest.Run(cmd.Context(), co, o)

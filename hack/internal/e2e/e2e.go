@@ -18,12 +18,16 @@ import (
 	"fork.internal/apiserver/hack/internal/proc"
 	"fork.internal/apiserver/test/cluster"
 	"fork.internal/apiserver/test/e2e/report"
+	"fork.internal/apiserver/test/e2e/rhythm"
 )
 
 // What a cluster of the suite's own allows is less than usual, so that what is longer is soon over.
 const (
 	requestTimeout = 20 * time.Second
 	stalledTimeout = 5 * time.Second
+
+	// watchWriteTimeout is that of one in which streams are used that last.
+	watchWriteTimeout = 10 * time.Second
 )
 
 // Options say what is run, against what.
@@ -33,17 +37,32 @@ type Options struct {
 	Unmodified bool
 	// Kubeconfig, when set, names a cluster to run against in place of one that is started.
 	Kubeconfig string
-	// Image, which that cluster's pods can have, the path of its AuditLog, and where it reaches a SampleAPIServer are what
-	// the suite cannot find out by itself; what is empty the environment may say (test/e2e/README.md).
-	Image, AuditLog, SampleAPIServer string
+	// Image, which that cluster's pods can have, the path of its AuditLog, where it reaches a SampleAPIServer, and the URL of
+	// its Server with no proxy in between are what the suite cannot find out by itself; what is empty the environment may
+	// say (test/e2e/README.md).
+	Image, AuditLog, SampleAPIServer, Server string
 	// Tests are the names of those to run; none means all.
 	Tests []string
+	// Streams is for how long streams are used that last; 0 leaves that out. WatchWriteTimeout is the
+	// --watch-write-timeout of a cluster that is there; what is 0 the environment may say.
+	Streams, WatchWriteTimeout time.Duration
+}
+
+// CheckStreams fails for a time in which streams cannot be silent for longer than a request may take; 0 is none.
+func CheckStreams(streams, requestTimeout time.Duration) error {
+	if least := rhythm.For(requestTimeout).Least(); streams != 0 && streams < least {
+		return fmt.Errorf("STREAMS=%v is too short for a silence that is longer than the %v that a request may take; next: STREAMS=%v or more", streams, requestTimeout, least)
+	}
+	return nil
 }
 
 // Check fails for options that contradict each other, or name what is not there.
 func (o Options) Check() error {
 	if o.Kubeconfig == "" {
-		return nil
+		return CheckStreams(o.Streams, requestTimeout)
+	}
+	if o.Streams < 0 {
+		return fmt.Errorf("STREAMS=%v is no time; next: one such as STREAMS=10m", o.Streams)
 	}
 	if o.Tag != "" || o.Unmodified {
 		return fmt.Errorf("KUBECONFIG=%s names a cluster that is there, and TAG= and UNMODIFIED= say which one to start; next: leave out either", o.Kubeconfig)
@@ -76,6 +95,11 @@ func Run(ctx context.Context, co *checkout.Checkout, o Options) (*report.Report,
 		return nil, err
 	}
 	env := map[string]string{"E2E_TESTS": strings.Join(o.Tests, ","), "E2E_REPORT": filepath.Join(dir, "report.json")}
+	for name, value := range map[string]time.Duration{"E2E_STREAMS": o.Streams, "E2E_WATCH_WRITE_TIMEOUT": o.WatchWriteTimeout} {
+		if value != 0 {
+			env[name] = value.String()
+		}
+	}
 	// It knows its tests; a name that is none is to be told before a server is built.
 	if err := ask(ctx, co, program, env, o.Tests); err != nil {
 		return nil, err
@@ -84,7 +108,7 @@ func Run(ctx context.Context, co *checkout.Checkout, o Options) (*report.Report,
 		if env["E2E_KUBECONFIG"], err = filepath.Abs(o.Kubeconfig); err != nil {
 			return nil, err
 		}
-		for name, value := range map[string]string{"E2E_IMAGE": o.Image, "E2E_AUDIT_LOG": o.AuditLog, "E2E_SAMPLE_APISERVER": o.SampleAPIServer} {
+		for name, value := range map[string]string{"E2E_IMAGE": o.Image, "E2E_AUDIT_LOG": o.AuditLog, "E2E_SAMPLE_APISERVER": o.SampleAPIServer, "E2E_SERVER": o.Server} {
 			if value != "" {
 				env[name] = value
 			}
@@ -135,6 +159,10 @@ func startCluster(ctx context.Context, co *checkout.Checkout, o Options, dir str
 		variant = build.Upstream
 	} else {
 		args = append(args, "--stalled-connection-timeout="+stalledTimeout.String())
+		if o.Streams > 0 {
+			args = append(args, "--watch-write-timeout="+watchWriteTimeout.String())
+			env["E2E_WATCH_WRITE_TIMEOUT"] = watchWriteTimeout.String()
+		}
 	}
 	etcd, err := build.Etcd(ctx, co)
 	if err != nil {
@@ -158,6 +186,7 @@ func startCluster(ctx context.Context, co *checkout.Checkout, o Options, dir str
 		return nil, errors.Join(err, cl.Stop(context.WithoutCancel(ctx)))
 	}
 	env["E2E_KUBECONFIG"] = cl.Kubeconfig()
+	env["E2E_SERVER"] = cl.URL()
 	env["E2E_AUDIT_LOG"] = cl.AuditLog()
 	env["E2E_REQUEST_TIMEOUT"] = requestTimeout.String()
 	env["E2E_STALLED_TIMEOUT"] = stalledTimeout.String()

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestOptionsThatContradictEachOther(t *testing.T) {
@@ -24,6 +25,10 @@ func TestOptionsThatContradictEachOther(t *testing.T) {
 		{Options{Kubeconfig: kubeconfig, Unmodified: true}, "TAG= and UNMODIFIED="},
 		{Options{Kubeconfig: filepath.Join(dir, "none")}, "no such file"},
 		{Options{Kubeconfig: dir}, "is a directory"},
+		{Options{Streams: 10 * time.Minute}, ""},
+		{Options{Streams: time.Second}, "STREAMS=1m30s or more"},
+		{Options{Kubeconfig: kubeconfig, Streams: 10 * time.Minute}, ""},
+		{Options{Kubeconfig: kubeconfig, Streams: -time.Minute}, "STREAMS=-1m0s is no time"},
 	} {
 		err := tt.options.Check()
 		if (err == nil) != (tt.want == "") || err != nil && (!strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "; next: ")) {

@@ -105,7 +105,7 @@ func (r *run) files(e *engine.Engine) ([]byte, error) {
 	if err := os.WriteFile(filepath.Join(dir, policyFile), auditPolicy, 0o644); err != nil {
 		return nil, err
 	}
-	config, err := config(e, r.report.Node, r.o.Nodes, dir)
+	config, err := config(e, r.report.Node, r.o, dir)
 	if err != nil {
 		return nil, err
 	}

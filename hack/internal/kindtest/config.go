@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"sigs.k8s.io/yaml"
 
@@ -30,21 +31,38 @@ const (
 // object is a part of kind's configuration.
 type object = map[string]any
 
+const (
+	// watchWriteTimeout is that of a server with streams that last: short, for what strikes a healthy one to show.
+	watchWriteTimeout = 15 * time.Second
+
+	// logSize is what a node keeps in one file of a container's log then. Who follows a log slowly loses what comes after the
+	// end of a file.
+	logSize = "4Gi"
+)
+
+// arguments are those that a server gets for the tests, beyond those for its audit log.
+func (o Options) arguments() (all [][2]string) {
+	if o.Streams > 0 && !o.Unmodified {
+		all = append(all, [2]string{"watch-write-timeout", watchWriteTimeout.String()})
+	}
+	return all
+}
+
 // machine is what kind has to be told of the engine's machine.
 type machine interface {
 	CgroupV1() bool
 	Narrow() bool
 }
 
-// config is kind's configuration of a cluster with nodes control planes, whose audit log is in dir.
-func config(e machine, node *nodeimage.Node, nodes int, dir string) ([]byte, error) {
+// config is kind's configuration of the cluster that is asked for, whose audit log is in dir.
+func config(e machine, node *nodeimage.Node, o Options, dir string) ([]byte, error) {
 	var members []object
-	for i := range nodes {
+	for i := range o.Nodes {
 		mounts := []object{
 			{"hostPath": filepath.Join(dir, policyFile), "containerPath": nodeAuditPolicy, "readOnly": true},
 			{"hostPath": auditDir(dir, i), "containerPath": nodeAuditDir},
 		}
-		if node.Own && nodes > 1 {
+		if node.Own && o.Nodes > 1 {
 			mounts = append(mounts, object{"hostPath": networkFile(dir, i), "containerPath": nodeimage.NetworkFile, "readOnly": true})
 		}
 		members = append(members, object{"role": "control-plane", "extraMounts": mounts})
@@ -53,17 +71,24 @@ func config(e machine, node *nodeimage.Node, nodes int, dir string) ([]byte, err
 		"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4",
 		"nodes": members,
 		"kubeadmConfigPatchesJSON6902": []object{
-			auditPatch(kubeadmList, func(name, value string) (path string, v any) {
+			serverPatch(o, kubeadmList, func(name, value string) (path string, v any) {
 				return "/apiServer/extraArgs/-", object{"name": name, "value": value}
 			}),
-			auditPatch(kubeadmMap, func(name, value string) (path string, v any) { return "/apiServer/extraArgs/" + name, value }),
+			serverPatch(o, kubeadmMap, func(name, value string) (path string, v any) { return "/apiServer/extraArgs/" + name, value }),
 		},
 	}
 	if node.Own {
 		cluster["networking"] = object{"disableDefaultCNI": true, "kubeProxyMode": "nftables"}
 	}
+	var kubelet []string
 	if e.CgroupV1() {
-		cluster["kubeadmConfigPatches"] = []string{"kind: KubeletConfiguration\nfailCgroupV1: false\n"}
+		kubelet = append(kubelet, "kind: KubeletConfiguration\nfailCgroupV1: false\n")
+	}
+	if o.Streams > 0 {
+		kubelet = append(kubelet, "kind: KubeletConfiguration\ncontainerLogMaxSize: "+logSize+"\n")
+	}
+	if len(kubelet) > 0 {
+		cluster["kubeadmConfigPatches"] = kubelet
 	}
 	if e.Narrow() {
 		cluster["containerdConfigPatches"] = []string{"[plugins.\"io.containerd.grpc.v1.cri\"]\n  restrict_oom_score_adj = true\n"}
@@ -71,18 +96,18 @@ func config(e machine, node *nodeimage.Node, nodes int, dir string) ([]byte, err
 	return yaml.Marshal(cluster)
 }
 
-// auditPatch has kube-apiserver write the audit log; argument says where in kubeadm's configuration, of a version
-// of it, an argument goes.
-func auditPatch(version string, argument func(name, value string) (string, any)) object {
+// serverPatch has kube-apiserver write the audit log, and gives it its further arguments; argument says where in kubeadm's
+// configuration, of a version of it, one goes.
+func serverPatch(o Options, version string, argument func(name, value string) (string, any)) object {
 	type op struct {
 		Op    string `json:"op"`
 		Path  string `json:"path"`
 		Value any    `json:"value"`
 	}
 	var ops []op
-	for _, a := range [][2]string{
+	for _, a := range append([][2]string{
 		{"audit-policy-file", nodeAuditPolicy}, {"audit-log-path", nodeAuditDir + "/" + auditFile}, {"audit-log-mode", "blocking"},
-	} {
+	}, o.arguments()...) {
 		path, value := argument(a[0], a[1])
 		ops = append(ops, op{"add", path, value})
 	}

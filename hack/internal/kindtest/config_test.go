@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sigs.k8s.io/yaml"
 
@@ -21,16 +22,18 @@ func TestConfig(t *testing.T) {
 		machine fakeMachine
 		own     bool
 		nodes   int
+		streams time.Duration
 		want    []string
 		not     []string
 	}{
-		"a released node image": {nodes: 3, not: []string{"conflist", "nftables", "failCgroupV1", "restrict_oom_score_adj"}},
+		"a released node image": {nodes: 3, not: []string{"conflist", "nftables", "failCgroupV1", "restrict_oom_score_adj", "watch-write-timeout", "containerLogMaxSize"}},
 		"our own":               {nodes: 1, own: true, want: []string{"disableDefaultCNI: true", "kubeProxyMode: nftables"}, not: []string{"conflist"}},
 		"our own, several":      {nodes: 3, own: true, want: []string{"network-2.conflist"}},
+		"streams that last":     {nodes: 1, streams: time.Hour, want: []string{"/apiServer/extraArgs/watch-write-timeout\n", "value: 15s", "containerLogMaxSize"}},
 		"an old machine":        {nodes: 1, machine: fakeMachine{cgroupV1: true, narrow: true}, want: []string{"failCgroupV1: false", "restrict_oom_score_adj = true"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			text, err := config(tt.machine, &nodeimage.Node{Own: tt.own}, tt.nodes, "/somewhere")
+			text, err := config(tt.machine, &nodeimage.Node{Own: tt.own}, Options{Nodes: tt.nodes, Streams: tt.streams}, "/somewhere")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -94,10 +97,25 @@ func TestOptions(t *testing.T) {
 		{Options{Name: "-a", Nodes: 1}, "NAME= with small letters"},
 		{Options{Name: "A", Nodes: 1}, "NAME= with small letters"},
 		{Options{Nodes: 1}, "NAME= with small letters"},
+		{Options{Name: "a", Nodes: 1, Streams: 10 * time.Minute}, ""},
+		{Options{Name: "a", Nodes: 1, Streams: time.Minute}, "STREAMS=2m10s or more"},
+		{Options{Name: "a", Nodes: 1, Streams: -time.Minute}, "STREAMS=2m10s or more"},
 	} {
 		err := tt.o.check()
 		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%+v: got %v, want %q", tt.o, err, tt.want)
+		}
+	}
+}
+
+// TestArguments: an unmodified server knows no flag of the fork's, and would not start.
+func TestArguments(t *testing.T) {
+	for _, tt := range []struct {
+		o    Options
+		want int
+	}{{Options{}, 0}, {Options{Streams: time.Hour}, 1}, {Options{Streams: time.Hour, Unmodified: true}, 0}} {
+		if got := tt.o.arguments(); len(got) != tt.want {
+			t.Errorf("%+v: %q", tt.o, got)
 		}
 	}
 }

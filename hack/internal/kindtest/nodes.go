@@ -3,8 +3,10 @@ package kindtest
 import (
 	"context"
 	"fmt"
+	"net"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"fork.internal/apiserver/hack/internal/nodeimage"
 )
@@ -29,17 +31,43 @@ func (k *kind) untaint(ctx context.Context) error {
 	return err
 }
 
+// address is that of a node, in the engine's network.
+func (k *kind) address(ctx context.Context, node int) (string, error) {
+	out, err := k.e.Docker(ctx, nil, "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", k.nodeName(node))
+	if err != nil {
+		return "", err
+	}
+	address, _, _ := strings.Cut(strings.TrimSpace(out), " ")
+	if address == "" {
+		return "", fmt.Errorf("%s has no address", k.nodeName(node))
+	}
+	return address, nil
+}
+
+// server is the URL of a node's kube-apiserver, without the engine's proxy, or empty where that cannot be reached, as with an
+// engine in a virtual machine.
+func (k *kind) server(ctx context.Context, node int) (string, error) {
+	address, err := k.address(ctx, node)
+	if err != nil {
+		return "", err
+	}
+	const port = "6443"
+	at := net.JoinHostPort(address, port)
+	conn, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "tcp", at)
+	if err != nil {
+		return "", nil
+	}
+	return "https://" + at, conn.Close()
+}
+
 // route gives each of n nodes that are made here the way to the pods of the others, which kind's own network has an
 // agent for.
 func (k *kind) route(ctx context.Context, n int) error {
 	addresses := make([]string, n)
 	for i := range n {
-		out, err := k.e.Docker(ctx, nil, "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", k.nodeName(i))
-		if err != nil {
+		var err error
+		if addresses[i], err = k.address(ctx, i); err != nil {
 			return err
-		}
-		if addresses[i], _, _ = strings.Cut(strings.TrimSpace(out), " "); addresses[i] == "" {
-			return fmt.Errorf("%s has no address", k.nodeName(i))
 		}
 	}
 	for from := range n {

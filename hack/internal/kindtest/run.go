@@ -10,6 +10,7 @@ import (
 
 	"fork.internal/apiserver/hack/internal/build"
 	"fork.internal/apiserver/hack/internal/checkout"
+	"fork.internal/apiserver/hack/internal/e2e"
 	"fork.internal/apiserver/hack/internal/engine"
 	"fork.internal/apiserver/hack/internal/image"
 	"fork.internal/apiserver/hack/internal/nodeimage"
@@ -41,6 +42,8 @@ type Options struct {
 	Tests []string
 	// Unmodified leaves the node image's own kube-apiserver in place.
 	Unmodified bool
+	// Streams is for how long streams are used that last; 0 leaves that out.
+	Streams time.Duration
 }
 
 // Part is one part of a run.
@@ -88,6 +91,9 @@ func (r *run) part(name string, do func() error) error {
 // mostNodes is how many control planes are of use: etcd advises against more than seven members.
 const mostNodes = 7
 
+// requestTimeout is kube-apiserver's, where nothing else is said.
+const requestTimeout = time.Minute
+
 // clusterName is what kind takes for a name.
 var clusterName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*$`)
 
@@ -98,7 +104,7 @@ func (o Options) check() error {
 	if !clusterName.MatchString(o.Name) {
 		return fmt.Errorf("%q is no name for a cluster; next: NAME= with small letters, digits, dots and hyphens", o.Name)
 	}
-	return nil
+	return e2e.CheckStreams(o.Streams, requestTimeout)
 }
 
 // Run makes a cluster, tries it, and removes it. The report is of what was done also if there is an error.

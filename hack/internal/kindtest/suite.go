@@ -27,7 +27,16 @@ func (c *Cluster) suite(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	o := e2e.Options{Kubeconfig: c.Kubeconfig(), Image: busyboxImage, Tests: r.o.Tests}
+	o := e2e.Options{Kubeconfig: c.Kubeconfig(), Image: busyboxImage, Tests: r.o.Tests, Streams: r.o.Streams}
+	if len(r.o.arguments()) > 0 {
+		o.WatchWriteTimeout = watchWriteTimeout
+	}
+	if r.o.Streams > 0 {
+		var err error
+		if o.Server, err = r.kind.server(ctx, 0); err != nil {
+			return err
+		}
+	}
 	if err := c.Part("sample-apiserver", func() (err error) {
 		o.SampleAPIServer, err = c.startSample(ctx)
 		return err
