@@ -22,6 +22,9 @@ N ?=
 SEED ?=
 UNDO ?=
 PIN ?=
+ARGS ?=
+DATA ?=
+RACE ?=
 FILE ?=
 VERB ?=
 STREAMS ?=
@@ -112,8 +115,8 @@ test-kind: $(FORK) ## Try the patched kube-apiserver as a kind cluster's control
 test-conformance: $(FORK) ## Upstream's own end-to-end tests on a kind cluster with the fork and, what fails there, on one without it [TAG=] [FOCUS=regexp]
 	@$(FORK) test-conformance $(tag) $(if $(FOCUS),--focus $(call q,$(FOCUS))) -o $(O)
 
-run: $(FORK) ## Run etcd and the patched kube-apiserver until Ctrl-C [TAG=] [PORT=]
-	@$(FORK) run $(tag) --port $(call q,$(PORT))
+run: $(FORK) ## Run etcd and the patched kube-apiserver until Ctrl-C [TAG=] [PORT=] [ARGS='--v=4 ...'] [DATA=dir keeps etcd's] [RACE=1]
+	@$(FORK) run $(tag) --port $(call q,$(PORT)) $(if $(DATA),--data $(call q,$(DATA))) $(if $(call yes,$(RACE)),--race) -- $(ARGS)
 
 policy: $(FORK) ## Check the file of a deadline policy: FILE=path; or say what it says of a request: VERB=list REQUEST=/api/v1/pods
 	@$(FORK) policy $(if $(VERB)$(REQUEST),explain,check) -o $(O) -- $(call q,$(FILE)) $(if $(VERB)$(REQUEST),$(call q,$(VERB)) $(call q,$(REQUEST)))

@@ -27,6 +27,8 @@ func TestMakePassesItsVariablesOn(t *testing.T) {
 		"bench LEVEL=1 ROUNDS=2":                    "bench --level '1' --rounds '2' -o text",
 		"verify-next TAG=v0.2.0-beta.0 PIN=1":       "verify-next --tag 'v0.2.0-beta.0' --pin -o text",
 		"verify-next PIN=0 O=json":                  "verify-next -o json",
+		"run PORT=6443 DATA=it's RACE=1 ARGS=--v=4": `run --port '6443' --data 'it'\''s' --race -- --v=4`,
+		"run":                                       "run --port '0' --",
 		"policy FILE=a/b":                           "policy check -o text -- 'a/b'",
 		"policy FILE=a VERB=list REQUEST=/b?c=1":    "policy explain -o text -- 'a' 'list' '/b?c=1'",
 		"same N=500 SEED=7":                         "same --random '500' --seed '7' -o text --",

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -12,29 +14,38 @@ import (
 )
 
 func newRunCommand(co *checkout.Checkout) *cobra.Command {
-	var tag string
+	var tag, data string
 	var port int
+	var race bool
 	cmd := &cobra.Command{
-		Use:   "run",
+		Use:   "run [-- KUBE-APISERVER-FLAG...]",
 		Short: "Run etcd and the patched kube-apiserver on loopback until Ctrl-C",
-		Args:  cobra.NoArgs,
 	}
 	tagFlag(cmd, &tag, "the newest pinned one")
 	cmd.Flags().IntVar(&port, "port", 0, "port of the API server (default: a free one)")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+	cmd.Flags().StringVar(&data, "data", "", "directory of the cluster, whose etcd data is kept from run to run (default: one of the checkout's, and an empty etcd)")
+	cmd.Flags().BoolVar(&race, "race", false, "run the kube-apiserver with the race detector, which says what it finds in its log and ends nothing")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		for _, arg := range args {
+			if !strings.HasPrefix(arg, "--") {
+				return fmt.Errorf("%q is no flag of kube-apiserver's; next: make run ARGS='--name=value --other=value'", arg)
+			}
+		}
 		etcd, err := build.Etcd(cmd.Context(), co)
 		if err != nil {
 			return err
 		}
-		apiserver, err := build.KubeAPIServer(cmd.Context(), co, tag, build.Fork)
+		apiserver, err := build.Kubernetes(cmd.Context(), co, tag, build.Wanted{Program: "kube-apiserver", Variant: build.Fork, Race: race})
 		if err != nil {
 			return err
 		}
 		return cluster.Run(cmd.Context(), cluster.Config{
-			KubeAPIServer: apiserver,
+			KubeAPIServer: apiserver.Path,
 			Etcd:          etcd,
-			Dir:           filepath.Join(co.Output(), "run"),
+			Dir:           cmp.Or(data, filepath.Join(co.Output(), "run")),
+			KeepData:      data != "",
 			Port:          port,
+			ExtraArgs:     args,
 		}, co.Out)
 	}
 	return cmd

@@ -35,9 +35,13 @@ type Config struct {
 	KubeAPIServer, Etcd string
 
 	// Dir holds everything that a run writes: certificates, tokens, etcd's data, logs, kubeconfig. It is
-	// created when missing. A run starts with an empty etcd; what an earlier one left in Dir is
-	// overwritten. One Dir serves one run at a time.
+	// created when missing. A run starts with an empty etcd, unless KeepData is set; what an earlier one left in
+	// Dir is overwritten. One Dir serves one run at a time.
 	Dir string
+
+	// KeepData has the run start with the etcd data that an earlier one has left in Dir, and etcd write its own so
+	// that it outlives a crash. Certificates, keys and logs are made anew all the same. For one member of etcd.
+	KeepData bool
 
 	// Port is the one that clients use, the API server's or the balancer's; 0 picks a free one.
 	Port int
@@ -148,6 +152,9 @@ func (conf Config) complete() (Config, error) {
 		conf.Progress = io.Discard
 	}
 	conf.Servers, conf.EtcdMembers = max(conf.Servers, 1), max(conf.EtcdMembers, 1)
+	if conf.KeepData && conf.EtcdMembers > 1 {
+		return conf, fmt.Errorf("the data of %d members of etcd cannot be kept, which know each other by ports that change: keep that of one", conf.EtcdMembers)
+	}
 	if conf.StartTimeout <= 0 {
 		conf.StartTimeout = defaultStartTimeout
 	}

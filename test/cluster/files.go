@@ -28,6 +28,8 @@ const (
 	etcdKey          = "etcd.key"
 	etcdClientCert   = "etcd-client.crt"
 	etcdClientKey    = "etcd-client.key"
+	adminCert        = "admin.crt"
+	adminKey         = "admin.key"
 	frontProxyCert   = "front-proxy.crt"
 	frontProxyKey    = "front-proxy.key"
 	serviceAccountPK = "service-account.key"
@@ -86,6 +88,8 @@ func (c *Cluster) writeFiles() (*pki, error) {
 		{c.path(pkiDir, etcdKey), p.etcd.key},
 		{c.path(pkiDir, etcdClientCert), p.etcdClient.cert},
 		{c.path(pkiDir, etcdClientKey), p.etcdClient.key},
+		{c.path(pkiDir, adminCert), p.admin.cert},
+		{c.path(pkiDir, adminKey), p.admin.key},
 		{c.path(pkiDir, frontProxyCert), p.frontProxy.cert},
 		{c.path(pkiDir, frontProxyKey), p.frontProxy.key},
 		{c.path(pkiDir, serviceAccountPK), p.serviceAccount},
@@ -100,11 +104,14 @@ func (c *Cluster) writeFiles() (*pki, error) {
 }
 
 // clear removes an earlier run's data, and only what a run writes: Dir may be a directory of somebody's.
-// etcd runs without fsync, so its data would not be worth reading after a crash.
+// etcd runs without fsync, so its data would not be worth reading after a crash, unless it is to be kept.
 func (c *Cluster) clear() error {
 	old := []string{c.path(kubeconfigFile)}
-	for _, pattern := range []string{"audit.log", "audit-*.log", "etcd-data", "etcd-data-[1-9]", "etcd.log", "etcd-[1-9].log",
-		"kube-apiserver.log", "kube-apiserver.[1-9]*.log", "kube-apiserver-[1-9]*.log"} {
+	patterns := []string{"audit.log", "audit-*.log", "etcd.log", "etcd-[1-9].log", "kube-apiserver.log", "kube-apiserver.[1-9]*.log", "kube-apiserver-[1-9]*.log"}
+	if !c.conf.KeepData {
+		patterns = append(patterns, "etcd-data", "etcd-data-[1-9]")
+	}
+	for _, pattern := range patterns {
 		found, err := filepath.Glob(c.path(pattern))
 		if err != nil {
 			return fmt.Errorf("state of an earlier run: %w", err)

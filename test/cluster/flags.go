@@ -13,7 +13,7 @@ func (c *Cluster) etcdArgs(i int) []string {
 		all = append(all, fmt.Sprintf("%s=https://%s", numbered("member", n, len(members)), loopback(m.peer)))
 	}
 	client, peer := "https://"+loopback(members[i].client), "https://"+loopback(members[i].peer)
-	return []string{
+	args := []string{
 		"--name=" + numbered("member", i, len(members)),
 		"--data-dir=" + c.path(numbered("etcd-data", i, len(members))),
 		"--listen-client-urls=" + client,
@@ -29,10 +29,13 @@ func (c *Cluster) etcdArgs(i int) []string {
 		"--peer-trusted-ca-file=" + c.path(pkiDir, caCert),
 		"--peer-cert-file=" + c.path(pkiDir, etcdCert),
 		"--peer-key-file=" + c.path(pkiDir, etcdKey),
-		// The data does not outlive the run, so it need not survive a power cut.
-		"--unsafe-no-fsync",
 		"--log-level=warn",
 	}
+	if !c.conf.KeepData {
+		// The data does not outlive the run, so it need not survive a power cut.
+		args = append(args, "--unsafe-no-fsync")
+	}
+	return args
 }
 
 // apiArgs are those of the server with the index.

@@ -42,6 +42,10 @@ func (c *Cluster) usage(ctx context.Context, out io.Writer) {
 	if err != nil {
 		version = "of unknown version"
 	}
+	next := "The next run starts with an empty etcd."
+	if c.conf.KeepData {
+		next = "What etcd holds stays in " + c.conf.Dir + ", for the next run there."
+	}
 	fmt.Fprintf(out, `
 kube-apiserver %s is ready. In another terminal:
 
@@ -55,10 +59,15 @@ export KUBECONFIG=%s
 
 A namespace needs a service account before it takes pods: kubectl -n demo create serviceaccount default
 
+Without kubectl:
+
+  curl --cacert %s --cert %s --key %s %s/readyz
+
 audit log:          %s
 kube-apiserver log: %s
 etcd log:           %s
 
-Ctrl-C stops both. The next run starts with an empty etcd.
-`, version, shellQuote(c.Kubeconfig()), c.AuditLog(), c.Log(), c.members()[0].log)
+Ctrl-C stops both. %s
+`, version, shellQuote(c.Kubeconfig()), shellQuote(c.path(pkiDir, caCert)), shellQuote(c.path(pkiDir, adminCert)), shellQuote(c.path(pkiDir, adminKey)),
+		c.url, c.AuditLog(), c.Log(), c.members()[0].log, next)
 }

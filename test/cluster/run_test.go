@@ -3,6 +3,11 @@ package cluster
 import (
 	"bytes"
 	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,5 +62,39 @@ func TestRunReportsDeath(t *testing.T) {
 	}
 	if !strings.Contains(out.String(), "nothing is left running") {
 		t.Errorf("said:\n%s", out.String())
+	}
+}
+
+// TestRunKeepsData has etcd's data outlive a run that is told to keep it, and no other.
+func TestRunKeepsData(t *testing.T) {
+	conf := fakeConfig(t, fake.Etcd, fake.API)
+	mark := filepath.Join(conf.Dir, "etcd-data", "mark")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(mark), 0o700), os.WriteFile(mark, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for _, keep := range []bool{true, false} {
+		conf.KeepData = keep
+		ctx, interrupt := context.WithCancel(t.Context())
+		var out bytes.Buffer
+		err := Run(ctx, conf, writerFunc(func(p []byte) {
+			out.Write(p)
+			if bytes.Contains(p, []byte("Ctrl-C")) {
+				interrupt()
+			}
+		}))
+		_, gone := os.Stat(mark)
+		if err != nil || keep != (gone == nil) || keep != strings.Contains(out.String(), "What etcd holds stays in "+conf.Dir) {
+			t.Errorf("KeepData=%v: got %v, %v:\n%s", keep, err, gone, out.String())
+		}
+		if fsync := !slices.Contains((&Cluster{conf: conf, ports: ports{etcd: make([]memberPorts, 1)}}).etcdArgs(0), "--unsafe-no-fsync"); fsync != keep {
+			t.Errorf("KeepData=%v: etcd syncs: %v", keep, fsync)
+		}
+		if want := "curl --cacert " + conf.Dir + "/pki/ca.crt"; !strings.Contains(out.String(), want) {
+			t.Errorf("output lacks %q:\n%s", want, out.String())
+		}
+	}
+	conf.KeepData, conf.EtcdMembers = true, 3
+	if err := Run(t.Context(), conf, io.Discard); err == nil || !strings.Contains(err.Error(), "keep that of one") {
+		t.Errorf("three members: got %v", err)
 	}
 }
