@@ -1,9 +1,13 @@
 package chain
 
 import (
+	"io"
 	"sync"
 
 	auditinternal "k8s.io/apiserver/pkg/apis/audit"
+	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
+	"k8s.io/apiserver/pkg/audit"
+	auditlog "k8s.io/apiserver/plugin/pkg/audit/log"
 )
 
 // AuditLog is an audit backend that keeps what it is told. It is safe for use
@@ -13,12 +17,31 @@ type AuditLog struct {
 	events []*auditinternal.Event
 }
 
+// keptAudit writes what KeepAudit was asked to.
+var keptAudit struct {
+	sync.Mutex
+	audit.Backend // nil if there is nothing to be written
+}
+
+// KeepAudit has all that any AuditLog is told written to w too, an event a line, as
+// kube-apiserver's --audit-log-path has it.
+func KeepAudit(w io.Writer) {
+	keptAudit.Lock()
+	defer keptAudit.Unlock()
+	keptAudit.Backend = auditlog.NewBackend(w, auditlog.FormatJson, auditv1.SchemeGroupVersion)
+}
+
 // ProcessEvents implements audit.Sink.
 func (l *AuditLog) ProcessEvents(events ...*auditinternal.Event) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range events {
 		l.events = append(l.events, e.DeepCopy())
+	}
+	keptAudit.Lock()
+	defer keptAudit.Unlock()
+	if keptAudit.Backend != nil {
+		keptAudit.ProcessEvents(events...)
 	}
 	return true
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"regexp"
 	"slices"
 	"strings"
@@ -21,16 +23,33 @@ const (
 	returnedLate = `"Overdue request handler returned"`
 )
 
+// serverLog is where what the server logs goes, besides to what a case captures of it: nowhere,
+// unless it is being recorded.
+var serverLog io.Writer = io.Discard
+
+// keepLog has what the server logs written to w, the lines of the HTTP log included.
+func keepLog(w io.Writer) error {
+	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
+	klog.InitFlags(flags)
+	serverLog = w
+	klog.SetOutput(w)
+	// Without it, klog writes an error three times, for three files.
+	return errors.Join(flags.Set("one_output", "true"), flags.Set("v", httpLogLevel))
+}
+
+// httpLogLevel is the verbosity from which on there are lines of the HTTP log.
+const httpLogLevel = "3"
+
 // captureLog has what the server logs from now on, the lines of the HTTP log
 // included, kept.
 func captureLog() (*logRecords, error) {
 	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
 	klog.InitFlags(flags)
-	if err := flags.Set("v", "3"); err != nil {
+	if err := flags.Set("v", httpLogLevel); err != nil {
 		return nil, err
 	}
 	log := &logRecords{}
-	klog.SetOutput(log)
+	klog.SetOutput(io.MultiWriter(log, serverLog))
 	return log, nil
 }
 

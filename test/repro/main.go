@@ -2,9 +2,11 @@
 // source is built against the unmodified module and against the fork's tree;
 // `make repro` builds both and puts what they show side by side.
 //
-//	repro list      prints the cases, a JSON object a line
-//	repro run ID    runs one case and prints its Result
-//	repro stall AT  is the clients of STALLED, which starts it
+//	repro list            prints the cases, a JSON object a line
+//	repro run ID          runs one case and prints its Result
+//	repro record ID FILE  does so, with what an operator would have of it: the server's log on
+//	                      standard error, at kube-apiserver's -v=3, and its audit events in FILE
+//	repro stall AT        is the clients of STALLED, which starts it
 //
 // A case may well end the process: that is what some defects do.
 package main
@@ -14,12 +16,13 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"time"
 
 	"k8s.io/klog/v2"
+
+	"fork.internal/apiserver/test/chain"
 )
 
 // Case is one row of the table of defects.
@@ -54,12 +57,11 @@ var cases []Case
 func register(c Case) { cases = append(cases, c) }
 
 func main() {
-	// What the server logs is of no interest here.
 	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
 	klog.InitFlags(flags)
 	_ = flags.Set("logtostderr", "false")
 	_ = flags.Set("stderrthreshold", "FATAL")
-	klog.SetOutput(io.Discard)
+	klog.SetOutput(serverLog)
 
 	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintf(os.Stderr, "repro: %v\n", err)
@@ -77,6 +79,17 @@ func run(args []string) error {
 			}
 		}
 		return nil
+	case len(args) == 3 && args[0] == "record":
+		file, err := os.Create(args[2])
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		chain.KeepAudit(file)
+		if err := keepLog(os.Stderr); err != nil {
+			return err
+		}
+		return run([]string{"run", args[1]})
 	case len(args) == 2 && args[0] == "run":
 		i := slices.IndexFunc(cases, func(c Case) bool { return c.ID == args[1] })
 		if i < 0 {
@@ -92,5 +105,5 @@ func run(args []string) error {
 	case len(args) == 2 && args[0] == "stall":
 		return stall(os.Stdin, os.Stdout, address(args[1]))
 	}
-	return fmt.Errorf("want `list` or `run ID`, got %q", args)
+	return fmt.Errorf("want `list`, `run ID` or `record ID FILE`, got %q", args)
 }
