@@ -19,13 +19,19 @@ func (t Tokens) Users() map[string]string {
 	return map[string]string{t.pod: podUser, t.patch: patchUser}
 }
 
-func (t Tokens) kinds() []kind { return []kind{podKind(t.pod), patchKind(t.patch)} }
+// Kinds are the sorts of requests of the load: a pod and a patch, a user's each.
+func (t Tokens) Kinds() []Kind { return []Kind{podKind(t.pod), patchKind(t.patch)} }
 
 // Attack puts a cluster that knows the tokens, and in which SetUp has been, under the load of so many clients until the
 // duration has passed or none of its servers is left, and returns what became of the requests. An error means that there
 // was no load: the servers do not send the warnings that it lives on.
 func Attack(ctx context.Context, cl *cluster.Cluster, tokens Tokens, clients int, duration time.Duration) (Requests, error) {
-	l, err := newLoad(ctx, cl, tokens.kinds(), clients)
+	return AttackWith(ctx, cl, tokens.Kinds(), clients, duration)
+}
+
+// AttackWith is Attack with requests of somebody's own.
+func AttackWith(ctx context.Context, cl *cluster.Cluster, kinds []Kind, clients int, duration time.Duration) (Requests, error) {
+	l, err := newLoad(ctx, cl, kinds, clients)
 	if err != nil {
 		return Requests{}, err
 	}

@@ -115,7 +115,7 @@ func (c Config) run(ctx context.Context, name, binary string, duration time.Dura
 	if err := SetUp(ctx, cl); err != nil {
 		return t, fmt.Errorf("%s: preparing namespace %s: %w", name, namespace, err)
 	}
-	load, err := newLoad(ctx, cl, tokens.kinds(), c.Clients)
+	load, err := newLoad(ctx, cl, tokens.Kinds(), c.Clients)
 	if err != nil {
 		return t, fmt.Errorf("%s: %w", name, err)
 	}

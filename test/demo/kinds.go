@@ -13,30 +13,30 @@ const (
 	repeats = 80
 )
 
-// kind is one sort of request. It is immutable.
-type kind struct {
-	name        string
-	token       string
-	method      string
-	path        string // with a query, to which the timeout is added
-	contentType string
-	body        []byte
+// Kind is one sort of request, which earns warnings. It is immutable.
+type Kind struct {
+	Name        string // for people
+	Token       string // of its user
+	Method      string
+	Path        string // with a query, to which the timeout is added
+	ContentType string
+	Body        []byte
 }
 
 // podKind creates, without storing it, a pod with one container that sets one environment variable 80
 // times. Each after the first earns a warning, in the last step before the object would be stored.
-func podKind(token string) kind {
+func podKind(token string) Kind {
 	var env []map[string]any
 	for i := range repeats {
 		env = append(env, map[string]any{"name": "A", "value": fmt.Sprint(i)})
 	}
-	return kind{
-		name:        "pod",
-		token:       token,
-		method:      http.MethodPost,
-		path:        "/api/v1/namespaces/" + namespace + "/pods?dryRun=All",
-		contentType: "application/json",
-		body: mustJSON(map[string]any{
+	return Kind{
+		Name:        "pod",
+		Token:       token,
+		Method:      http.MethodPost,
+		Path:        "/api/v1/namespaces/" + namespace + "/pods?dryRun=All",
+		ContentType: "application/json",
+		Body: mustJSON(map[string]any{
 			"apiVersion": "v1", "kind": "Pod",
 			"metadata": map[string]any{"generateName": "demo-"},
 			"spec": map[string]any{
@@ -48,18 +48,18 @@ func podKind(token string) kind {
 
 // patchKind merges, without storing them, 80 fields that do not exist into a config map. Each earns a
 // warning while the patch is decoded.
-func patchKind(token string) kind {
+func patchKind(token string) Kind {
 	patch := map[string]any{}
 	for i := range repeats {
 		patch[fmt.Sprintf("unknown%02d", i)] = i
 	}
-	return kind{
-		name:        "patch",
-		token:       token,
-		method:      http.MethodPatch,
-		path:        "/api/v1/namespaces/" + namespace + "/configmaps/" + configMap + "?dryRun=All&fieldValidation=Warn",
-		contentType: "application/merge-patch+json",
-		body:        mustJSON(patch),
+	return Kind{
+		Name:        "patch",
+		Token:       token,
+		Method:      http.MethodPatch,
+		Path:        "/api/v1/namespaces/" + namespace + "/configmaps/" + configMap + "?dryRun=All&fieldValidation=Warn",
+		ContentType: "application/merge-patch+json",
+		Body:        mustJSON(patch),
 	}
 }
 

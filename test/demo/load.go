@@ -31,7 +31,7 @@ const (
 // each on a connection of its own.
 type load struct {
 	url      string
-	kinds    []kind
+	kinds    []Kind
 	warnings []int           // per kind, what a whole answer carries
 	start    []time.Duration // per kind, how long one takes
 	clients  []*http.Client
@@ -42,7 +42,7 @@ type load struct {
 
 // newLoad makes the clients and sends each kind a few times without a timeout, to see that it is answered
 // over HTTP/2 and with warnings, and how fast.
-func newLoad(ctx context.Context, cl *cluster.Cluster, kinds []kind, clients int) (*load, error) {
+func newLoad(ctx context.Context, cl *cluster.Cluster, kinds []Kind, clients int) (*load, error) {
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(cl.CA()) {
 		return nil, errors.New("the cluster's CA is not a PEM certificate")
@@ -74,23 +74,23 @@ func (l *load) close() {
 
 // probe is the number of warnings that a request of the kind is answered with, and the time of the fastest
 // of a few.
-func (l *load) probe(ctx context.Context, k kind) (warnings int, fastest time.Duration, err error) {
+func (l *load) probe(ctx context.Context, k Kind) (warnings int, fastest time.Duration, err error) {
 	for range warmUp {
 		begun := time.Now()
 		resp, err := l.send(ctx, l.clients[0], k, 0)
 		if err != nil {
-			return 0, 0, fmt.Errorf("a %s without a timeout: %w", k.name, err)
+			return 0, 0, fmt.Errorf("a %s without a timeout: %w", k.Name, err)
 		}
 		took := time.Since(begun)
 		warnings = len(resp.Header.Values("Warning"))
 		if o, detail := classify(resp, nil, warnings); o != answered {
-			return 0, 0, fmt.Errorf("a %s without a timeout got no 2xx: %s", k.name, detail)
+			return 0, 0, fmt.Errorf("a %s without a timeout got no 2xx: %s", k.Name, detail)
 		}
 		if resp.ProtoMajor != 2 {
-			return 0, 0, fmt.Errorf("a %s was answered over %s, not over HTTP/2", k.name, resp.Proto)
+			return 0, 0, fmt.Errorf("a %s was answered over %s, not over HTTP/2", k.Name, resp.Proto)
 		}
 		if warnings == 0 {
-			return 0, 0, fmt.Errorf("a %s was answered without warnings, so this load would prove nothing", k.name)
+			return 0, 0, fmt.Errorf("a %s was answered without warnings, so this load would prove nothing", k.Name)
 		}
 		if fastest == 0 || took < fastest {
 			fastest = took
@@ -155,19 +155,19 @@ func (l *load) client(ctx, sending context.Context, i int) {
 }
 
 // send sends one request; a timeout of 0 asks for none. The response's body is the caller's.
-func (l *load) send(ctx context.Context, c *http.Client, k kind, timeout time.Duration) (*http.Response, error) {
+func (l *load) send(ctx context.Context, c *http.Client, k Kind, timeout time.Duration) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	url := l.url + k.path
+	url := l.url + k.Path
 	if timeout > 0 {
 		url += fmt.Sprintf("&timeout=%dns", timeout.Nanoseconds())
 	}
-	req, err := http.NewRequestWithContext(ctx, k.method, url, bytes.NewReader(k.body))
+	req, err := http.NewRequestWithContext(ctx, k.Method, url, bytes.NewReader(k.Body))
 	if err != nil {
 		cancel()
 		return nil, err
 	}
-	req.Header.Set("Authorization", "Bearer "+k.token)
-	req.Header.Set("Content-Type", k.contentType)
+	req.Header.Set("Authorization", "Bearer "+k.Token)
+	req.Header.Set("Content-Type", k.ContentType)
 	resp, err := c.Do(req)
 	if err != nil {
 		cancel()
@@ -190,7 +190,7 @@ func (l *load) after(ctx context.Context, cl *cluster.Cluster) string {
 			return err.Error()
 		}
 		if warnings != l.warnings[i] {
-			return fmt.Sprintf("a %s is answered with %d warnings; before the load it was %d", k.name, warnings, l.warnings[i])
+			return fmt.Sprintf("a %s is answered with %d warnings; before the load it was %d", k.Name, warnings, l.warnings[i])
 		}
 	}
 	return ""
@@ -202,7 +202,7 @@ func (l *load) status() string {
 	s := fmt.Sprintf("%d requests, 2xx %d, 504 %d, reset %d, other %d", r.Sent, r.Answered, r.TimedOut, r.Reset,
 		r.Short+r.Other+r.Silent+r.Unreachable)
 	for i, k := range l.kinds {
-		s += fmt.Sprintf(", %s timeout %v", k.name, time.Duration(l.current[i].Load()).Round(10*time.Microsecond))
+		s += fmt.Sprintf(", %s timeout %v", k.Name, time.Duration(l.current[i].Load()).Round(10*time.Microsecond))
 	}
 	return s
 }
