@@ -54,6 +54,7 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 	newTestCommand,
 	newTestE2ECommand,
 	newPolicyCommand,
+	newDiagnoseFixturesCommand,
 }
 
 func main() {

@@ -73,6 +73,7 @@ func TestErrors(t *testing.T) {
 		{"replace --undo .", "is this checkout itself"},
 		{"policy check nowhere", "nowhere: no such file"},
 		{"policy explain nowhere get /x", "nowhere: no such file"},
+		{"diagnose-fixtures nothing", "there is no fixture nothing; next: one of D1, D2"},
 		{"nonsense", "unknown command"},
 	} {
 		if err := run(context.Background(), strings.Fields(test.args)); err == nil || !strings.Contains(err.Error(), test.want) {

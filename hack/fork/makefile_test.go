@@ -31,6 +31,7 @@ func TestMakePassesItsVariablesOn(t *testing.T) {
 		"run":                                       "run --port '0' --",
 		"policy FILE=a/b":                           "policy check -o text -- 'a/b'",
 		"policy FILE=a VERB=list REQUEST=/b?c=1":    "policy explain -o text -- 'a' 'list' '/b?c=1'",
+		"diagnose-fixtures ID=D2":                   "diagnose-fixtures -- D2",
 		"same N=500 SEED=7":                         "same --random '500' --seed '7' -o text --",
 		"same ID=body-unread O=json":                "same -o json -- body-unread",
 		"same-cluster ID=reads SELF=1 O=json":       "same-cluster --self reads -o json",
