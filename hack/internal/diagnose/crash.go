@@ -1,0 +1,213 @@
+package diagnose
+
+import (
+	"bytes"
+	"fmt"
+	"path"
+	"strings"
+)
+
+const (
+	maxFrames = 200
+	maxFirst  = 20 // lines of a crash that are kept as they are
+	maxWidth  = 300
+	// awaited is how many lines may stand between a crash's first line and its first goroutine.
+	awaited = 20
+)
+
+// Crash is a Go program's own account of its end, as far as it is read: the goroutine that it prints first, which is
+// the only one unless GOTRACEBACK asks for more.
+type Crash struct {
+	// Line is the first line.
+	Line string `json:"line"`
+	// Frames are the goroutine's, innermost first: function (file:line).
+	Frames []string `json:"frames,omitempty"`
+	// First are the crash's first lines, as they stand there.
+	First []string `json:"firstLines"`
+	// At is when the server logged something last before it, "" if it did not.
+	At string `json:"at,omitempty"`
+	// Hint is what is known of it if it is none of the rows.
+	Hint string `json:"hint,omitempty"`
+
+	suspects []suspect
+}
+
+// crashReader follows a crash, line by line.
+type crashReader struct {
+	c         *Crash
+	lines     int
+	goroutine int // 0 before the first, 1 in it, 2 after
+}
+
+// begins says whether a line is the first of a crash, if a goroutine's stack follows.
+func begins(line []byte) bool {
+	return bytes.HasPrefix(line, []byte("fatal error: ")) || bytes.HasPrefix(line, []byte("panic: "))
+}
+
+func clip(line []byte) string {
+	if len(line) > maxWidth {
+		line = line[:maxWidth]
+	}
+	return strings.ToValidUTF8(string(line), "?")
+}
+
+// read takes a line, and says whether it is the crash's.
+func (r *crashReader) read(line []byte) bool {
+	r.lines++
+	if len(r.c.First) < maxFirst {
+		r.c.First = append(r.c.First, clip(line))
+	}
+	switch {
+	case bytes.HasPrefix(line, []byte("goroutine ")):
+		r.goroutine++
+	case r.goroutine == 0 && r.lines > awaited:
+		return false // It was something else that began like one.
+	case r.goroutine != 1:
+	case len(line) == 0:
+		r.goroutine = 2
+	case line[0] == '\t' || line[0] == ' ':
+		if last := len(r.c.Frames) - 1; last >= 0 && !strings.HasSuffix(r.c.Frames[last], ")") {
+			file, _, _ := strings.Cut(strings.TrimSpace(clip(line)), " ")
+			r.c.Frames[last] += fmt.Sprintf(" (%s)", path.Base(file))
+		}
+	case len(r.c.Frames) < maxFrames && !bytes.HasPrefix(line, []byte("[signal ")):
+		r.c.Frames = append(r.c.Frames, function(clip(line)))
+	}
+	return true
+}
+
+// function drops the arguments of a frame, which are addresses.
+func function(line string) string {
+	if created, ok := strings.CutPrefix(line, "created by "); ok {
+		created, _, _ = strings.Cut(created, " in goroutine")
+		return "created by " + created
+	}
+	if i := strings.LastIndexByte(line, '('); i > 0 {
+		return line[:i]
+	}
+	return line
+}
+
+// find is the first frame, from there on, that has one of parts, or -1.
+func (c *Crash) find(from int, parts ...string) int {
+	for i := max(from, 0); i < len(c.Frames); i++ {
+		for _, part := range parts {
+			if strings.Contains(c.Frames[i], part) {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// verdict is what a crash is.
+type verdict struct {
+	row     string // "" if it is none that is known
+	certain bool
+	what    string
+	shown   int // the frame to begin with
+	verbs   []string
+}
+
+// sources are who may add a warning, by a frame below AddWarning. Each was seen to kill a server.
+var sources = []struct {
+	frame, what string
+	verbs       []string
+}{
+	{"handlers.addStrictDecodingWarnings", "the decoding of its body, of unknown or repeated fields (fieldValidation=Warn, the default)", nil},
+	{"admission/plugin/policy/validating.", "a ValidatingAdmissionPolicy with the action Warn", nil},
+	{"admission/plugin/webhook/", "an admission webhook that answered with warnings", nil},
+	{"registry/rest.BeforeCreate", "the checks of the object to be created (here: %s)", []string{"POST", "PATCH", "PUT"}},
+}
+
+// judge says what a crash is.
+func (c *Crash) judge() verdict {
+	switch {
+	case strings.HasPrefix(c.Line, "fatal error: concurrent map "):
+		return c.judgeMap()
+	case strings.HasPrefix(c.Line, "panic: Write called after Handler finished") && c.find(0, "http2.(*responseWriter).write") >= 0:
+		return verdict{row: "D2", certain: true, shown: c.find(0, "http2.(*responseWriter).write"),
+			what: "A goroutine that a handler had left behind wrote to the response after the handler's return: " + c.outside()}
+	case strings.HasPrefix(c.Line, "panic: runtime error: invalid memory address") && c.find(0, "http2.(*responseWriter).SetWriteDeadline") >= 0:
+		return verdict{row: "D3", certain: true, shown: c.find(0, "http2.(*responseWriter).SetWriteDeadline"),
+			what: "A goroutine that a handler had left behind set the response's deadline after the handler's return: " + c.outside()}
+	}
+	return verdict{}
+}
+
+// outside is the innermost frame that is not of the libraries that carry a response.
+func (c *Crash) outside() string {
+	from := c.find(0, "http2.(*responseWriter)")
+	for _, f := range c.Frames[max(from, 0):] {
+		name, _, _ := strings.Cut(f, " ")
+		known := false
+		for _, lib := range []string{"golang.org/x/net/http2.", "net/http.", "io.", "fmt.", "runtime.", "k8s.io/apiserver/pkg/", "go.opentelemetry.io/", "github.com/felixge/httpsnoop", "internal/", "created by", "panic"} {
+			known = known || strings.HasPrefix(name, lib)
+		}
+		if !known {
+			return f
+		}
+	}
+	return "who did is not in the dump"
+}
+
+// judgeMap is judge for two goroutines that have met in a map. The dump shows the one that noticed.
+func (c *Crash) judgeMap() verdict {
+	if i := c.find(0, "endpoints/filters.(*recorder).AddWarning"); i >= 0 {
+		v := verdict{row: "D1", certain: true, shown: i}
+		// The frames of warning.AddWarning come next, then who called it.
+		who := i + 1
+		for who < len(c.Frames)-1 && strings.Contains(c.Frames[who], "/warning.AddWarning") {
+			who++
+		}
+		by := "code that adds warnings"
+		if who < len(c.Frames) {
+			by, _, _ = strings.Cut(c.Frames[who], " ")
+		}
+		for _, s := range sources {
+			if c.find(who, s.frame) >= 0 {
+				if by = s.what; strings.Contains(by, "%s") {
+					by = fmt.Sprintf(by, c.Frames[who])
+				}
+				v.verbs = s.verbs
+				break
+			}
+		}
+		if c.find(0, "handlers.(*patcher).", "handlers.patchResource") >= 0 {
+			v.verbs = []string{"PATCH"}
+		} else if c.find(0, "handlers.create", "handlers.CreateResource") >= 0 {
+			v.verbs = []string{"POST"}
+		}
+		v.what = "A warning was added to the response of a request that had ended by then, and its header map was in use. It came from " + by
+		return v
+	}
+	// The other one of the two: the handler whose time is over, which writes its error into the same map.
+	if i := c.find(0, "responsewriters.(*deferredResponseWriter).unbufferedWrite"); i >= 0 && c.find(0, "net/http.Header.") == i-1 {
+		v := verdict{row: "D1", shown: i - 1, what: "The header map of a response was in use when its handler answered. The other goroutine is not in the dump: in all that was seen it was adding a warning"}
+		if c.find(0, "handlers.PatchResource", "handlers.(*patcher)") >= 0 {
+			v.verbs = []string{"PATCH"}
+		}
+		return v
+	}
+	return verdict{}
+}
+
+// hint is what is known of a crash that is none of the rows, or "".
+func (c *Crash) hint() string {
+	if strings.HasPrefix(c.Line, "fatal error: concurrent map ") && c.find(0, "net/http.Header.", "net/textproto.MIMEHeader.", "http2.cloneHeader", "filters.copyHeaders") >= 0 {
+		return "the map is a header, as D1's is, but no unmodified server has been seen to die of D1 in this place"
+	}
+	return ""
+}
+
+// show are the frames that say where it was.
+func (c *Crash) show(v verdict, most int) []string {
+	var shown []string
+	for _, f := range c.Frames[min(v.shown, len(c.Frames)):] {
+		if len(shown) == most {
+			break
+		}
+		shown = append(shown, f)
+	}
+	return shown
+}
