@@ -26,6 +26,7 @@ ARGS ?=
 DATA ?=
 RACE ?=
 FILE ?=
+AUDIT ?=
 VERB ?=
 STREAMS ?=
 REQUEST ?=
@@ -42,7 +43,7 @@ tag = $(if $(TAG),--tag $(call q,$(TAG)))
 given = $(if $(filter command,$(firstword $(origin $(1)))),$($(1)))
 
 .DEFAULT_GOAL := help
-.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags verify-next replace try-replace module export kube-apiserver image engine kind-node-image test-kind test-conformance run policy diagnose-fixtures demo demo-ha repro same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all test-consumers test-kubernetes test-integration test-ha test-e2e clean $(FORK)
+.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags verify-next replace try-replace module export kube-apiserver image engine kind-node-image test-kind test-conformance run policy diagnose diagnose-fixtures demo demo-ha repro same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all test-consumers test-kubernetes test-integration test-ha test-e2e clean $(FORK)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -120,6 +121,9 @@ run: $(FORK) ## Run etcd and the patched kube-apiserver until Ctrl-C [TAG=] [POR
 
 policy: $(FORK) ## Check the file of a deadline policy: FILE=path; or say what it says of a request: VERB=list REQUEST=/api/v1/pods
 	@$(FORK) policy $(if $(VERB)$(REQUEST),explain,check) -o $(O) -- $(call q,$(FILE)) $(if $(VERB)$(REQUEST),$(call q,$(VERB)) $(call q,$(REQUEST)))
+
+diagnose: $(FORK) ## Say which defects show in a kube-apiserver's log, its crash, its audit log: FILE=path, or - for standard input [AUDIT=path]
+	@$(FORK) diagnose -o $(O) -- $(call q,$(FILE)) $(if $(AUDIT),$(call q,$(AUDIT)))
 
 diagnose-fixtures: $(FORK) ## Make anew what diagnose is tested with, by running unmodified servers and the fork's [TAG=] [ID=name]
 	@$(FORK) diagnose-fixtures $(tag) -- $(ID)

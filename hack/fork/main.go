@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -54,8 +55,12 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 	newTestCommand,
 	newTestE2ECommand,
 	newPolicyCommand,
+	newDiagnoseCommand,
 	newDiagnoseFixturesCommand,
 }
+
+// anywhere are the commands that need no checkout: the program is taken to where the files are.
+var anywhere = []string{"diagnose"}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -74,8 +79,10 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	co, err := checkout.Find(".")
-	if err != nil {
+	if err != nil && !(len(args) > 0 && slices.Contains(anywhere, args[0])) {
 		return err
+	} else if err != nil {
+		co = &checkout.Checkout{Out: os.Stdout, Err: os.Stderr}
 	}
 	root := &cobra.Command{
 		Use:           "fork",

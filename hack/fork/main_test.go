@@ -14,6 +14,9 @@ func TestErrors(t *testing.T) {
 	if err := run(context.Background(), []string{"tree"}); err == nil || !strings.Contains(err.Error(), "not in a checkout of") {
 		t.Errorf("got %v", err)
 	}
+	if err := run(context.Background(), []string{"diagnose", "nowhere"}); err == nil || !strings.Contains(err.Error(), "nowhere: no such file") {
+		t.Errorf("got %v", err)
+	}
 	for name, content := range map[string]string{
 		"go.mod":            "module fork.internal/apiserver\n",
 		"patches/pins.json": `{"module":"toy.test/m","minors":[{"minor":"v0.1","tags":[{"tag":"v0.1.0","sum":"h1:x"}]}]}`,
@@ -73,6 +76,10 @@ func TestErrors(t *testing.T) {
 		{"replace --undo .", "is this checkout itself"},
 		{"policy check nowhere", "nowhere: no such file"},
 		{"policy explain nowhere get /x", "nowhere: no such file"},
+		{"diagnose", "requires at least 1 arg"},
+		{"diagnose nowhere go.mod", "nowhere: no such file"},
+		{"diagnose go.mod", "go.mod: none of its 1 lines is of a kube-apiserver's log, crash or audit log; next: kubectl logs"},
+		{"diagnose --request-timeout -1s go.mod", "must be more than zero"},
 		{"diagnose-fixtures nothing", "there is no fixture nothing; next: one of D1, D2"},
 		{"nonsense", "unknown command"},
 	} {

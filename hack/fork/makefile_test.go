@@ -31,6 +31,8 @@ func TestMakePassesItsVariablesOn(t *testing.T) {
 		"run":                                       "run --port '0' --",
 		"policy FILE=a/b":                           "policy check -o text -- 'a/b'",
 		"policy FILE=a VERB=list REQUEST=/b?c=1":    "policy explain -o text -- 'a' 'list' '/b?c=1'",
+		"diagnose FILE=it's O=json":                 `diagnose -o json -- 'it'\''s'`,
+		"diagnose FILE=a/b AUDIT=c":                 "diagnose -o text -- 'a/b' 'c'",
 		"diagnose-fixtures ID=D2":                   "diagnose-fixtures -- D2",
 		"same N=500 SEED=7":                         "same --random '500' --seed '7' -o text --",
 		"same ID=body-unread O=json":                "same -o json -- body-unread",
