@@ -30,6 +30,7 @@ type Crash struct {
 	Hint string `json:"hint,omitempty"`
 
 	suspects []suspect
+	fork     bool // it was the fork that crashed
 }
 
 // crashReader follows a crash, line by line.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -28,7 +29,8 @@ type Diagnosis struct {
 	opts    Options
 	sources []Source
 
-	version  string
+	version  string   // of the server that has written what is being read
+	versions []string // all
 	gateOff  bool
 	timeout  time.Duration
 	known    bool // the timeout is
@@ -91,6 +93,7 @@ func New(opts Options) *Diagnosis {
 // until then counts.
 func (d *Diagnosis) Read(name string, r io.Reader) error {
 	s := Source{Name: name}
+	d.version = ""
 	defer func() {
 		d.endCrash(&s)
 		d.sources = append(d.sources, s)
@@ -138,7 +141,7 @@ func (d *Diagnosis) line(s *Source, line []byte) {
 	switch {
 	case d.crash != nil && d.crash.read(line):
 	case d.crash == nil && begins(line):
-		c := &Crash{Line: clip(line), First: []string{clip(line)}, At: when(d.lastAt)}
+		c := &Crash{Line: clip(line), First: []string{clip(line)}, At: when(d.lastAt), fork: forks(d.version)}
 		d.crash = &crashReader{c: c}
 		for _, x := range d.suspects {
 			if d.lastAt.Sub(x.at) <= suspicion && !x.at.After(d.lastAt) {
@@ -232,15 +235,26 @@ func (d *Diagnosis) entry(e entry) {
 	case strings.HasPrefix(e.msg, "[graceful-termination]"):
 		d.terminating(e)
 	case strings.HasPrefix(e.msg, "Version: v"):
-		d.version, _, _ = strings.Cut(short(strings.TrimPrefix(e.msg, "Version: ")), " ")
-		d.endShutdown()
-	case e.msg == "Version":
-		d.version = short(e.pairs["version"])
-		d.endShutdown()
+		version, _, _ := strings.Cut(short(strings.TrimPrefix(e.msg, "Version: ")), " ")
+		d.starts(version)
 	case strings.HasPrefix(e.msg, "FLAG: --"):
 		d.flag(strings.TrimPrefix(e.msg, "FLAG: --"))
 	}
 }
+
+// maxVersions bounds how many are told of.
+const maxVersions = 20
+
+// starts is called where a server says its version, which it does first of all.
+func (d *Diagnosis) starts(version string) {
+	d.endShutdown()
+	if d.version = version; len(d.versions) < maxVersions && !slices.Contains(d.versions, version) {
+		d.versions = append(d.versions, version)
+	}
+}
+
+// forks says whether a version is the fork's.
+func forks(version string) bool { return strings.Contains(version, "+deadline.") }
 
 func (d *Diagnosis) flag(f string) {
 	name, value, _ := strings.Cut(f, "=")

@@ -191,8 +191,8 @@ func TestForkShowsNothing(t *testing.T) {
 			t.Errorf("%s, alone: got %q:", name, found(alone))
 			_ = alone.WriteText(t.Output())
 		}
-		if _, of := rows[name]; of && strings.Contains(r.Version, "v") && !r.Fork {
-			t.Errorf("%s: %s is not taken for the fork's", name, r.Version)
+		if len(r.Versions) > 0 && !r.Fork {
+			t.Errorf("%s: %q is not taken for the fork's", name, r.Versions)
 		}
 	}
 }
@@ -400,6 +400,29 @@ func TestOnTheFork(t *testing.T) {
 			if !strings.Contains(f.Next, want) {
 				t.Errorf("%s: %v: got %q", what, f.Rows, f.Next)
 			}
+		}
+	}
+}
+
+// TestBoth: an unmodified server that crashed, and the fork that was put in its place, are told apart.
+func TestBoth(t *testing.T) {
+	for _, inOne := range []bool{false, true} {
+		d := New(Options{})
+		logs := [][]byte{unpack(t, "upstream/crash-pod.log.gz"), unpack(t, "fork/crash-pod.log.gz")}
+		if inOne {
+			logs = [][]byte{bytes.Join(logs, nil)}
+		}
+		for _, log := range logs {
+			if err := d.Read("x", bytes.NewReader(log)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r := d.Report()
+		if r.Fork || len(r.Versions) != 2 || len(r.Findings) == 0 || strings.Contains(asJSON(t, r), "THIS IS THE FORK") {
+			t.Errorf("%t, %q, %q", r.Fork, r.Versions, found(r))
+		}
+		if !slices.ContainsFunc(r.Notes, func(n string) bool { return strings.HasPrefix(n, "both the fork") }) {
+			t.Errorf("got the notes %q", r.Notes)
 		}
 	}
 }

@@ -3,16 +3,15 @@ package diagnose
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
 // Report is what a Diagnosis has come to.
 type Report struct {
 	Sources []Source `json:"sources"`
-	// Version is the server's, "" if the log does not say; Fork is set if it is the fork's.
-	Version string `json:"version,omitempty"`
-	Fork    bool   `json:"fork"`
+	// Versions are the servers', as far as the logs say; Fork is set if there are some, and all are the fork's.
+	Versions []string `json:"versions"`
+	Fork     bool     `json:"fork"`
 	// Findings are rows of the table of defects, the ones that end the process first.
 	Findings []Finding `json:"findings"`
 	// Unknown are crashes that are none of the rows.
@@ -56,8 +55,8 @@ const (
 // Report comes to a conclusion of all that was read.
 func (d *Diagnosis) Report() *Report {
 	d.endShutdown()
-	r := &Report{Sources: d.sources, Version: d.version, Findings: []Finding{}, Unknown: []Crash{}, Notes: []string{}}
-	r.Fork = strings.Contains(d.version, "+deadline.")
+	r := &Report{Sources: d.sources, Versions: append([]string{}, d.versions...), Findings: []Finding{}, Unknown: []Crash{}, Notes: []string{}}
+	r.Fork = len(d.versions) > 0 && !slices.ContainsFunc(d.versions, func(v string) bool { return !forks(v) })
 	t := d.judge()
 	d.reportCrashes(r)
 	d.reportRecords(r, t)
@@ -67,11 +66,14 @@ func (d *Diagnosis) Report() *Report {
 	if r.Fork {
 		for i := range r.Findings {
 			f := &r.Findings[i]
-			if d.gateOff && !slices.Contains(f.Rows, "D1") {
+			if len(f.Frames) > 0 {
+				continue // Of a crash it is known which server it was.
+			}
+			if d.gateOff {
 				f.Next = "this is the fork with its feature gate PerHandlerReadWriteTimeout off, which is upstream's behaviour: switch it on"
 				continue
 			}
-			f.Next = "THIS IS THE FORK, which is to end it: report it with this output and the files (SECURITY.md says where)"
+			f.Next = reportIt
 		}
 	}
 	return r
@@ -105,9 +107,14 @@ func (d *Diagnosis) reportCrashes(r *Report) {
 			f.Fork = "ends it: late calls get an error"
 			f.Next = "the handler named above is to wait for what it starts; the fork withstands it (make image, README.md)"
 		}
+		if c.fork && (v.row == "D1" || !d.gateOff) {
+			f.Next = reportIt
+		}
 		r.Findings = append(r.Findings, f)
 	}
 }
+
+const reportIt = "THIS IS THE FORK, which is to end it: report it with this output and the files (SECURITY.md says where)"
 
 // suspected are the requests that may have caused a crash, with the latest audit IDs.
 func (d *Diagnosis) suspected(c *Crash, v verdict) (who []Who, ids []string) {
@@ -285,6 +292,9 @@ func (d *Diagnosis) note(r *Report, t *tallies) {
 	}
 	if n := d.overdue - d.returned; d.overdue > 0 && d.returned == 0 {
 		notef("%d lines of handlers that are overdue, which the fork reports; none has returned: each holds a seat. Next: see what they wait for (OPERATING.md)", n)
+	}
+	if some := slices.ContainsFunc(d.versions, forks); some && !r.Fork {
+		notef("both the fork and servers without it have written these files; next: give those of one server at a time")
 	}
 	switch {
 	case d.httpLines+d.aborts.n > 0 && d.events == 0:

@@ -15,12 +15,12 @@ func (r *Report) WriteText(to io.Writer) error {
 	for _, s := range r.Sources {
 		fmt.Fprintf(w, "read %s: %s\n", s.Name, s.describe())
 	}
-	if r.Version != "" {
+	for _, v := range r.Versions {
 		of := "not the fork's"
-		if r.Fork {
+		if forks(v) {
 			of = "the fork's"
 		}
-		fmt.Fprintf(w, "version %s, %s\n", r.Version, of)
+		fmt.Fprintf(w, "version %s, %s\n", v, of)
 	}
 	for _, f := range r.Findings {
 		f.write(w)
