@@ -118,7 +118,7 @@ var sources = []struct {
 	{"handlers.addStrictDecodingWarnings", "the decoding of its body, of unknown or repeated fields (fieldValidation=Warn, the default)", nil},
 	{"admission/plugin/policy/validating.", "a ValidatingAdmissionPolicy with the action Warn", nil},
 	{"admission/plugin/webhook/", "an admission webhook that answered with warnings", nil},
-	{"registry/rest.BeforeCreate", "the checks of the object to be created (here: %s)", []string{"POST", "PATCH", "PUT"}},
+	{"registry/rest.BeforeCreate", "the checks of the object to be created, as its kind has them", []string{"POST", "PATCH", "PUT"}},
 }
 
 // judge says what a crash is.
@@ -167,10 +167,7 @@ func (c *Crash) judgeMap() verdict {
 		}
 		for _, s := range sources {
 			if c.find(who, s.frame) >= 0 {
-				if by = s.what; strings.Contains(by, "%s") {
-					by = fmt.Sprintf(by, c.Frames[who])
-				}
-				v.verbs = s.verbs
+				by, v.verbs = s.what, s.verbs
 				break
 			}
 		}
