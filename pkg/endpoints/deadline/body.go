@@ -76,7 +76,7 @@ func (b *body) Close() error {
 	end := errNotClosed
 	defer func() { b.exit(0, end) }()
 	err := b.real.Close()
-	if end = err; err == nil {
+	if end = err; err == nil && !(drainCloses && b.g.outer.Header.Get("Expect") != "") {
 		end = io.EOF // net/http has read what there was, or knows that it has not.
 	}
 	return b.g.late(err)

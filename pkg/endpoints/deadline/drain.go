@@ -113,6 +113,9 @@ func (g *guard) drainable() bool {
 	if b.declared >= 0 && b.declared-b.read >= maxDrain {
 		return false // It announces the close at once.
 	}
+	if drainCloses && g.outer.Method == http.MethodConnect {
+		return false // So it does: see drain_go127.go.
+	}
 	// An HTTP/1.0 connection goes on only after a response whose end can be told.
 	// If it does not, the answer goes first.
 	ends := g.outer.ProtoAtLeast(1, 1) || g.returned || g.bodyless || g.declared >= 0
@@ -224,7 +227,7 @@ func (b *body) discard(came chan<- struct{}, gave <-chan struct{}) (whole bool) 
 		default:
 		}
 	}
-	return err == io.EOF
+	return err == io.EOF && n <= maxDrain
 }
 
 // endBody has net/http close the connection when the response is complete, say

@@ -19,6 +19,9 @@ limitations under the License.
 package deadline
 
 // drainCloses is whether net/http closes a request body whose rest it has read
-// before the header. Go 1.27's does, whether that was all of it or not
-// (finalizeHeader, in net/http/server.go).
+// before the header. Go 1.27's does, whether that was all of it or not; of a
+// CONNECT it reads none, and ends the connection (finalizeHeader, in
+// net/http/server.go). Of a body that the client waits to send, it has no more
+// than been told that nobody wants it, and reads the rest after the answer all
+// the same (expectContinueReader, finishRequest).
 const drainCloses = true

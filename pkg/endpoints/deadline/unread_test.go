@@ -20,9 +20,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -119,6 +121,7 @@ func TestUnreadBody(t *testing.T) {
 		"300 KiB":                 {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 307200\r\n\r\n", strings.Repeat("b", 300*k)},
 		"100 bytes in chunks":     {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", chunked(100)},
 		"200 KiB in chunks":       {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", chunked(200 * k)},
+		"256 KiB, 1 in chunks":    {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", chunked(256*k + 1)},
 		"300 KiB in chunks":       {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", chunked(300 * k)},
 		"no chunks":               {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", "not hexadecimal\r\n\r\n"},
 		"HTTP/1.0":                {"POST / HTTP/1.0\r\nHost: x\r\nContent-Length: 100\r\n\r\n", strings.Repeat("b", 100)},
@@ -127,6 +130,8 @@ func TestUnreadBody(t *testing.T) {
 		"of a client that closes": {"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 100\r\n\r\n", strings.Repeat("b", 100)},
 		"that was not waited for": {"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n", strings.Repeat("b", 100)},
 		"of a HEAD":               {"HEAD / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n", strings.Repeat("b", 100)},
+		"of a CONNECT":            {"CONNECT / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n", strings.Repeat("b", 100)},
+		"in chunks, of a CONNECT": {"CONNECT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", chunked(100)},
 		"that another follows":    {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n", strings.Repeat("b", 100) + "GET /next HTTP/1.1\r\nHost: x\r\n\r\n"},
 	}
 	for name, handler := range handlers {
@@ -149,6 +154,43 @@ func TestUnreadBody(t *testing.T) {
 			}
 			asPlain(t, serverConfig{handler: handler}, clients)
 		})
+	}
+}
+
+// TestExpectedBodyThatIsClosed: a client that waits to be asked for its body, and
+// is not, holds its connection no longer than one that lingers.
+func TestExpectedBodyThatIsClosed(t *testing.T) {
+	gone, err := url.Parse("http://127.0.0.1:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(gone)
+	proxy.ErrorLog = log.New(io.Discard, "", 0)
+	const timeout = time.Second
+	for name, handler := range map[string]http.HandlerFunc{
+		"before the answer": func(w http.ResponseWriter, r *http.Request) { r.Body.Close(); deny(10)(w, r) },
+		"after the answer":  func(w http.ResponseWriter, r *http.Request) { deny(10)(w, r); r.Body.Close() },
+		"after a flush": func(w http.ResponseWriter, r *http.Request) {
+			w.(http.Flusher).Flush()
+			r.Body.Close()
+		},
+		"by a proxy": proxy.ServeHTTP,
+	} {
+		for _, how := range []string{"Content-Length: 100", "Transfer-Encoding: chunked"} {
+			t.Run(name+","+how, func(t *testing.T) {
+				t.Parallel()
+				s := newTestServer(t, "HTTP/1.1", serverConfig{timeout: timeout, handler: handler})
+				p := s.peer()
+				start := time.Now()
+				p.send("POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n" + how + "\r\n\r\n")
+				p.response("POST")
+				select {
+				case <-s.closed:
+				case <-time.After(10*time.Second - time.Since(start)):
+					t.Errorf("the connection is still there, after %q", p.got.String())
+				}
+			})
+		}
 	}
 }
 
