@@ -107,10 +107,15 @@ func (p *Pins) check() error {
 			seen[t.Tag] = true
 		}
 	}
-	if p.Next != nil {
-		return p.Next.check()
+	if p.Next == nil {
+		return nil
 	}
-	return nil
+	for _, t := range p.All() {
+		if semver.Compare(p.Next.Tag, t.Tag) <= 0 {
+			return fmt.Errorf("next, %s, is not newer than %s, which is pinned: remove it", p.Next.Tag, t.Tag)
+		}
+	}
+	return p.Next.check()
 }
 
 func (t Tag) check() error {

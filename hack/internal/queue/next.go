@@ -61,7 +61,7 @@ func (v *verifier) next(ctx context.Context, newest pins.Tag, tag string, pin bo
 	if err != nil {
 		return err
 	}
-	v.do(ctx, tag, "pin matches", func() ([]string, error) {
+	if !v.do(ctx, tag, "pin matches", func() ([]string, error) {
 		if known := v.pins.Next; known != nil && known.Tag == tag {
 			return nil, rel.Check(known.Sum)
 		}
@@ -70,7 +70,9 @@ func (v *verifier) next(ctx context.Context, newest pins.Tag, tag string, pin bo
 		}
 		v.pins.Next = &pins.Tag{Tag: tag, Sum: rel.Sum}
 		return nil, v.pins.Save(v.co.Pins())
-	})
+	}) {
+		return v.result(ctx)
+	}
 	in, err := readInputs(v.co.Root, pins.MinorOf(newest.Tag))
 	if err != nil {
 		return err
@@ -168,8 +170,9 @@ func (v *verifier) standIns(ctx context.Context, tree git.Repo) (file string, wa
 
 // absent lists what tree's go.mod requires and the module proxy does not have. The rest is downloaded.
 func (v *verifier) absent(ctx context.Context, tree git.Repo, mod *modfile.File) (absent []module.Version, err error) {
-	if _, err := gotool.Run(ctx, v.co, tree.Dir, nil, "mod", "download"); err == nil {
-		return nil, nil
+	_, failed := gotool.Run(ctx, v.co, tree.Dir, nil, "mod", "download")
+	if failed == nil || ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
 	for _, r := range mod.Require {
 		if _, err := upstream.Download(ctx, v.co, "", r.Mod.Path, r.Mod.Version); errors.As(err, new(*upstream.NotServedError)) {
@@ -177,6 +180,9 @@ func (v *verifier) absent(ctx context.Context, tree git.Repo, mod *modfile.File)
 		} else if err != nil {
 			return nil, err
 		}
+	}
+	if len(absent) == 0 {
+		return nil, failed // Something else is wrong.
 	}
 	return absent, nil
 }

@@ -1,6 +1,8 @@
 package queue
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -127,4 +129,9 @@ func TestNewTags(t *testing.T) {
 	if toy.check(err); strings.Join(got, " ") != "v0.1.2 v0.1.10" {
 		t.Errorf("got %q", got)
 	}
+	toy.check(os.WriteFile(filepath.Join(proxy, toy.module, "@v", "list"), nil, 0o644))
+	_, err = NewTags(ctx, toy.co)
+	toy.fails(err, "lists no version of "+toy.module, "next: ")
+	_, _, _, err = toy.next("", false)
+	toy.fails(err, "lists no version of "+toy.module, "next: ")
 }

@@ -13,14 +13,23 @@ import (
 	"fork.internal/apiserver/hack/internal/gotool"
 )
 
-// Versions are those that the module proxy lists of a module, pre-releases too, in ascending order.
+// Versions are those that the module proxy lists of a module, pre-releases too, in ascending order: at least one, or it
+// is an error.
 func Versions(ctx context.Context, co *checkout.Checkout, module string) ([]string, error) {
-	out, err := gotool.RunMod(ctx, co, os.TempDir(), nil, "list", "-m", "-versions", module)
+	empty, err := os.MkdirTemp("", "fork-") // No go.mod has a say in which module this is.
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(empty)
+	out, err := gotool.RunMod(ctx, co, empty, nil, "list", "-m", "-versions", module)
 	if err != nil {
 		return nil, fmt.Errorf("%w\nnext: see whether the module proxy (go env GOPROXY) can be reached", err)
 	}
 	fields := strings.Fields(out)
-	versions := fields[min(1, len(fields)):]
+	if len(fields) < 2 {
+		return nil, fmt.Errorf("the module proxy lists no version of %s; next: try another one (go env GOPROXY)", module)
+	}
+	versions := fields[1:]
 	slices.SortFunc(versions, semver.Compare)
 	return versions, nil
 }
