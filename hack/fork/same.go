@@ -46,6 +46,9 @@ func printSame(w io.Writer, r same.Report) {
 		fmt.Fprintf(w, "  %4d cases differ as %s allows\n", r.Allowed[row], row)
 	}
 	fmt.Fprintf(w, "  %4d cases differ from the handler alone upstream, and likewise in the fork\n", r.Own)
+	if r.Hasty > 0 {
+		fmt.Fprintf(w, "  %4d cases differed in the fork while the machine was busy, and not when they were played again in calm\n", r.Hasty)
+	}
 	last := ""
 	for _, d := range r.Differences {
 		if c := d.Scenario + " over " + d.Proto; c != last {

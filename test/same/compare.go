@@ -24,6 +24,8 @@ type report struct {
 	// Own is how many cases differ between upstream and a handler alone, and
 	// are in the fork as they are upstream.
 	Own int `json:"own"`
+	// Hasty is how many cases the fork showed something else of while much was going on, which does not count.
+	Hasty int `json:"hasty"`
 	// Failed says which cases could not be played.
 	Failed []string `json:"failed"`
 }
@@ -110,12 +112,13 @@ func compare(all []seen, table []allowance) (report, error) {
 	var cases []kase
 	found := map[kase]values{}
 	scenarios := map[string]*scenario{}
-	best := map[string]int{} // of the cases of the fork, how little disturbed the least disturbed observation is
+	best := map[string]int{} // how little disturbed the least disturbed observation is, of each side of a case
 	for _, s := range all {
-		if s.Side == fork && s.Error == "" {
-			best[s.Scenario+"@"+s.Proto] = max(best[s.Scenario+"@"+s.Proto], s.peace())
+		if s.Error == "" {
+			best[s.of()] = max(best[s.of()], s.peace())
 		}
 	}
+	var hasty []seen // those of the fork that do not count
 	for _, s := range all {
 		if scenarios[s.Scenario] == nil {
 			known, err := find(s.Scenario)
@@ -129,7 +132,10 @@ func compare(all []seen, table []allowance) (report, error) {
 			r.Failed = append(r.Failed, fmt.Sprintf("%s, %s: %s", s.Side, s.Proto, s.Error))
 			continue
 		}
-		if s.Side == fork && c.timed() && s.peace() < best[s.Scenario+"@"+s.Proto] {
+		if c.timed() && s.peace() < best[s.of()] {
+			if s.Side == fork {
+				hasty = append(hasty, s)
+			}
 			continue
 		}
 		if found[c] == nil {
@@ -142,6 +148,7 @@ func compare(all []seen, table []allowance) (report, error) {
 		}
 	}
 	r.Scenarios, r.Cases = len(scenarios), len(cases)
+	r.Hasty = countHasty(hasty, scenarios, found)
 	slices.SortFunc(cases, func(a, b kase) int {
 		return strings.Compare(a.Name+" "+a.proto, b.Name+" "+b.proto)
 	})
@@ -151,16 +158,41 @@ func compare(all []seen, table []allowance) (report, error) {
 	return r, nil
 }
 
+// of tells the observations of one side of a case from others.
+func (s seen) of() string { return s.Scenario + "@" + s.Proto + " " + s.Side }
+
 // peace is how little has disturbed what a case shows: that little else was
-// going on is worth more than that the machine did not stand still.
+// going on is worth more than that the machine did not stand still. That is so
+// of the fork: what upstream shows is allowed however busy it is.
 func (s seen) peace() (peace int) {
-	if s.Calm {
+	if s.Calm && s.Side == fork {
 		peace += 2
 	}
 	if !s.Unsteady {
 		peace++
 	}
 	return peace
+}
+
+// countHasty counts the cases of which the fork has shown something else while
+// more was going on than where it counts. What no haste makes counts all the
+// same: that a server took for a request what nobody had sent as one.
+func countHasty(hasty []seen, scenarios map[string]*scenario, found map[kase]values) int {
+	cases := map[kase]bool{}
+	for _, s := range hasty {
+		c := kase{scenarios[s.Scenario], s.Proto}
+		v := found[c]
+		for _, f := range s.Observation.fields() {
+			if slices.Contains(v[f.name][fork], f.value) {
+				continue
+			}
+			cases[c] = true
+			if f.name == "served" && strings.Contains(f.value, smuggledPath) {
+				v[f.name][fork] = append(v[f.name][fork], f.value)
+			}
+		}
+	}
+	return len(cases)
 }
 
 // judge compares one case.

@@ -115,9 +115,31 @@ func TestPeace(t *testing.T) {
 			all[i].Scenario = c.scenario
 		}
 		r, err := compare(all, nil)
-		if err != nil || len(r.Differences) != c.want {
-			t.Errorf("%+v: %v, %v", c, r.Differences, err)
+		if hasty := c.scenario == timed && (differs.Calm != alike.Calm || differs.Unsteady != alike.Unsteady); err != nil || len(r.Differences) != c.want || (r.Hasty == 1) != hasty {
+			t.Errorf("%+v: %v, %d, %v", c, r.Differences, r.Hasty, err)
 		}
+	}
+}
+
+// TestHasteMakesNoRequest has what no haste makes count in spite of it.
+func TestHasteMakesNoRequest(t *testing.T) {
+	smuggled, calm, disturbed := seenOf(fork, func(o *observation) { o.Served = []string{"POST " + firstPath, "GET " + smuggledPath} }), seenOf(fork, nil), seenOf(upstream, func(o *observation) { o.End = "cut" })
+	calm.Calm, disturbed.Unsteady = true, true
+	all := []seen{seenOf(upstream, nil), smuggled, calm}
+	for i := range all {
+		all[i].Scenario = "sink-slow"
+	}
+	if r, err := compare(all, nil); err != nil || len(r.Differences) != 1 || r.Differences[0].Field != "served" {
+		t.Errorf("got %v, %v", r.Differences, err)
+	}
+	// What upstream shows while the machine stands still allows the fork nothing.
+	cut := seenOf(fork, func(o *observation) { o.End = "cut" })
+	all = []seen{seenOf(upstream, nil), disturbed, cut}
+	for i := range all {
+		all[i].Scenario = "sink-slow"
+	}
+	if r, err := compare(all, nil); err != nil || len(r.Differences) != 1 || r.Differences[0].Field != "end" {
+		t.Errorf("got %v, %v", r.Differences, err)
 	}
 }
 

@@ -38,6 +38,7 @@ type Report struct {
 	Allowed     map[string]int `json:"allowed"`
 	Stale       []Stale        `json:"stale"`
 	Own         int            `json:"own"`
+	Hasty       int            `json:"hasty"`
 	Failed      []string       `json:"failed"`
 	// Seconds is how long each half has played.
 	Seconds map[build.Variant]float64 `json:"seconds"`
