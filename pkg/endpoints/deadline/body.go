@@ -78,6 +78,7 @@ func (b *body) Close() error {
 	err := b.real.Close()
 	if end = err; err == nil && !(drainCloses && b.g.outer.Header.Get("Expect") != "") {
 		end = io.EOF // net/http has read what there was, or knows that it has not.
+		b.trailers.Do(b.copyTrailer)
 	}
 	return b.g.late(err)
 }

@@ -68,7 +68,9 @@ func (g *guard) drain() {
 		case whole := <-rest:
 			if !whole {
 				g.endBody()
+				return
 			}
+			g.body.trailers.Do(g.body.copyTrailer)
 			return
 		case <-came:
 			timer.Reset(min(idleBodyTime, time.Until(end)))

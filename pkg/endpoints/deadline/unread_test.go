@@ -21,10 +21,12 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -150,6 +152,43 @@ func TestUnreadBody(t *testing.T) {
 					p.begun()
 					p.start(request.body[half:])
 					p.response(method)
+				}
+			}
+			asPlain(t, serverConfig{handler: handler}, clients)
+		})
+	}
+}
+
+// TestTrailerOfAnUnreadBody: a handler has the trailer of a body that it has not
+// read where net/http has read it.
+func TestTrailerOfAnUnreadBody(t *testing.T) {
+	shows := func(w http.ResponseWriter, r *http.Request) {
+		for _, k := range slices.Sorted(maps.Keys(r.Trailer)) {
+			fmt.Fprintf(w, "%s %q\n", k, r.Trailer[k])
+		}
+	}
+	for name, handler := range map[string]http.HandlerFunc{
+		"reads all":    func(w http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body); shows(w, r) },
+		"closes":       func(w http.ResponseWriter, r *http.Request) { r.Body.Close(); shows(w, r) },
+		"closes twice": func(w http.ResponseWriter, r *http.Request) { r.Body.Close(); r.Body.Close(); shows(w, r) },
+		"flushes":      func(w http.ResponseWriter, r *http.Request) { w.(http.Flusher).Flush(); shows(w, r) },
+		"answers 3 KiB": func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, strings.Repeat("y", 3<<10))
+			shows(w, r)
+		},
+		"answers": func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "y"); shows(w, r) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			clients := map[string]func(p *peer){}
+			for _, size := range []int{100, 200 << 10, 300 << 10} {
+				body := strings.TrimSuffix(chunked(size), "\r\n")
+				for what, head := range map[string]string{"announced": "Trailer: A, B\r\n", "not announced": ""} {
+					clients[fmt.Sprint(size, what)] = func(p *peer) {
+						p.start("POST / HTTP/1.1\r\nHost: x\r\n" + head + "Transfer-Encoding: chunked\r\n\r\n" + body + "A: 1\r\nB: 2\r\n\r\n")
+						p.response("POST")
+						p.end()
+					}
 				}
 			}
 			asPlain(t, serverConfig{handler: handler}, clients)
