@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/remotecommand"
@@ -94,6 +95,11 @@ func (l *lasting) forward(auditID, transport string, port int32) (string, error)
 		}
 		return nil
 	})
+	select { // For what comes that should not.
+	case err := <-read:
+		read <- err
+	case <-time.After(time.Second):
+	}
 	conn.Close()
 	<-read
 	if err := errors.Join(err, waitErr); err != nil {

@@ -122,7 +122,10 @@ func (l *lasting) watch(auditID string, p suite.Protocol, w *seqWriter) (string,
 				return "", fmt.Errorf("after %d events: %w", n, errEarly)
 			case n != written || n == 0:
 				return "", fmt.Errorf("it had %d events of %d", n, written)
+			case n > burstEvents && silence < l.Config.RequestTimeout:
+				return "", fmt.Errorf("between bursts it was never silent for longer than a request may take, but %v at most", silence)
 			}
+			silence = max(silence, time.Since(at))
 			l.Records.Saw(auditID, suite.Lasted(http.StatusOK, l.until.Add(-2*time.Second)))
 			return fmt.Sprintf("%d events, %.1f MB, once each, a burst of %.1f MB in %v; the longest silence %.0f s", n, float64(n*burstSize)/1e6,
 				float64(burstEvents*burstSize)/1e6, burstTime.Round(time.Second), silence.Seconds()), nil
