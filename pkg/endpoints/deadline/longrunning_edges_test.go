@@ -387,6 +387,9 @@ func TestLongRunningStress(t *testing.T) {
 		wg.Wait()
 		s.CloseClientConnections()
 		s.Close()
+		for range s.taken() {
+			<-s.served // Over HTTP/2 a connection ends before its handlers do.
+		}
 		s.LongRunning.mu.Lock()
 		defer s.LongRunning.mu.Unlock()
 		if s.streams != nil {
