@@ -45,7 +45,7 @@ type body struct {
 	read        int64 // bytes read
 	eof         bool  // net/http waits for no more of it
 	drained     bool  // or nobody does: see drain
-	closed      bool  // and nothing of it is to be had any more: see drainCloses
+	closed      bool  // and nothing of it is to be had any more: see go127
 	interrupted bool  // and nobody is to: net/http ends the connection because it cannot
 }
 
@@ -76,11 +76,19 @@ func (b *body) Close() error {
 	end := errNotClosed
 	defer func() { b.exit(0, end) }()
 	err := b.real.Close()
-	if end = err; err == nil && !(drainCloses && b.g.outer.Header.Get("Expect") != "") {
+	if end = err; err == nil && !b.unasked() {
 		end = io.EOF // net/http has read what there was, or knows that it has not.
 		b.trailers.Do(b.copyTrailer)
 	}
 	return b.g.late(err)
+}
+
+// unasked reports whether the client may still be waiting to be asked for the
+// body, which a Close does not have net/http read then, as of Go 1.27.
+func (b *body) unasked() bool {
+	b.g.mu.Lock()
+	defer b.g.mu.Unlock()
+	return go127 && b.read == 0 && b.g.outer.Header.Get("Expect") != ""
 }
 
 // enter counts a reader, whom exit lets go, unless the body is closed or an error says what there is instead.

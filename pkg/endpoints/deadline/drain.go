@@ -115,8 +115,8 @@ func (g *guard) drainable() bool {
 	if b.declared >= 0 && b.declared-b.read >= maxDrain {
 		return false // It announces the close at once.
 	}
-	if drainCloses && g.outer.Method == http.MethodConnect {
-		return false // So it does: see drain_go127.go.
+	if go127 && g.outer.Method == http.MethodConnect {
+		return false // It announces the close, too: see go127.
 	}
 	// An HTTP/1.0 connection goes on only after a response whose end can be told.
 	// If it does not, the answer goes first.
@@ -211,7 +211,7 @@ func (b *body) discard(came chan<- struct{}, gave <-chan struct{}) (whole bool) 
 			whole, err = false, errNotClosed
 		}
 		b.g.mu.Lock()
-		b.closed = drainCloses
+		b.closed = go127
 		b.note(0, err)
 		b.g.mu.Unlock()
 	}()

@@ -18,7 +18,6 @@ limitations under the License.
 
 package deadline
 
-// drainCloses is whether net/http closes a request body whose rest it has read
-// before the header. Go 1.26's net/http does so at its end alone: what is beyond
-// maxDrain, a handler can still read.
-const drainCloses = false
+// go127 is whether this is built with Go 1.27 or later: see drain_go127.go. In
+// Go 1.26, what is beyond maxDrain a handler can still read.
+const go127 = false

@@ -18,10 +18,11 @@ limitations under the License.
 
 package deadline
 
-// drainCloses is whether net/http closes a request body whose rest it has read
-// before the header. Go 1.27's does, whether that was all of it or not; of a
-// CONNECT it reads none, and ends the connection (finalizeHeader, in
-// net/http/server.go). Of a body that the client waits to send, it has no more
-// than been told that nobody wants it, and reads the rest after the answer all
-// the same (expectContinueReader, finishRequest).
-const drainCloses = true
+// go127 is whether this is built with Go 1.27 or later, whose net/http closes a
+// request body whose rest it has read before the header, whether that was all of
+// it or not; of a CONNECT it reads none, and ends the connection (finalizeHeader,
+// in net/http/server.go). A body that the client waits to send, and that is
+// closed before it was asked for, has been told no more than that nobody wants
+// it: net/http reads the rest after the answer all the same
+// (expectContinueReader, finishRequest).
+const go127 = true

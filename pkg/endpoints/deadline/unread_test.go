@@ -103,6 +103,10 @@ func TestUnreadBody(t *testing.T) {
 		"closes it": func(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprint(w, r.Body.Close())
 		},
+		"reads a part and closes it": func(w http.ResponseWriter, r *http.Request) {
+			io.ReadFull(r.Body, make([]byte, 10))
+			fmt.Fprint(w, r.Body.Close())
+		},
 		"asks for the end": func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Connection", "close")
 			deny(3*k)(w, r)
@@ -131,6 +135,7 @@ func TestUnreadBody(t *testing.T) {
 		"HTTP/1.0, 300 KiB":       {"POST / HTTP/1.0\r\nHost: x\r\nConnection: keep-alive\r\nContent-Length: 307200\r\n\r\n", strings.Repeat("b", 300*k)},
 		"of a client that closes": {"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 100\r\n\r\n", strings.Repeat("b", 100)},
 		"that was not waited for": {"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n", strings.Repeat("b", 100)},
+		"not waited for, chunks":  {"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n", chunked(100)},
 		"of a HEAD":               {"HEAD / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n", strings.Repeat("b", 100)},
 		"of a CONNECT":            {"CONNECT / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n", strings.Repeat("b", 100)},
 		"in chunks, of a CONNECT": {"CONNECT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", chunked(100)},
