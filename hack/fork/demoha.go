@@ -48,6 +48,9 @@ func writeChart(co *checkout.Checkout, dir string, report ha.DemoReport) error {
 		return err
 	}
 	path := filepath.Join(dir, "demo.svg")
+	if err := os.WriteFile(path, chart, 0o644); err != nil {
+		return err
+	}
 	fmt.Fprintf(co.Err, "chart: %s\n", co.Rel(path))
-	return os.WriteFile(path, chart, 0o644)
+	return nil
 }

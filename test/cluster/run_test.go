@@ -14,16 +14,21 @@ import (
 	"fork.internal/apiserver/test/cluster/fake"
 )
 
-func TestRun(t *testing.T) {
-	conf := fakeConfig(t, fake.Etcd, fake.API)
+// runUntil runs a cluster until it says that.
+func runUntil(t *testing.T, conf Config, says string) (out bytes.Buffer, err error) {
 	ctx, interrupt := context.WithCancel(t.Context())
-	var out bytes.Buffer
-	err := Run(ctx, conf, writerFunc(func(p []byte) {
+	err = Run(ctx, conf, writerFunc(func(p []byte) {
 		out.Write(p)
-		if bytes.Contains(p, []byte("Ctrl-C")) {
+		if bytes.Contains(p, []byte(says)) {
 			interrupt()
 		}
 	}))
+	return out, err
+}
+
+func TestRun(t *testing.T) {
+	conf := fakeConfig(t, fake.Etcd, fake.API)
+	out, err := runUntil(t, conf, "Ctrl-C")
 	if err != nil {
 		t.Error(err)
 	}
@@ -39,14 +44,7 @@ func TestRun(t *testing.T) {
 
 func TestRunInterruptedEarly(t *testing.T) {
 	conf := fakeConfig(t, fake.Etcd, fake.APINeverReady)
-	ctx, interrupt := context.WithCancel(t.Context())
-	var out bytes.Buffer
-	err := Run(ctx, conf, writerFunc(func(p []byte) {
-		out.Write(p)
-		if bytes.Contains(p, []byte("starting kube-apiserver")) {
-			interrupt()
-		}
-	}))
+	out, err := runUntil(t, conf, "starting kube-apiserver")
 	if err != nil || !strings.Contains(out.String(), "nothing is left running") {
 		t.Errorf("Run = %v, said:\n%s", err, out.String())
 	}
@@ -74,14 +72,7 @@ func TestRunKeepsData(t *testing.T) {
 	}
 	for _, keep := range []bool{true, false} {
 		conf.KeepData = keep
-		ctx, interrupt := context.WithCancel(t.Context())
-		var out bytes.Buffer
-		err := Run(ctx, conf, writerFunc(func(p []byte) {
-			out.Write(p)
-			if bytes.Contains(p, []byte("Ctrl-C")) {
-				interrupt()
-			}
-		}))
+		out, err := runUntil(t, conf, "Ctrl-C")
 		_, gone := os.Stat(mark)
 		if err != nil || keep != (gone == nil) || keep != strings.Contains(out.String(), "What etcd holds stays in "+conf.Dir) {
 			t.Errorf("KeepData=%v: got %v, %v:\n%s", keep, err, gone, out.String())

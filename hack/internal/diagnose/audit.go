@@ -13,7 +13,6 @@ type event struct {
 	AuditID, Stage              string
 	RequestURI, Verb, UserAgent string
 	User                        struct{ Username string }
-	SourceIPs                   []string
 	ResponseStatus              *status
 	RequestReceivedTimestamp    time.Time
 	StageTimestamp              time.Time

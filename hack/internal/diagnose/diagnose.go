@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"fork.internal/apiserver/hack/internal/build"
 )
 
 // DefaultRequestTimeout is kube-apiserver's --request-timeout, if nobody says otherwise.
@@ -254,7 +256,7 @@ func (d *Diagnosis) starts(version string) {
 }
 
 // forks says whether a version is the fork's.
-func forks(version string) bool { return strings.Contains(version, "+deadline.") }
+func forks(version string) bool { return strings.Contains(version, build.VersionMark) }
 
 func (d *Diagnosis) flag(f string) {
 	name, value, _ := strings.Cut(f, "=")

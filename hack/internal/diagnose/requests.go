@@ -22,11 +22,11 @@ type record struct {
 	lines, finals, aborts int
 	panicked              bool // says the log
 
-	event                      event // the final one
-	received, started, stopped bool  // stages that were read
-	receivedAt                 time.Time
-	several                    bool // several requests of that audit ID, which clients may choose
-	method                     string
+	event             event // the final one
+	received, started bool  // stages that were read
+	receivedAt        time.Time
+	several           bool // several requests of that audit ID, which clients may choose
+	method            string
 }
 
 // requests are records by audit ID, of which a bounded number is kept. It is for one goroutine.
@@ -77,7 +77,7 @@ func (rs *requests) keep(r *record) {
 func (r *record) seen(e event) {
 	if !r.receivedAt.IsZero() && !r.receivedAt.Equal(e.RequestReceivedTimestamp) {
 		r.several = true
-		r.received, r.started, r.stopped, r.finals = false, false, false, 0
+		r.received, r.started, r.finals = false, false, 0
 	}
 	r.receivedAt = e.RequestReceivedTimestamp
 }

@@ -53,12 +53,11 @@ func Look(ctx context.Context, co *checkout.Checkout, module, version string) (*
 
 func get(ctx context.Context, co *checkout.Checkout, dir, what, module, version string, command ...string) (*Cached, error) {
 	if dir == "" {
-		// No go.mod has a say in which module this is.
-		empty, err := os.MkdirTemp("", "fork-")
+		empty, remove, err := nowhere()
 		if err != nil {
 			return nil, err
 		}
-		defer os.RemoveAll(empty)
+		defer remove()
 		dir = empty
 	}
 	cached, err := ask(ctx, co, dir, module, version, command)
@@ -83,6 +82,12 @@ func get(ctx context.Context, co *checkout.Checkout, dir, what, module, version 
 		return nil, &NotServedError{fmt.Errorf("%w\nnothing was changed; next: go list -m -versions %s, which lists those that there are", says, module), says}
 	}
 	return nil, fmt.Errorf("%w\nnothing was changed; the network and `go env GOPROXY` are the first things to look at", says)
+}
+
+// nowhere is a directory in which no go.mod has a say in which module is meant.
+func nowhere() (dir string, remove func(), err error) {
+	dir, err = os.MkdirTemp("", "fork-")
+	return dir, func() { os.RemoveAll(dir) }, err
 }
 
 // ask asks the go command of a version of a module, in dir.

@@ -3,7 +3,6 @@ package upstream
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -16,12 +15,12 @@ import (
 // Versions are those that the module proxy lists of a module, pre-releases too, in ascending order: at least one, or it
 // is an error.
 func Versions(ctx context.Context, co *checkout.Checkout, module string) ([]string, error) {
-	empty, err := os.MkdirTemp("", "fork-") // No go.mod has a say in which module this is.
+	dir, remove, err := nowhere()
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(empty)
-	out, err := gotool.RunMod(ctx, co, empty, nil, "list", "-m", "-versions", module)
+	defer remove()
+	out, err := gotool.RunMod(ctx, co, dir, nil, "list", "-m", "-versions", module)
 	if err != nil {
 		return nil, fmt.Errorf("%w\nnext: see whether the module proxy (go env GOPROXY) can be reached", err)
 	}
