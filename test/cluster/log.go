@@ -2,12 +2,13 @@ package cluster
 
 import (
 	"bufio"
-	"errors"
+	"bytes"
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"strings"
+
+	"fork.internal/apiserver/test/crashlog"
 )
 
 const (
@@ -45,61 +46,26 @@ func findCrash(logPath string) (c Crash) {
 	}
 	defer f.Close()
 
-	lines := &lineReader{r: bufio.NewReader(f)}
+	lines := newLines(f)
 	for c.Line == "" {
-		line, ok := lines.next()
-		if !ok {
+		line, err := lines.Next()
+		if err != nil {
 			return Crash{}
 		}
-		// At the beginning of a line: klog and logged stack traces never start one with these.
-		if strings.HasPrefix(line, "fatal error: ") || strings.HasPrefix(line, "panic: ") {
-			c.Line = line
+		if crashlog.Begins(line) {
+			c.Line = string(line)
 		}
 	}
-	inside := false
-	for n := 0; n < crashLines && len(c.Frames) < crashFrames; n++ {
-		line, ok := lines.next()
-		switch {
-		case !ok:
-			return c
-		case strings.HasPrefix(line, "goroutine "):
-			if inside {
-				return c
-			}
-			inside = true
-		case !inside:
-		case line == "":
-			return c
-		case strings.HasPrefix(line, "\t"):
-			if last := len(c.Frames) - 1; last >= 0 {
-				c.Frames[last] += position(line)
-			}
-		default:
-			c.Frames = append(c.Frames, function(line))
+	stack := crashlog.Stack{Most: crashFrames}
+	for n := 0; n < crashLines && !stack.Over(); n++ {
+		line, err := lines.Next()
+		if err != nil {
+			break
 		}
+		stack.Read(string(line))
 	}
-	// The loop ends at a function's line; its position is the next one.
-	if line, ok := lines.next(); ok && len(c.Frames) == crashFrames && strings.HasPrefix(line, "\t") {
-		c.Frames[crashFrames-1] += position(line)
-	}
+	c.Frames = stack.Frames
 	return c
-}
-
-// function drops the arguments of a frame, which are addresses.
-func function(line string) string {
-	if strings.HasPrefix(line, "created by ") {
-		return line
-	}
-	if i := strings.LastIndexByte(line, '('); i > 0 {
-		return line[:i]
-	}
-	return line
-}
-
-// position renders the second line of a frame, "\t/dir/file.go:12 +0x34", as " (file.go:12)".
-func position(line string) string {
-	file, _, _ := strings.Cut(strings.TrimSpace(line), " ")
-	return " (" + path.Base(file) + ")"
 }
 
 // logTail is the last n lines of a file, or why they cannot be had.
@@ -111,16 +77,16 @@ func logTail(logPath string, n int) string {
 	defer f.Close()
 	seekEnd(f)
 	var last []string
-	lines := &lineReader{r: bufio.NewReader(f)}
+	lines := newLines(f)
 	for {
-		line, ok := lines.next()
-		if !ok {
+		line, err := lines.Next()
+		if err != nil {
 			break
 		}
-		if strings.TrimSpace(line) == "" {
+		if len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}
-		if last = append(last, "  "+line); len(last) > n {
+		if last = append(last, "  "+string(line)); len(last) > n {
 			last = last[1:]
 		}
 	}
@@ -149,22 +115,6 @@ func seekEnd(f *os.File) {
 	}
 }
 
-// lineReader reads lines of any length and returns at most tailWidth bytes of each.
-type lineReader struct{ r *bufio.Reader }
-
-func (l *lineReader) next() (string, bool) {
-	var line []byte
-	for {
-		part, err := l.r.ReadSlice('\n')
-		if room := tailWidth - len(line); room > 0 {
-			line = append(line, part[:min(room, len(part))]...)
-		}
-		switch {
-		case err == nil:
-			return strings.TrimRight(string(line), "\r\n"), true
-		case errors.Is(err, bufio.ErrBufferFull):
-		default:
-			return string(line), len(line) > 0
-		}
-	}
+func newLines(r io.Reader) *crashlog.Lines {
+	return &crashlog.Lines{Reader: bufio.NewReader(r), Most: tailWidth}
 }

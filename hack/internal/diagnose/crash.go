@@ -1,10 +1,9 @@
 package diagnose
 
 import (
-	"bytes"
-	"fmt"
-	"path"
 	"strings"
+
+	"fork.internal/apiserver/test/crashlog"
 )
 
 const (
@@ -35,14 +34,13 @@ type Crash struct {
 
 // crashReader follows a crash, line by line.
 type crashReader struct {
-	c         *Crash
-	lines     int
-	goroutine int // 0 before the first, 1 in it, 2 after
+	c     *Crash
+	lines int
+	stack crashlog.Stack
 }
 
-// begins says whether a line is the first of a crash, if a goroutine's stack follows.
-func begins(line []byte) bool {
-	return bytes.HasPrefix(line, []byte("fatal error: ")) || bytes.HasPrefix(line, []byte("panic: "))
+func newCrashReader(c *Crash) *crashReader {
+	return &crashReader{c: c, stack: crashlog.Stack{Most: maxFrames}}
 }
 
 func clip(line []byte) string {
@@ -58,35 +56,12 @@ func (r *crashReader) read(line []byte) bool {
 	if len(r.c.First) < maxFirst {
 		r.c.First = append(r.c.First, clip(line))
 	}
-	switch {
-	case bytes.HasPrefix(line, []byte("goroutine ")):
-		r.goroutine++
-	case r.goroutine == 0 && r.lines > awaited:
-		return false // It was something else that began like one.
-	case r.goroutine != 1:
-	case len(line) == 0:
-		r.goroutine = 2
-	case line[0] == '\t' || line[0] == ' ':
-		if last := len(r.c.Frames) - 1; last >= 0 && !strings.HasSuffix(r.c.Frames[last], ")") {
-			file, _, _ := strings.Cut(strings.TrimSpace(clip(line)), " ")
-			r.c.Frames[last] += fmt.Sprintf(" (%s)", path.Base(file))
-		}
-	case len(r.c.Frames) < maxFrames && !bytes.HasPrefix(line, []byte("[signal ")):
-		r.c.Frames = append(r.c.Frames, function(clip(line)))
+	text := clip(line)
+	if strings.HasPrefix(text, "created by ") {
+		text, _, _ = strings.Cut(text, " in goroutine")
 	}
-	return true
-}
-
-// function drops the arguments of a frame, which are addresses.
-func function(line string) string {
-	if created, ok := strings.CutPrefix(line, "created by "); ok {
-		created, _, _ = strings.Cut(created, " in goroutine")
-		return "created by " + created
-	}
-	if i := strings.LastIndexByte(line, '('); i > 0 {
-		return line[:i]
-	}
-	return line
+	r.stack.Read(text)
+	return r.stack.Begun() || r.lines <= awaited // Or it was something else that began like one.
 }
 
 // find is the first frame, from there on, that has one of parts, or -1.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"fork.internal/apiserver/hack/internal/build"
+	"fork.internal/apiserver/test/crashlog"
 )
 
 // DefaultRequestTimeout is kube-apiserver's --request-timeout, if nobody says otherwise.
@@ -100,13 +101,13 @@ func (d *Diagnosis) Read(name string, r io.Reader) error {
 		d.endCrash(&s)
 		d.sources = append(d.sources, s)
 	}()
-	lines, err := newLineReader(r)
+	lines, err := newLines(r)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	var u unwrapper
 	for {
-		line, err := lines.next()
+		line, err := lines.Next()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -142,16 +143,16 @@ func (d *Diagnosis) line(s *Source, line []byte) {
 	}
 	switch {
 	case d.crash != nil && d.crash.read(line):
-	case d.crash == nil && begins(line):
+	case d.crash == nil && crashlog.Begins(line):
 		c := &Crash{Line: clip(line), First: []string{clip(line)}, At: when(d.lastAt), fork: forks(d.version)}
-		d.crash = &crashReader{c: c}
+		d.crash = newCrashReader(c)
 		for _, x := range d.suspects {
 			if d.lastAt.Sub(x.at) <= suspicion && !x.at.After(d.lastAt) {
 				c.suspects = append(c.suspects, x)
 			}
 		}
 	default:
-		if d.crash != nil && d.crash.goroutine == 0 {
+		if d.crash != nil && !d.crash.stack.Begun() {
 			d.crash = nil
 		}
 	}
@@ -166,9 +167,10 @@ func (d *Diagnosis) endCrash(s *Source) {
 	if d.crash == nil {
 		return
 	}
-	if d.crash.goroutine > 0 {
+	if d.crash.stack.Begun() {
 		s.Crash += d.crash.lines + 1
 		if len(d.crashes) < maxCrashes {
+			d.crash.c.Frames = d.crash.stack.Frames
 			d.crashes = append(d.crashes, d.crash.c)
 		} else {
 			d.more++

@@ -5,22 +5,17 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
-	"errors"
 	"io"
 	"regexp"
+
+	"fork.internal/apiserver/test/crashlog"
 )
 
 // maxLine is how many bytes are looked at of a line: klog writes objects and stacks, audit events hold requests.
 const maxLine = 1 << 20
 
-// lineReader reads lines of any length, of which it keeps the first maxLine bytes. It is for one goroutine.
-type lineReader struct {
-	r    *bufio.Reader
-	line []byte
-}
-
-// newLineReader reads r, unpacked if it is gzip's.
-func newLineReader(r io.Reader) (*lineReader, error) {
+// newLines reads r, unpacked if it is gzip's.
+func newLines(r io.Reader) (*crashlog.Lines, error) {
 	b := bufio.NewReaderSize(r, 64<<10)
 	if magic, _ := b.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
 		z, err := gzip.NewReader(b)
@@ -29,28 +24,7 @@ func newLineReader(r io.Reader) (*lineReader, error) {
 		}
 		b = bufio.NewReaderSize(z, 64<<10)
 	}
-	return &lineReader{r: b}, nil
-}
-
-// next is the next line without its end, good until the call after. The error is io.EOF at the end, which may
-// come in the middle of a line: that is one too.
-func (l *lineReader) next() ([]byte, error) {
-	l.line = l.line[:0]
-	for {
-		part, err := l.r.ReadSlice('\n')
-		if room := maxLine - len(l.line); room > 0 {
-			l.line = append(l.line, part[:min(room, len(part))]...)
-		}
-		switch {
-		case err == nil:
-			return bytes.TrimRight(l.line, "\r\n"), nil
-		case errors.Is(err, bufio.ErrBufferFull):
-		case len(l.line) > 0 && errors.Is(err, io.EOF):
-			return bytes.TrimRight(l.line, "\r\n"), nil
-		default:
-			return nil, err
-		}
-	}
+	return &crashlog.Lines{Reader: b, Most: maxLine}, nil
 }
 
 // unwrapper takes off what a container engine puts around lines. It is for one goroutine.

@@ -35,13 +35,13 @@ func beginsAsAudit(name string) bool {
 		return false
 	}
 	defer f.Close()
-	lines, err := newLineReader(f)
+	lines, err := newLines(f)
 	if err != nil {
 		return false
 	}
 	var u unwrapper
 	for range 10 {
-		line, err := lines.next()
+		line, err := lines.Next()
 		if err != nil {
 			return false
 		}
