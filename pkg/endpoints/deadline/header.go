@@ -86,7 +86,7 @@ func replaceHeader(dst, src http.Header, room []string) {
 // net/http's TrailerPrefix.
 func copyTrailers(dst, src http.Header) {
 	for _, keys := range dst["Trailer"] {
-		for k := range strings.SplitSeq(keys, ",") {
+		for _, k := range strings.Split(keys, ",") {
 			k = http.CanonicalHeaderKey(textproto.TrimString(k))
 			if v, ok := src[k]; ok {
 				dst[k] = slices.Clone(v)

@@ -18,8 +18,8 @@ package policy
 
 import (
 	"sync"
+	"sync/atomic"
 
-	"k8s.io/apiserver/pkg/util/configmetrics"
 	"k8s.io/component-base/metrics"
 	"k8s.io/component-base/metrics/legacyregistry"
 )
@@ -53,21 +53,19 @@ var (
 		[]string{"status", "apiserver_id_hash"},
 	)
 
-	lastConfigInfo = metrics.NewDesc(
+	lastConfigInfo = &configInfo{desc: metrics.NewDesc(
 		metrics.BuildFQName(namespace, subsystem, "last_config_info"),
 		"Information about the last applied deadline policy with hash as label, split by apiserver identity.",
 		[]string{"apiserver_id_hash", "hash"},
 		nil,
 		metrics.ALPHA,
 		"",
-	)
-
-	hashes = configmetrics.NewAtomicHashProvider()
+	)}
 )
 
 var registerMetrics = sync.OnceFunc(func() {
 	legacyregistry.MustRegister(reloadsTotal, reloadLastTimestampSeconds)
-	legacyregistry.CustomMustRegister(configmetrics.NewConfigInfoCustomCollector(lastConfigInfo, hashes))
+	legacyregistry.CustomMustRegister(lastConfigInfo)
 })
 
 func recordReload(status, apiServerID string) {
@@ -76,5 +74,23 @@ func recordReload(status, apiServerID string) {
 }
 
 func recordInForce(p *Policy, apiServerID string) {
-	hashes.SetHashes(hash([]byte(apiServerID)), p.hash)
+	lastConfigInfo.labels.Store(&[2]string{hash([]byte(apiServerID)), p.hash})
+}
+
+// configInfo collects a gauge of one, whose labels are those of the policy in force: at no time are there two of them, or
+// none of two. It does what upstream's configmetrics does, which is not there before v0.34.
+type configInfo struct {
+	metrics.BaseStableCollector
+	desc   *metrics.Desc
+	labels atomic.Pointer[[2]string] // Nil before there is a policy.
+}
+
+func (c *configInfo) DescribeWithStability(ch chan<- *metrics.Desc) {
+	ch <- c.desc
+}
+
+func (c *configInfo) CollectWithStability(ch chan<- metrics.Metric) {
+	if labels := c.labels.Load(); labels != nil {
+		ch <- metrics.NewLazyConstMetric(c.desc, metrics.GaugeValue, 1, labels[:]...)
+	}
 }
