@@ -40,6 +40,9 @@ func printCarried(w io.Writer, c queue.Carried) {
 		fmt.Fprintf(w, "%s: %d patches\n", c.Tag, len(s.Own))
 	default:
 		fmt.Fprintf(w, "%s: %d patches of %s's, %d of its own", c.Tag, s.Shared, s.Base, len(s.Own))
+		if len(s.Lent) > 0 {
+			fmt.Fprintf(w, ", %d of the minors' between", len(s.Lent))
+		}
 		if len(s.Without) > 0 {
 			fmt.Fprintf(w, ", without %d", len(s.Without))
 		}

@@ -13,7 +13,7 @@ import (
 const carriedCheck = "patches are those of the newest minor"
 
 // checkCarried finds that minor's series says something of each patch of the base, and that those of its own have taken
-// in what the base says. It warns of shared ones that go into another function in repo, minor's tree, than in the base's.
+// in what the base says. It warns of shared ones that go into another function in repo, minor's tree, than where they are.
 func checkCarried(ctx context.Context, co *checkout.Checkout, repo git.Repo, minor string) (warnings []string, err error) {
 	f, err := readForm(co.Root)
 	if err != nil {
@@ -35,7 +35,7 @@ func checkCarried(ctx context.Context, co *checkout.Checkout, repo git.Repo, min
 		wrong = append(wrong, fmt.Sprintf("it speaks of patches/%s, which is not there", name))
 	}
 	for _, e := range f.behind(minor) {
-		wrong = append(wrong, fmt.Sprintf("patches/%s stands in for patches/%s, which has changed since", e.Path, e.InPlaceOf))
+		wrong = append(wrong, fmt.Sprintf("patches/%s stands in for patches/%s, which has changed since", f.onDisk(minor, e), e.InPlaceOf))
 	}
 	if len(wrong) > 0 {
 		return nil, fmt.Errorf("patches/%s/series is not up to date:%s\nnext: make carry", minor, few(wrong))
@@ -43,7 +43,7 @@ func checkCarried(ctx context.Context, co *checkout.Checkout, repo git.Repo, min
 	return f.strayed(ctx, co, repo, minor)
 }
 
-// strayed lists the patches that minor, whose tree repo is, shares with the base and that go into other functions there.
+// strayed lists the patches that minor, whose tree repo is, shares with another and that go into other functions there.
 func (f *form) strayed(ctx context.Context, co *checkout.Checkout, repo git.Repo, minor string) ([]string, error) {
 	stage, remove, err := aside(co)
 	if err != nil {
@@ -60,8 +60,8 @@ func (f *form) strayed(ctx context.Context, co *checkout.Checkout, repo git.Repo
 	entries, as := f.entries(minor), there.entries(minor)
 	var found []string
 	for i, e := range entries {
-		if i < len(as) && path.Dir(e.Path) != minor && e.text.placed() != as[i].text.placed() {
-			found = append(found, fmt.Sprintf("patches/%s goes into another function in %s than in %s; look at it there (make compare-minors FROM=%[2]s)", e.Path, minor, f.base()))
+		if i < len(as) && path.Dir(f.onDisk(minor, e.Entry)) != minor && e.text.placed() != as[i].text.placed() {
+			found = append(found, fmt.Sprintf("patches/%s goes into another function in %s than in %s; look at it there (make compare-minors FROM=%[2]s)", f.onDisk(minor, e.Entry), minor, path.Dir(f.onDisk(minor, e.Entry))))
 		}
 	}
 	return found, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -51,7 +52,7 @@ func (f *form) reform(ctx context.Context, repo git.Repo, out export, why intent
 }
 
 // fit says of each of patches, which repo has a commit each for, whether the base's patch with its subject makes the
-// same commit there.
+// same commit there. Where it does not, and one of a lender's does, the patch becomes that one.
 func (f *form) fit(ctx context.Context, repo git.Repo, patches []named) ([]bool, error) {
 	commits, err := repo.Lines(ctx, "\n", "log", "--reverse", "--format=%H %T", refPkg+"..HEAD")
 	if err != nil {
@@ -63,24 +64,45 @@ func (f *form) fit(ctx context.Context, repo git.Repo, patches []named) ([]bool,
 	shared := make([]bool, len(patches))
 	left := f.series[f.base()].Entries
 	for i, p := range patches {
-		var like string
-		like, left = f.takeLike(left, p.text)
-		if like == "" {
-			continue
-		}
-		ours, _ := p.text.cut()
-		theirs, _ := f.texts[like].cut()
-		if ours != theirs {
-			continue
-		}
 		commit, want, _ := strings.Cut(commits[i], " ")
-		tree, ok, err := applied(ctx, repo, commit+"^", f.texts[like])
-		if err != nil {
+		same := func(other patch) (bool, error) {
+			ours, _ := p.text.cut()
+			theirs, _ := other.cut()
+			if ours != theirs {
+				return false, nil
+			}
+			tree, ok, err := applied(ctx, repo, commit+"^", other)
+			return ok && tree == want, err
+		}
+		var like string
+		if like, left = f.takeLike(left, p.text); like != "" {
+			if shared[i], err = same(f.texts[like]); err != nil {
+				return nil, err
+			}
+		}
+		if shared[i] {
+			continue
+		}
+		if patches[i].text, err = f.lender(path.Dir(p.Path), p.text, same); err != nil {
 			return nil, err
 		}
-		shared[i] = ok && tree == want
 	}
 	return shared, nil
+}
+
+// lender is the patch that a newer minor but the base has in a file of its own and that is the same as p to minor, or p.
+func (f *form) lender(minor string, p patch, same func(patch) (bool, error)) (patch, error) {
+	for _, lender := range f.lenders(minor) {
+		for _, o := range f.entries(lender) {
+			if path.Dir(o.Path) != lender || o.text.subject() != p.subject() {
+				continue
+			}
+			if ok, err := same(o.text); ok || err != nil {
+				return o.text, err
+			}
+		}
+	}
+	return p, nil
 }
 
 // applied is the tree that p makes of commit's, as git am would, with no fuzz; ok is false if it does not apply. The

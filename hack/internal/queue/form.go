@@ -18,10 +18,11 @@ import (
 
 // form is all that patches/ says but the pins: for each minor its series, and the patches. The newest minor that has
 // patches is the base, whose directory has all of its own; the others' lists name the base's where those will do, and
-// their own where they will not. It belongs to one goroutine; what changes it leaves every list as git am takes it.
+// their own where they will not; what several have of their own is in one file (lent.go). It belongs to one goroutine; what changes it leaves every list as git am takes it.
 type form struct {
 	series map[string]series.Series // by minor
 	texts  map[string]patch         // by path below patches/
+	read   map[string]string        // what files said when the form was read, with what is lent and in two files in both
 }
 
 // readForm reads patches/ below root.
@@ -48,12 +49,14 @@ func readForm(root string) (*form, error) {
 			f.texts[entry.Path] = patch(text)
 		}
 	}
-	return f, nil
+	f.read = f.sums(f.series)
+	return f, f.takeBack()
 }
 
 // write makes dir/patches say what f says; nothing of patches is there yet.
 func (f *form) write(dir string) error {
-	for _, s := range f.series {
+	for minor := range f.series {
+		s := f.stored(minor)
 		if len(s.Entries) == 0 {
 			continue
 		}
@@ -76,12 +79,21 @@ func (f *form) write(dir string) error {
 
 // files maps the path, below the checkout, of each file of patches/ that f is made of to the hex SHA-256 of its contents.
 func (f *form) files() map[string]string {
+	all := map[string]series.Series{}
+	for minor := range f.series {
+		all[minor] = f.stored(minor)
+	}
+	return f.sums(all)
+}
+
+// sums is files of lists as they are.
+func (f *form) sums(all map[string]series.Series) map[string]string {
 	sums := map[string]string{}
 	add := func(name string, data []byte) {
 		sum := sha256.Sum256(data)
 		sums[path.Join("patches", name)] = hex.EncodeToString(sum[:])
 	}
-	for _, s := range f.series {
+	for _, s := range all {
 		for _, e := range s.Entries {
 			add(e.Path, []byte(f.texts[e.Path]))
 		}

@@ -172,6 +172,7 @@ func (f *form) moveBase(minor string, patches []named) {
 // that says if current, or if it is new; otherwise that is as it was.
 func (f *form) setMinor(minor string, patches []named, shared []bool, current bool) {
 	before := f.listed(f.series[minor])
+	old, borrowed := f.entries(minor), f.borrowed(minor)
 	base := f.series[f.base()].Entries
 	had := slices.Clone(before.Without)
 	asOf := map[string]string{}
@@ -209,4 +210,5 @@ func (f *form) setMinor(minor string, patches []named, shared []bool, current bo
 		}
 	}
 	f.put(minor, entries, without)
+	f.passOn(minor, old, borrowed)
 }

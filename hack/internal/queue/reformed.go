@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -20,6 +21,8 @@ type SeriesInfo struct {
 	Shared int `json:"shared"`
 	// Own are the minor's own patches, below patches/: all of them, if it is the base.
 	Own []string `json:"own"`
+	// Lent are those that it has in a file of a minor's between it and the base.
+	Lent []string `json:"lent,omitempty"`
 	// Without are the base's patches that the minor does not have.
 	Without []string `json:"without,omitempty"`
 }
@@ -65,9 +68,9 @@ func staged(dir string, f *form, minor string) (inputs, error) {
 	return readInputs(dir, minor)
 }
 
-// whole is in's sums of pkg/, and those of all that f says.
-func whole(in inputs, f *form) map[string]string {
-	sums := f.files()
+// whole is in's sums of pkg/, and those of patches.
+func whole(in inputs, patches map[string]string) map[string]string {
+	sums := maps.Clone(patches)
 	for _, name := range in.pkg() {
 		sums[name] = in.sums[name]
 	}
@@ -79,9 +82,13 @@ func (f *form) info(minor string) SeriesInfo {
 	s := f.series[minor]
 	info := SeriesInfo{Base: f.base(), Without: s.Without}
 	for _, e := range s.Entries {
-		if s.Own(e) {
+		from, lent := f.lent(minor, e)
+		switch {
+		case lent:
+			info.Lent = append(info.Lent, path.Join("patches", from.Path))
+		case s.Own(e):
 			info.Own = append(info.Own, path.Join("patches", e.Path))
-		} else {
+		default:
 			info.Shared++
 		}
 	}

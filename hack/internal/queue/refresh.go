@@ -116,7 +116,7 @@ func refresh(ctx context.Context, co *checkout.Checkout, p *pins.Pins, tag strin
 	if err != nil {
 		return nil, err
 	}
-	disk.sums, out.sums = whole(disk, before), whole(out.inputs, after)
+	disk.sums, out.sums = whole(disk, before.read), whole(out.inputs, after.files())
 	info, err := summary(ctx, fresh, disk, out.inputs)
 	if err != nil {
 		return nil, err

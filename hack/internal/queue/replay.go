@@ -352,7 +352,7 @@ func describeCarryStop(ctx context.Context, co *checkout.Checkout, tag string) e
 	}
 	for _, o := range f.entries(e.Minor) {
 		if f.series[e.Minor].Own(o.Entry) && (o.text.subject() == subject || e.Patch != "" && path.Join("patches", o.InPlaceOf) == e.Patch) {
-			e.InPlace = path.Join("patches", o.Path)
+			e.InPlace = path.Join("patches", f.onDisk(e.Minor, o.Entry))
 		}
 	}
 	if e.Patch == "" && e.InPlace == "" {

@@ -158,6 +158,11 @@ func (t *toy) writeIn(co *checkout.Checkout, name, content string) {
 // write writes a file of the checkout.
 func (t *toy) write(name, content string) { t.Helper(); t.writeIn(t.co, name, content) }
 
+func (t *toy) remove(name string) {
+	t.Helper()
+	t.check(os.Remove(filepath.Join(t.co.Root, filepath.FromSlash(name))))
+}
+
 // writeTree writes a file of tag's tree.
 func (t *toy) writeTree(tag, name, content string) {
 	t.Helper()

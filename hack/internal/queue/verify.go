@@ -258,7 +258,7 @@ func (v *verifier) tag(ctx context.Context, pin pins.Tag) error {
 			return nil, err
 		}
 		disk := in
-		disk.sums, out.sums = whole(in, before), whole(out.inputs, after)
+		disk.sums, out.sums = whole(in, before.read), whole(out.inputs, after.files())
 		if diff := differing(disk, out.inputs); len(diff) > 0 {
 			return nil, fmt.Errorf("it would change:%s\nnext: make tree TAG=%s && make refresh TAG=%[2]s", few(diff), tag)
 		}
