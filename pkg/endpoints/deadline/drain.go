@@ -73,6 +73,12 @@ func (g *guard) drain() {
 			g.body.trailers.Do(g.body.copyTrailer)
 			return
 		case <-came:
+			if !timer.Stop() {
+				select {
+				case <-timer.C: // What stands there by a go.mod of Go 1.22 or before, and would be taken for the next.
+				default:
+				}
+			}
 			timer.Reset(min(idleBodyTime, time.Until(end)))
 			continue
 		case <-timer.C:
