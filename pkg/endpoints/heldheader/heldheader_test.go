@@ -141,7 +141,9 @@ func TestConcurrentAdd(t *testing.T) {
 				var started sync.WaitGroup
 				for g := range 4 {
 					started.Add(1)
-					adders.Go(func() {
+					adders.Add(1)
+					go func() {
+						defer adders.Done()
 						for i := 0; ; i++ {
 							select {
 							case <-stop:
@@ -161,7 +163,7 @@ func TestConcurrentAdd(t *testing.T) {
 							}
 							runtime.Gosched()
 						}
-					})
+					}()
 				}
 				started.Wait()
 				rw := h.ResponseWriter()
