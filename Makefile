@@ -43,7 +43,7 @@ tag = $(if $(TAG),--tag $(call q,$(TAG)))
 given = $(if $(filter command,$(firstword $(origin $(1)))),$($(1)))
 
 .DEFAULT_GOAL := help
-.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags verify-next replace try-replace module export kube-apiserver image engine kind-node-image test-kind test-conformance run policy diagnose diagnose-fixtures demo demo-ha repro same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all test-consumers test-kubernetes test-integration test-ha test-e2e clean $(FORK)
+.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags verify-next replace try-replace module export kube-apiserver image engine kind-node-image test-kind test-conformance run policy diagnose diagnose-fixtures monitoring demo demo-ha repro same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all test-consumers test-kubernetes test-integration test-ha test-e2e clean $(FORK)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -127,6 +127,9 @@ diagnose: $(FORK) ## Say which defects show in a kube-apiserver's log, its crash
 
 diagnose-fixtures: $(FORK) ## Make anew what diagnose is tested with, by running unmodified servers and the fork's [TAG=] [ID=name]
 	@$(FORK) diagnose-fixtures $(tag) -- $(ID)
+
+monitoring: $(FORK) ## Check the alerts and the dashboard in hack/monitoring with promtool, and run the alerts' tests
+	@$(FORK) monitoring -o $(O)
 
 demo: $(FORK) ## Kill an unmodified kube-apiserver, and not the patched one, under the same load [TAG=]
 	@$(FORK) demo $(tag) -o $(O)

@@ -57,6 +57,7 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 	newPolicyCommand,
 	newDiagnoseCommand,
 	newDiagnoseFixturesCommand,
+	newMonitoringCommand,
 }
 
 // anywhere are the commands that need no checkout: the program is taken to where the files are.

@@ -34,6 +34,7 @@ func TestMakePassesItsVariablesOn(t *testing.T) {
 		"diagnose FILE=it's O=json":                 `diagnose -o json -- 'it'\''s'`,
 		"diagnose FILE=a/b AUDIT=c":                 "diagnose -o text -- 'a/b' 'c'",
 		"diagnose-fixtures ID=D2":                   "diagnose-fixtures -- D2",
+		"monitoring O=json":                         "monitoring -o json",
 		"same N=500 SEED=7":                         "same --random '500' --seed '7' -o text --",
 		"same ID=body-unread O=json":                "same -o json -- body-unread",
 		"same-cluster ID=reads SELF=1 O=json":       "same-cluster --self reads -o json",

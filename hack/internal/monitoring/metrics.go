@@ -1,0 +1,142 @@
+package monitoring
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+)
+
+// Metrics are the types and labels of metrics, by their names. It is not safe for use while it is added to.
+type Metrics map[string]Metric
+
+// Metric is what is known of one.
+type Metric struct {
+	// Type is counter, gauge, histogram, summary or untyped.
+	Type string
+	// Labels are those that some series has, sorted; not those of a target, or of a bucket.
+	Labels []string
+}
+
+// Parse reads what a server has said, in Prometheus' text format.
+func Parse(text io.Reader) ([]*dto.MetricFamily, error) {
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(text)
+	if err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
+	}
+	return slices.Collect(maps.Values(families)), nil
+}
+
+// Add adds what a server has said, or a registry has gathered. A metric has series only once something has happened.
+func (m Metrics) Add(families []*dto.MetricFamily) {
+	for _, f := range families {
+		labels := map[string]bool{}
+		for _, l := range m[f.GetName()].Labels {
+			labels[l] = true
+		}
+		for _, series := range f.GetMetric() {
+			for _, pair := range series.GetLabel() {
+				labels[pair.GetName()] = true
+			}
+		}
+		m[f.GetName()] = Metric{strings.ToLower(f.GetType().String()), slices.Sorted(maps.Keys(labels))}
+	}
+}
+
+// find is the metric that has a series of that name, which may be that of its buckets, sum or count.
+func (m Metrics) find(series string) (labels []string, ok bool) {
+	if known, ok := m[series]; ok && known.Type != "histogram" {
+		return known.Labels, true
+	}
+	for _, suffix := range []string{"_bucket", "_sum", "_count"} {
+		name, cut := strings.CutSuffix(series, suffix)
+		if known := m[name]; cut && (known.Type == "histogram" || known.Type == "summary" && suffix != "_bucket") {
+			if suffix == "_bucket" {
+				return append(slices.Clone(known.Labels), "le"), true
+			}
+			return known.Labels, true
+		}
+	}
+	return nil, false
+}
+
+const recordedBy = "make test-alerts RECORD=1"
+
+// Recorded reads what is known of a server's metrics in a directory.
+func Recorded(dir string) (Metrics, error) {
+	path := filepath.Join(dir, metricsFile)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s is missing; next: get it back from git, or %s", path, recordedBy)
+	} else if err != nil {
+		return nil, err
+	}
+	m := Metrics{}
+	for line := range strings.Lines(string(data)) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		words := strings.Fields(line)
+		if len(words) < 2 {
+			return nil, fmt.Errorf("%s: %q is no metric; next: %s", path, strings.TrimSpace(line), recordedBy)
+		}
+		m[words[0]] = Metric{Type: words[1], Labels: words[2:]}
+	}
+	return m, nil
+}
+
+// Record writes what is known of the metrics of the server of that version to a directory.
+func (m Metrics) Record(dir, version string) error {
+	var b bytes.Buffer
+	w := bufio.NewWriter(&b)
+	fmt.Fprintf(w, "# The metrics of kube-apiserver %s, their types and their labels: %s.\n", version, recordedBy)
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		fmt.Fprintln(w, strings.Join(append([]string{name, m[name].Type}, m[name].Labels...), " "))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, metricsFile), b.Bytes(), 0o644)
+}
+
+// Has says which of the metrics and labels that the alerts and the dashboard of a directory ask for m has not.
+func (m Metrics) Has(dir string) error {
+	alerts, err := Alerts(dir)
+	if err != nil {
+		return err
+	}
+	d, err := LoadDashboard(dir)
+	if err != nil {
+		return err
+	}
+	var wrong []error
+	look := func(where, expr string) {
+		if _, err := m.Labels(promQL(expr)); err != nil {
+			wrong = append(wrong, fmt.Errorf("%s: %w", where, err))
+		}
+	}
+	for _, a := range alerts {
+		look(a.Name, a.Expr)
+	}
+	for _, p := range d.Panels {
+		for _, t := range p.Targets {
+			look(fmt.Sprintf("panel %q", p.Title), t.Expr)
+		}
+	}
+	for _, a := range d.Annotations.List {
+		look(fmt.Sprintf("annotation %q", a.Name), a.Expr)
+	}
+	return errors.Join(wrong...)
+}
