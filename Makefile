@@ -25,6 +25,7 @@ PIN ?=
 ARGS ?=
 DATA ?=
 RACE ?=
+RECORD ?=
 FILE ?=
 AUDIT ?=
 VERB ?=
@@ -43,7 +44,7 @@ tag = $(if $(TAG),--tag $(call q,$(TAG)))
 given = $(if $(filter command,$(firstword $(origin $(1)))),$($(1)))
 
 .DEFAULT_GOAL := help
-.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags verify-next replace try-replace module export kube-apiserver image engine kind-node-image test-kind test-conformance run policy diagnose diagnose-fixtures monitoring demo demo-ha repro same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all test-consumers test-kubernetes test-integration test-ha test-e2e clean $(FORK)
+.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags verify-next replace try-replace module export kube-apiserver image engine kind-node-image test-kind test-conformance run policy diagnose diagnose-fixtures monitoring demo demo-ha repro same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all test-consumers test-kubernetes test-integration test-ha test-alerts test-e2e clean $(FORK)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -178,6 +179,9 @@ test-integration: $(FORK) ## The real kube-apiserver, with -race, through what o
 
 test-ha: $(FORK) ## Replace the three kube-apiservers of a control plane by the patched one, and back, under load [TAG=]
 	@$(FORK) test-ha $(tag) -o $(O)
+
+test-alerts: $(FORK) ## Have a patched kube-apiserver stall, time out and restart, and see which alerts fire [TAG=] [RECORD=1 writes its metrics' names]
+	@$(FORK) test-alerts $(tag) $(if $(call yes,$(RECORD)),--record) -o $(O)
 
 test-all: $(FORK) ## test-minor for every minor; repeated, only what has not passed on the same files
 	@$(FORK) test --all -o $(O)

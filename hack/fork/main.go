@@ -58,6 +58,7 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 	newDiagnoseCommand,
 	newDiagnoseFixturesCommand,
 	newMonitoringCommand,
+	newTestAlertsCommand,
 }
 
 // anywhere are the commands that need no checkout: the program is taken to where the files are.

@@ -35,6 +35,8 @@ func TestMakePassesItsVariablesOn(t *testing.T) {
 		"diagnose FILE=a/b AUDIT=c":                 "diagnose -o text -- 'a/b' 'c'",
 		"diagnose-fixtures ID=D2":                   "diagnose-fixtures -- D2",
 		"monitoring O=json":                         "monitoring -o json",
+		"test-alerts TAG=v0.1.0 RECORD=1":           "test-alerts --tag 'v0.1.0' --record -o text",
+		"test-alerts RECORD=0":                      "test-alerts -o text",
 		"same N=500 SEED=7":                         "same --random '500' --seed '7' -o text --",
 		"same ID=body-unread O=json":                "same -o json -- body-unread",
 		"same-cluster ID=reads SELF=1 O=json":       "same-cluster --self reads -o json",
