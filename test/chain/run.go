@@ -6,7 +6,6 @@ import (
 
 	"k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/rest"
-	basecompatibility "k8s.io/component-base/compatibility"
 )
 
 // Running is a whole GenericAPIServer that runs, and so can be shut down.
@@ -32,7 +31,7 @@ func Run(c Config) (*Running, error) {
 		return nil, err
 	}
 	config.LoopbackClientConfig = &rest.Config{}
-	config.EffectiveVersion = basecompatibility.NewEffectiveVersionFromString("1.0", "", "")
+	setVersion(config)
 	config.BuildHandlerChainFunc = func(handler http.Handler, config *server.Config) http.Handler {
 		handler = server.DefaultBuildHandlerChain(handler, config)
 		if c.Outside != nil {

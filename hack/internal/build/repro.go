@@ -53,7 +53,11 @@ func testProgram(ctx context.Context, co *checkout.Checkout, tag string, variant
 		return "", err
 	}
 	defer unlock()
-	mod, pin, err := modFile(ctx, co, tag, variant)
+	p, pin, err := pins.Find(co.Pins(), tag)
+	if err != nil {
+		return "", err
+	}
+	mod, err := modFile(ctx, co, p, pin, variant)
 	if err != nil {
 		return "", err
 	}
@@ -65,7 +69,7 @@ func testProgram(ctx context.Context, co *checkout.Checkout, tag string, variant
 	tmp := bin + ".new"
 	defer os.Remove(tmp)
 	last := len(args) - 1
-	args = append(args[:last:last], "-modfile", mod, "-o", tmp, args[last])
+	args = append(args[:last:last], "-modfile", mod, "-tags", before(p, pin.Tag), "-o", tmp, args[last])
 	log, stop := Watch(co.Err, title)
 	_, err = gotool.RunMod(ctx, co, co.Root, log, args...)
 	stop()
@@ -80,20 +84,28 @@ func testProgram(ctx context.Context, co *checkout.Checkout, tag string, variant
 	return bin, nil
 }
 
-// modFile writes a go.mod for the checkout's own packages, for go's -modfile, in which apiserver, what is
-// released with it and what it requires are tag's or, for Fork, apiserver is tag's tree.
-func modFile(ctx context.Context, co *checkout.Checkout, tag string, variant Variant) (path string, pin pins.Tag, err error) {
-	p, pin, err := pins.Find(co.Pins(), tag)
-	if err != nil {
-		return "", pin, err
+// before are the build tags that files of test/ have which are for some minors only: before_v0.33 is set for tags of
+// v0.32 and older ones.
+func before(p *pins.Pins, tag string) string {
+	var tags []string
+	for _, minor := range p.Minors {
+		if pins.Newer(minor.Minor, pins.MinorOf(tag)) {
+			tags = append(tags, "before_"+minor.Minor)
+		}
 	}
+	return strings.Join(tags, ",")
+}
+
+// modFile writes a go.mod for the checkout's own packages, for go's -modfile, in which apiserver, what is
+// released with it and what it requires are pin's or, for Fork, apiserver is its tree.
+func modFile(ctx context.Context, co *checkout.Checkout, p *pins.Pins, pin pins.Tag, variant Variant) (path string, err error) {
 	data, err := os.ReadFile(filepath.Join(co.Root, "go.mod"))
 	if err != nil {
-		return "", pin, err
+		return "", err
 	}
 	mod, err := modfile.Parse("go.mod", data, nil)
 	if err != nil {
-		return "", pin, err
+		return "", err
 	}
 	released := ""
 	for _, r := range mod.Require {
@@ -102,43 +114,43 @@ func modFile(ctx context.Context, co *checkout.Checkout, tag string, variant Var
 		}
 	}
 	if released == "" {
-		return "", pin, fmt.Errorf("go.mod does not require %s: `go get %s@%s` puts that right", p.Module, p.Module, pin.Tag)
+		return "", fmt.Errorf("go.mod does not require %s: `go get %s@%s` puts that right", p.Module, p.Module, pin.Tag)
 	}
 	if pin.Tag != released {
 		theirs, err := releasedMod(ctx, co, p.Module, pin.Tag)
 		if err != nil {
-			return "", pin, err
+			return "", err
 		}
 		if err := requireAsReleased(mod, p.Module, released, pin.Tag, theirs); err != nil {
-			return "", pin, err
+			return "", err
 		}
 	}
 	if variant == Fork {
 		info, err := ForkTree(ctx, co, pin.Tag)
 		if err != nil {
-			return "", pin, err
+			return "", err
 		}
 		if err := mod.AddReplace(p.Module, "", "./"+filepath.ToSlash(co.Rel(info.Path)), ""); err != nil {
-			return "", pin, err
+			return "", err
 		}
 	}
 	mod.Cleanup()
 	out, err := mod.Format()
 	if err != nil {
-		return "", pin, err
+		return "", err
 	}
 	path = filepath.Join(co.Output(), "build", pin.Tag, string(variant), "test.mod")
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return "", pin, err
+		return "", err
 	}
 	sums, err := os.ReadFile(filepath.Join(co.Root, "go.sum"))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return "", pin, err
+		return "", err
 	}
 	if err := os.WriteFile(strings.TrimSuffix(path, ".mod")+".sum", sums, 0o644); err != nil {
-		return "", pin, err
+		return "", err
 	}
-	return path, pin, os.WriteFile(path, out, 0o644)
+	return path, os.WriteFile(path, out, 0o644)
 }
 
 // requireAsReleased changes mod's requirements from those of module's release from to those of its release to,
