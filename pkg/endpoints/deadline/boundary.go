@@ -113,7 +113,7 @@ func (b *Boundary) Serve(w http.ResponseWriter, r *http.Request, handler http.Ha
 		s = g.wait()
 	} else {
 		s = g.result()
-		defer g.report()
+		defer func() { go g.report() }()
 	}
 	switch s {
 	case timedOut:
@@ -262,10 +262,13 @@ func (g *guard) ended() {
 func (g *guard) note(why ending) (over bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if over = why == byDeadline || why == byClient && !g.returned; over {
-		g.ending = why
-	} else {
+	switch over = why == byDeadline || why == byClient && !g.returned; {
+	case !over:
 		g.alone = true
+	case g.sealedAt.IsZero():
+		g.ending = why
+	default:
+		// It has been decided by what came first, and may have been said.
 	}
 	g.idle.Broadcast()
 	return over
@@ -291,7 +294,7 @@ func (g *guard) decide(patient bool) (s state, graced bool) {
 	switch {
 	case g.returned && g.state == done:
 		// Its answer waits for what is to be said, for as long as there is time.
-		if !g.allSaid() && why != byDeadline {
+		if !g.allSaid() && why != byDeadline && !g.expired() {
 			return open, false
 		}
 	case g.returned:

@@ -146,7 +146,8 @@ func (b *Boundary) clientGone(g *guard) {
 
 // abort ends a response that was under way. Over HTTP/2 net/http resets the
 // stream for the panic, after every filter has seen that, and need not be asked
-// to before unless a call waits for it.
+// to before unless a call waits for it. A filter outside that recovers the panic
+// and does not raise it again so passes the part off as the whole, there.
 func (b *Boundary) abort(g *guard) {
 	g.mu.Lock()
 	gone, busy := g.ending == byClient, g.busy()
@@ -169,7 +170,7 @@ func (b *Boundary) stay(g *guard) {
 	if b.joined(o) {
 		return
 	}
-	o.left()
+	go o.left()
 	for !g.hasReturned() {
 		<-g.events
 	}

@@ -567,6 +567,7 @@ func TestOverOnArrivalStartsNothing(t *testing.T) {
 				}}}
 				tr.run()
 				tr.want(tt.want)
+				synctest.Wait() // An answer waits for no report.
 				if said != 1 || tr.boundary.Overdue() != 0 || len(tr.late) != 0 {
 					t.Errorf("reported %d times, %d overdue, %d late", said, tr.boundary.Overdue(), len(tr.late))
 				}

@@ -70,8 +70,10 @@ func (g *guard) reclaim() (interrupted bool) {
 	if interrupted {
 		g.setDeadlines(&longAgo, nil)
 	}
+	// A write alone is not to cost the connection: its background read would end
+	// with that deadline too, and with it the context of the next request.
 	var read *time.Time
-	if g.http1 {
+	if interrupted {
 		read = &longAgo
 	}
 	g.settle(read, nil)
