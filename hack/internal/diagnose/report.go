@@ -275,7 +275,7 @@ func (d *Diagnosis) reportFlood(r *Report) {
 	finding(r, &d.flood, Finding{Rows: []string{},
 		What:    `lines ("http: Handler timeout", "Post-timeout activity") of handlers that went on after their 504: no defect of its own, but what D1 needs to kill the process`,
 		Details: details,
-		Fork:    "the lines stay; such a handler touches nothing that is not its own",
+		Fork:    "yes: such a handler touches nothing that is not its own, and one line names its request when it returns, if it has done something",
 		Next:    "find out why these requests run out of time: a slow webhook, a slow etcd, a client with a short ?timeout="})
 }
 
