@@ -44,7 +44,7 @@ tag = $(if $(TAG),--tag $(call q,$(TAG)))
 given = $(if $(filter command,$(firstword $(origin $(1)))),$($(1)))
 
 .DEFAULT_GOAL := help
-.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags verify-next replace try-replace module export kube-apiserver image engine kind-node-image test-kind test-conformance run policy diagnose diagnose-fixtures monitoring demo demo-ha repro same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all test-consumers test-kubernetes test-integration test-ha test-alerts test-e2e clean $(FORK)
+.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags verify-next replace try-replace module export kube-apiserver image engine kind-node-image test-kind test-conformance run policy diagnose diagnose-fixtures monitoring demo demo-ha repro model same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all test-consumers test-kubernetes test-integration test-ha test-alerts test-e2e clean $(FORK)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -140,6 +140,9 @@ demo-ha: $(FORK) ## The same with a control plane: three kube-apiservers behind 
 
 repro: $(FORK) ## Show the known defects on upstream, and that the fork has none of them [TAG=] [ID=]
 	@$(FORK) repro $(tag) $(ID) -o $(O)
+
+model: $(FORK) ## Check a model of the boundary exhaustively, and that each mutation of it is found; wants spin and gcc [ID=run]
+	@$(FORK) model -o $(O) -- $(ID)
 
 same: $(FORK) ## Compare what upstream and the fork do while no deadline is near; with N random scenarios made of SEED [TAG=] [N=] [SEED=] [ID=]
 	@$(FORK) same $(tag) $(if $(N),--random $(call q,$(N))) $(if $(SEED),--seed $(call q,$(SEED))) -o $(O) -- $(ID)

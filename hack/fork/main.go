@@ -47,6 +47,7 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 	newDemoCommand,
 	newDemoHACommand,
 	newReproCommand,
+	newModelCommand,
 	newSameCommand,
 	newSameClusterCommand,
 	newBenchCommand,

@@ -37,6 +37,7 @@ func TestMakePassesItsVariablesOn(t *testing.T) {
 		"monitoring O=json":                         "monitoring -o json",
 		"test-alerts TAG=v0.1.0 RECORD=1":           "test-alerts --tag 'v0.1.0' --record -o text",
 		"test-alerts RECORD=0":                      "test-alerts -o text",
+		"model ID=E4 O=json":                        "model -o json -- E4",
 		"same N=500 SEED=7":                         "same --random '500' --seed '7' -o text --",
 		"same ID=body-unread O=json":                "same -o json -- body-unread",
 		"same-cluster ID=reads SELF=1 O=json":       "same-cluster --self reads -o json",

@@ -1,0 +1,172 @@
+/* How a request ends: what the serve goroutine does once the guard is sealed. */
+
+/* limit_flush: interrupt.go guard.limitFlush, guard.flushBy */
+inline limit_flush() {
+	if
+	:: H1 -> set_deadlines(KEEP, (g_write_by == OWNS && write_by == OWNS -> OWNS : LATER))
+	:: else
+	fi
+}
+
+/* respond: answer.go guard.respond, guard.unread, interrupt.go guard.limitWrites */
+inline respond() {
+	atomic {
+		check_serve_touch();
+		serve_has = true;
+		closing = H1 && (interrupted || !b_eof);
+		if :: closing -> close_after = true :: else fi;
+		printf("serve: answers 504, closing: %d: answer.go guard.respond\n", closing)
+	};
+#ifndef MUT_NO_WRITE_LIMIT
+	set_deadlines(KEEP, LATER);
+#endif
+	answering = true;
+	serve_sends(THE_504);
+	answering = false;
+	if :: closing -> set_deadlines(LATER, KEEP) :: else fi
+}
+
+/* linger: drain.go guard.linger */
+inline linger() {
+	if
+	:: atomic { H1 && !b_eof && !b_interrupted -> yes = reading > 0 };
+		if
+		:: !yes && real_eof	/* It has been asked. */
+		:: else ->
+			if :: yes -> set_deadlines(PAST, KEEP); settle(PAST, KEEP) :: else fi;
+			set_deadlines(LATER, KEEP)
+		fi
+	:: else
+	fi
+}
+
+/* hand_back: ending.go guard.handBack */
+inline hand_back() {
+	drain(SERVE);
+#ifndef MUT_NO_LINGER
+	linger();
+#endif
+#ifndef MUT_NO_LIMIT_FLUSH
+	limit_flush()
+#else
+	skip
+#endif
+}
+
+/* queue: ending.go Boundary.queue */
+inline queue_() {
+	if
+	:: atomic { !ALL_SAID && crowded -> queued = true };
+		if :: H1 && !panicked -> drain(SERVE); limit_flush(); serve_sends(0) :: else fi;
+		do
+		:: atomic { if :: ALL_SAID -> break :: else fi };
+			atomic { ev -> ev = false }
+		od
+	:: else
+	fi
+}
+
+/* conclude: ending.go Boundary.conclude */
+inline conclude() {
+	atomic {
+		path = (s == HIJACKED -> HIJACKED_IT : ANSWERED);
+		panics = panicked && !(s == DONE && sealed_at);
+		whole = s == DONE && sealed_at;
+		printf("serve: concludes: ending.go Boundary.conclude\n")
+	};
+	if
+	:: whole ->
+		reclaim();
+		if :: interrupted -> close_after = true :: else fi
+	:: else
+	fi;
+	if
+	:: s == HIJACKED
+	:: else ->
+		atomic { check_serve_touch(); serve_has = true; yes = returned; gone_ = ending == BY_CLIENT };
+		holds(said_first, ALL_SAID || ending == BY_DEADLINE || sealed_at);
+		if
+		:: yes -> queue_()
+		:: !yes && gone_ -> stay()
+		:: else ->
+			reserve(kept);
+			if
+			:: kept
+#ifdef E11
+			:: !kept -> stays_capped = true; stay() /* Before it is handed over. */
+#else
+			:: !kept && H1 -> stays_capped = true; limit_flush(); serve_sends(A_LENGTH); stay()
+			:: else -> atomic { overdue++; mine++; kept = true }
+#endif
+			fi
+		fi;
+#ifndef E5
+		hand_back();
+#else
+		if :: panics -> stop_reading() :: else -> old_drain(); limit_flush() fi;
+#endif
+		if :: kept -> leave() :: else fi
+	fi
+}
+
+/* timed_out: ending.go Boundary.timedOut, guard.giveUp, guard.lost */
+inline timed_out() {
+	reserve(kept);
+	reclaim();
+	yes = true;
+	if :: !kept -> join(yes) :: else fi;
+	if
+#ifdef E11
+	:: !kept && !yes -> atomic { cut_off = !returned && word == 0; yes = !cut_off; capped_ = true }
+#else
+	:: !kept && !yes -> atomic { cut_off = !returned; yes = returned }
+#endif
+	:: else -> yes = true
+	fi;
+	if
+	:: !yes ->
+		atomic { path = CUT; stays_capped = true; printf("serve: cuts, no more may be left behind: ending.go guard.giveUp\n") };
+		cut();
+		stay();
+		panics = true
+	:: else ->
+		if
+		:: taken -> path = CUT; panics = true
+		:: else -> path = TIMED_OUT; respond();
+#ifdef E11
+			if :: capped_ -> stays_capped = true; stay() :: else fi
+#endif
+		fi
+	fi;
+	if :: kept -> leave() :: else fi
+}
+
+/* client_gone: ending.go Boundary.clientGone */
+inline client_gone() {
+	atomic { path = CLIENT_GONE };
+	cut();
+	stay();
+	panics = true
+}
+
+/* abort: ending.go Boundary.abort */
+inline abort() {
+	atomic {
+		gone_ = ending == BY_CLIENT;
+		path = (gone_ -> CLIENT_GONE : CUT);
+		yes = BUSY;
+		printf("serve: aborts: ending.go Boundary.abort\n")
+	};
+	kept = false;
+	if :: !gone_ -> reserve(kept) :: else fi;
+#ifdef F3
+	if :: H1 || yes || !kept -> cut() :: else fi;
+#elif !defined(MUT_NO_CUT) && !defined(MUT_NO_CUT_SLOW)
+	cut();
+#endif
+	if
+	:: kept -> leave()
+	:: else -> stays_capped = !gone_; stay()
+	fi;
+	panics = true
+}
