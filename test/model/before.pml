@@ -1,4 +1,4 @@
-/* The code of before, of which some defects (E4, E5, E15, E19) are made: pkg/endpoints/deadline before 4130ddf. */
+/* The code of before, of which some defects (E4, E5, E5b, E15, E19) are made: pkg/endpoints/deadline before 4130ddf. */
 
 #if defined(E4) || defined(E15) || defined(E19)
 /* old_complete: guard.complete */
@@ -37,7 +37,7 @@ inline settle_report(me, broken) {
 }
 #endif
 
-#ifdef E5
+#if defined(E5) || defined(E5b)
 /* old_drain: guard.drain, which read what the handler had left when it had returned. */
 inline old_drain() {
 	if
@@ -56,7 +56,7 @@ inline old_drain() {
 /* stop_reading: guard.stopReading, of a request whose handler had panicked. */
 inline stop_reading() {
 	if
-	:: H1 && true -> set_deadlines(PAST, KEEP); settle(PAST, KEEP)
+	:: H1 -> set_deadlines(PAST, KEEP); settle(PAST, KEEP)
 	:: else
 	fi
 }

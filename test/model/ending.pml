@@ -100,10 +100,12 @@ inline conclude() {
 #endif
 			fi
 		fi;
-#ifndef E5
-		hand_back();
+#if defined(E5)
+		if :: panics -> hand_back() :: else -> old_drain(); limit_flush() fi;
+#elif defined(E5b)
+		if :: panics -> stop_reading() :: else -> hand_back() fi;
 #else
-		if :: panics -> stop_reading() :: else -> old_drain(); limit_flush() fi;
+		hand_back();
 #endif
 		if :: kept -> leave() :: else fi
 	fi
@@ -116,11 +118,7 @@ inline timed_out() {
 	yes = true;
 	if :: !kept -> join(yes) :: else fi;
 	if
-#ifdef E11
-	:: !kept && !yes -> atomic { cut_off = !returned && word == 0; yes = !cut_off; capped_ = true }
-#else
 	:: !kept && !yes -> atomic { cut_off = !returned; yes = returned }
-#endif
 	:: else -> yes = true
 	fi;
 	if
@@ -132,10 +130,7 @@ inline timed_out() {
 	:: else ->
 		if
 		:: taken -> path = CUT; panics = true
-		:: else -> path = TIMED_OUT; respond();
-#ifdef E11
-			if :: capped_ -> stays_capped = true; stay() :: else fi
-#endif
+		:: else -> path = TIMED_OUT; respond()
 		fi
 	fi;
 	if :: kept -> leave() :: else fi
