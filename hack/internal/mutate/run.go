@@ -1,0 +1,263 @@
+package mutate
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"fork.internal/apiserver/hack/internal/checkout"
+)
+
+// Options say what to run.
+type Options struct {
+	// Dir is the package's directory, absolute.
+	Dir string
+	// Only names files (guard.go), functions (guard.seal, or seal) or mutants by ID; empty means all.
+	Only []string
+	// Jobs is how many mutants are tried at a time: 1 if it is not positive.
+	Jobs int
+	// Within leaves out tests that take longer; 0 means none.
+	Within time.Duration
+	// Spare is what tests may take beyond five times what they take without a mutant, before they hang. Zero means 10 s.
+	Spare time.Duration
+}
+
+// Run tries the mutants of a package. What has been found out is kept below _output/mutants, and not looked for again
+// while the files are what they were. Nothing else in the checkout is written. It says on co.Err how far it is.
+func Run(ctx context.Context, co *checkout.Checkout, o Options) (Report, error) {
+	s, err := load(ctx, co, o.Dir)
+	if err != nil {
+		return Report{}, err
+	}
+	chosen, err := s.choose(o.Only)
+	if err != nil {
+		return Report{}, err
+	}
+	reasons, err := explanations(o.Dir)
+	if err != nil {
+		return Report{}, err
+	}
+	kept := filepath.Join(co.Output(), "mutants")
+	j, err := openJournal(filepath.Join(kept, s.key+".jsonl"), s.tests)
+	if err != nil {
+		return Report{}, err
+	}
+	defer j.close()
+	work, err := os.MkdirTemp(kept, "work-")
+	if err != nil {
+		return Report{}, err
+	}
+	defer os.RemoveAll(work)
+	fmt.Fprintf(co.Err, "building %s with %d mutants in it\n", co.Rel(o.Dir), len(s.mutants))
+	binary, err := s.build(ctx, co, work)
+	if err != nil {
+		return Report{}, err
+	}
+	r := &runner{co: co, dir: o.Dir, binary: binary, spare: cmp.Or(o.Spare, 10*time.Second)}
+	tests, err := measureAll(ctx, r, j)
+	if err != nil {
+		return Report{}, err
+	}
+	t := &trial{runner: r, journal: j, reach: reach(tests), within: o.Within}
+	results, err := t.all(ctx, s.mutants, chosen, max(1, o.Jobs))
+	report := Report{Results: results, Skipped: s.skipped, Within: o.Within.Seconds()}
+	report.explain(reasons, s.mutants)
+	return report, err
+}
+
+// choose returns the indexes of the mutants that are asked for.
+func (s *subject) choose(only []string) ([]int, error) {
+	used := make([]bool, len(only))
+	var chosen []int
+	for i, m := range s.mutants {
+		take := len(only) == 0
+		for k, want := range only {
+			_, method, _ := strings.Cut(m.Func, ".")
+			if want == m.File || want == m.Func || want == method || want == m.ID() {
+				take, used[k] = true, true
+			}
+		}
+		if take {
+			chosen = append(chosen, i)
+		}
+	}
+	if k := slices.Index(used, false); k >= 0 {
+		return nil, fmt.Errorf("%q is no file, function or mutant of %s with a condition or a statement; next: FILE=a file's name, or ID=a function's, or a mutant's as the table has it",
+			only[k], s.name)
+	}
+	return chosen, nil
+}
+
+// measureAll has each test by itself, of the journal if it is there.
+func measureAll(ctx context.Context, r *runner, j *journal) ([]test, error) {
+	names, err := r.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var tests []test
+	for i, name := range names {
+		t, ok := j.test(name)
+		if !ok {
+			if t, err = r.measure(ctx, name); err == nil {
+				err = j.measured(t)
+			}
+			if err != nil {
+				return nil, err
+			}
+			fmt.Fprintf(r.co.Err, "[%d/%d] %s takes %.1f s and reaches %d mutants\n", i+1, len(names), name, t.Seconds, len(t.Reaches))
+		}
+		tests = append(tests, t)
+	}
+	return tests, nil
+}
+
+// reach gives the tests that reach a mutant, by its number, the quickest first.
+func reach(tests []test) map[int][]test {
+	slices.SortStableFunc(tests, func(a, b test) int { return cmp.Compare(a.Seconds, b.Seconds) })
+	reach := map[int][]test{}
+	for _, t := range tests {
+		for _, n := range t.Reaches {
+			reach[n] = append(reach[n], t)
+		}
+	}
+	return reach
+}
+
+// trial tries mutants.
+type trial struct {
+	*runner
+	*journal
+	reach  map[int][]test
+	within time.Duration
+}
+
+// all tries the mutants at these indexes, and returns the results in that order: when it fails, of those that have one.
+func (t *trial) all(ctx context.Context, mutants []Mutant, chosen []int, jobs int) ([]Result, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	results := make([]Result, len(chosen))
+	var mu sync.Mutex
+	done, next := 0, make(chan int)
+	var group sync.WaitGroup
+	for range jobs {
+		group.Go(func() {
+			for i := range next {
+				m := mutants[chosen[i]]
+				res, known, err := t.one(ctx, m, chosen[i]+1)
+				if err != nil {
+					cancel(err)
+					return
+				}
+				results[i] = res
+				mu.Lock()
+				done++
+				if !known {
+					fmt.Fprintf(t.co.Err, "[%d/%d] %-9s %5.1f s  %s  %s\n", done, len(chosen), res.Verdict, res.Seconds, res.ID, res.By)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+feed:
+	for i := range chosen {
+		select {
+		case next <- i:
+		case <-ctx.Done():
+			break feed
+		}
+	}
+	close(next)
+	group.Wait()
+	var err error
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return slices.DeleteFunc(results, func(r Result) bool { return r.ID == "" }), err
+}
+
+// one tries the mutant of this number, unless it is known what becomes of it.
+func (t *trial) one(ctx context.Context, m Mutant, n int) (res Result, known bool, err error) {
+	res = Result{ID: m.ID(), Mutant: m, Verdict: Unreached}
+	tests := t.reach[n]
+	if len(tests) == 0 {
+		return res, true, nil
+	}
+	f, known := t.find(res.ID)
+	if !known {
+		f = found{Mutant: res.ID}
+		start := time.Now()
+		f.By, err = t.try(ctx, n, tests)
+		f.Seconds = time.Since(start).Seconds()
+		if err == nil && (f.By != "" || t.within == 0) {
+			err = t.note(f)
+		}
+		if err != nil {
+			return Result{}, false, err
+		}
+	}
+	res.Verdict, res.By, res.Seconds = Survived, f.By, f.Seconds
+	if f.By != "" {
+		res.Verdict = Killed
+	}
+	return res, known, nil
+}
+
+// quick is how long a test may take that is run in one process with others.
+const quick = 500 * time.Millisecond
+
+// try runs the tests with the mutant alive: the quick ones together, then each of the others, until one fails.
+func (t *trial) try(ctx context.Context, n int, tests []test) (by string, err error) {
+	var batches [][]test
+	for i, x := range tests { // The quickest come first.
+		took := time.Duration(x.Seconds * float64(time.Second))
+		if t.within > 0 && took > t.within {
+			break
+		}
+		if i > 0 && took <= quick {
+			batches[0] = append(batches[0], x)
+		} else {
+			batches = append(batches, []test{x})
+		}
+	}
+	for _, batch := range batches {
+		var names []string
+		limit := t.spare
+		for _, x := range batch {
+			names = append(names, x.Name)
+			limit += patience * time.Duration(x.Seconds*float64(time.Second))
+		}
+		if by, _, err = t.run(ctx, names, limit, fmt.Sprintf("%s=%d", envAlive, n)); by != "" || err != nil {
+			return by, err
+		}
+	}
+	return "", nil
+}
+
+// explain adds the reasons to the results, and finds those that are stale.
+func (r *Report) explain(reasons map[string]string, all []Mutant) {
+	left := map[string]bool{}
+	for id := range reasons {
+		left[id] = true
+	}
+	for _, m := range all {
+		delete(left, m.ID())
+	}
+	for id := range left {
+		r.Stale = append(r.Stale, id+" (there is no such mutant)")
+	}
+	for i := range r.Results {
+		res := &r.Results[i]
+		if reason, ok := reasons[res.ID]; ok && res.Verdict == Killed {
+			r.Stale = append(r.Stale, fmt.Sprintf("%s (%s kills it)", res.ID, res.By))
+		} else if ok {
+			res.Explained = reason
+		}
+	}
+	slices.Sort(r.Stale)
+}

@@ -1,0 +1,241 @@
+package mutate
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"fork.internal/apiserver/hack/internal/checkout"
+)
+
+const toySource = `package toy
+
+func Sum(to int) int {
+	sum := 0
+	for i := 0; ; {
+		if i > to {
+			return sum
+		}
+		sum += i
+		i++
+	}
+}
+
+func Name(n int) string {
+	if n == 0 || n == 1 {
+		return "few"
+	}
+	return "many"
+}
+
+func Crash(n int) {
+	if n == 3 {
+		panic("three")
+	}
+}
+
+func Nobody(n int) { n++ }
+`
+
+const toyTest = `package toy
+
+import "testing"
+
+func TestSum(t *testing.T) {
+	if Sum(3) != 6 {
+		t.Error("not 6")
+	}
+}
+
+func TestName(t *testing.T) {
+	if Name(0) != "few" || Name(2) != "many" {
+		t.Error("wrong")
+	}
+}
+
+func TestCrash(t *testing.T) { Crash(1) }
+`
+
+// toy is a checkout with a package in it, and what is said of it.
+func toy(t *testing.T) (co *checkout.Checkout, dir string, said *bytes.Buffer) {
+	t.Helper()
+	said = &bytes.Buffer{}
+	co = &checkout.Checkout{Root: t.TempDir(), Out: said, Err: said}
+	dir = filepath.Join(co.Root, "toy")
+	for name, content := range map[string]string{"go.mod": "module toy.test\n\ngo 1.25\n", "toy/toy.go": toySource, "toy/toy_test.go": toyTest} {
+		put(t, filepath.Join(co.Root, name), content)
+	}
+	return co, dir, said
+}
+
+func put(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// verdicts are a line for each mutant.
+func verdicts(r Report) []string {
+	var lines []string
+	for _, res := range r.Results {
+		lines = append(lines, strings.TrimSpace(res.Verdict+" "+strings.TrimPrefix(res.ID, "toy.go ")+": "+res.By))
+	}
+	return lines
+}
+
+func TestRun(t *testing.T) {
+	co, dir, said := toy(t)
+	o := Options{Dir: dir, Jobs: 2, Spare: time.Second}
+	r, err := Run(t.Context(), co, o)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	want := []string{
+		"killed Sum negate i > to: TestSum",
+		"killed Sum delete return sum: TestSum (hangs)",
+		"killed Sum delete sum += i: TestSum",
+		"killed Sum delete i++: TestSum (hangs)",
+		"killed Name negate n == 0 || n == 1: TestName",
+		"killed Name negate n == 0: TestName",
+		"killed Name negate n == 1: TestName",
+		`killed Name delete return "few": TestName`,
+		"killed Crash negate n == 3: TestCrash (crashes)",
+		`unreached Crash delete panic("three"):`,
+		"unreached Nobody delete n++:",
+	}
+	// Which of the two a test is found to do that panics is the testing package's affair.
+	got := strings.ReplaceAll(strings.Join(verdicts(r), "\n"), "TestCrash\n", "TestCrash (crashes)\n")
+	if got != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", got, strings.Join(want, "\n"))
+	}
+	if err := r.Verdict(); err == nil || !strings.Contains(err.Error(), "2 of 11 mutants survive") {
+		t.Errorf("got %v", err)
+	}
+	var table bytes.Buffer
+	if err := r.WriteTable(&table); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"toy.go  11       9       0          0         2          2\n", "unreached  line 27   toy.go Nobody delete n++\n"} {
+		if !strings.Contains(table.String(), want) {
+			t.Errorf("%q is not in\n%s", want, table.String())
+		}
+	}
+	left, err := filepath.Glob(filepath.Join(co.Output(), "mutants", "*"))
+	if err != nil || len(left) != 1 || !strings.HasSuffix(left[0], ".jsonl") {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// TestSurvivor has a test that does not tell two mutants from the original: one is killed by a further test, which
+// takes nothing back of what is known, and one is explained.
+func TestSurvivor(t *testing.T) {
+	co, dir, said := toy(t)
+	put(t, filepath.Join(dir, "toy_test.go"), strings.Replace(toyTest, `Name(0) != "few" || `, `Name(0) == "none" || `, 1))
+	o := Options{Dir: dir, Only: []string{"Name"}, Spare: time.Second}
+	run := func() Report {
+		t.Helper()
+		said.Reset()
+		r, err := Run(t.Context(), co, o)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, said)
+		}
+		return r
+	}
+	want := []string{"killed Name negate n == 0 || n == 1: TestName", "killed Name negate n == 0: TestName", "killed Name negate n == 1: TestName", `survived Name delete return "few":`}
+	if got := verdicts(run()); !slices.Equal(got, want) {
+		t.Fatalf("got %q", got)
+	}
+	id := `toy.go Name delete return "few"`
+	put(t, filepath.Join(dir, Explanations), id+"\n\tNobody asks.\n")
+	if r := run(); r.Verdict() != nil || strings.Contains(said.String(), "]") {
+		t.Errorf("got %v, and was said again: %s", r.Verdict(), said)
+	}
+	put(t, filepath.Join(dir, Explanations), "toy.go Name negate n == 0\n  So.\ntoy.go gone delete x()\n  So.\n")
+	r := run()
+	if err := r.Verdict(); err == nil || !strings.Contains(err.Error(), "1 of 4 mutants") || !strings.Contains(err.Error(), "2 explanations explain nothing") {
+		t.Errorf("got %v", err)
+	}
+	if want := []string{"toy.go Name negate n == 0 (TestName kills it)", "toy.go gone delete x() (there is no such mutant)"}; !slices.Equal(r.Stale, want) {
+		t.Errorf("got %q", r.Stale)
+	}
+	if err := os.Remove(filepath.Join(dir, Explanations)); err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(dir, "more_test.go"), "package toy\n\nimport \"testing\"\n\nfunc TestFew(t *testing.T) {\n\tif Name(1) != \"few\" {\n\t\tt.Error(\"wrong\")\n\t}\n}\n")
+	want[3] = `killed Name delete return "few": TestFew`
+	if got := verdicts(run()); !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+	for line := range strings.Lines(said.String()) {
+		if strings.Contains(line, "]") && !strings.Contains(line, "TestFew") {
+			t.Errorf("done again: %s", line)
+		}
+	}
+	put(t, filepath.Join(dir, "toy_test.go"), toyTest)
+	if run(); !strings.Contains(said.String(), "TestSum takes") {
+		t.Error("a test's file has changed, and nothing is done again")
+	}
+}
+
+func TestRunOfLittle(t *testing.T) {
+	co, dir, _ := toy(t)
+	for _, test := range []struct {
+		name string
+		do   func(*Options)
+		want string
+	}{
+		{"no such function", func(o *Options) { o.Only = []string{"Sum", "nothing"} }, `"nothing" is no file, function or mutant`},
+		{"a reason without a mutant", func(*Options) { put(t, filepath.Join(dir, Explanations), "  why\n") }, "mutants.txt:1: a reason without a mutant"},
+		{"a mutant without a reason", func(*Options) { put(t, filepath.Join(dir, Explanations), "a b\n") }, "a b has no reason"},
+		{"twice", func(*Options) { put(t, filepath.Join(dir, Explanations), "a b\n  why\n\na b\n  why\n") }, "mutants.txt:4: this mutant is explained twice"},
+		{"a test that fails", func(*Options) {
+			put(t, filepath.Join(dir, Explanations), "")
+			put(t, filepath.Join(dir, "fails_test.go"), "package toy\n\nimport \"testing\"\n\nfunc TestA(t *testing.T) { t.Error() }\n")
+		}, "toy: TestA fails by itself with no mutant alive"},
+		{"no Go", func(*Options) { put(t, filepath.Join(dir, "toy.go"), "package toy\n\nfunc f() { undefined() }\n") }, "does not build with its mutants in it"},
+		{"no package", func(o *Options) { o.Dir = co.Root }, "no Go files"},
+	} {
+		o := Options{Dir: dir}
+		test.do(&o)
+		if _, err := Run(t.Context(), co, o); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want %s", test.name, err, test.want)
+		}
+	}
+}
+
+// TestInterrupt ends a run while a mutant hangs: it goes on with what is left.
+func TestInterrupt(t *testing.T) {
+	co, dir, said := toy(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	co.Err = writer(func(p []byte) {
+		said.Write(p)
+		if bytes.Contains(p, []byte("Sum negate")) {
+			time.AfterFunc(300*time.Millisecond, cancel)
+		}
+	})
+	o := Options{Dir: dir, Only: []string{"Sum"}, Spare: time.Minute}
+	start := time.Now()
+	r, err := Run(ctx, co, o)
+	if !errors.Is(err, context.Canceled) || len(r.Results) != 1 || time.Since(start) > 30*time.Second {
+		t.Fatalf("after %s: %v, %q\n%s", time.Since(start), err, verdicts(r), said)
+	}
+	said.Reset()
+	co.Err, o.Spare = said, time.Second
+	if r, err = Run(t.Context(), co, o); err != nil || len(r.Results) != 4 || strings.Contains(said.String(), "Sum negate") {
+		t.Errorf("%v, %q\n%s", err, verdicts(r), said)
+	}
+}
+
+type writer func([]byte)
+
+func (w writer) Write(p []byte) (int, error) { w(p); return len(p), nil }
