@@ -1,0 +1,126 @@
+//go:build go1.25
+
+/*
+Copyright The Kubernetes Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package deadline
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// TestContextThatEndsForNothing: net/http cancels a request's context when a read deadline of the handler's passes,
+// and the request goes on until its own deadline, without that context's help.
+func TestContextThatEndsForNothing(t *testing.T) {
+	inBubbles(t, func(t *testing.T, http1 bool) {
+		if !http1 {
+			return // There a read deadline ends no context.
+		}
+		for _, returns := range []bool{true, false} {
+			start := time.Now()
+			tr := newTrial(t, http1, deadline, func(w http.ResponseWriter, r *http.Request) {
+				http.NewResponseController(w).SetReadDeadline(start.Add(tick / 2))
+				if time.Sleep(2 * tick); r.Context().Err() != nil {
+					t.Errorf("the handler's context has ended: %v", r.Context().Err())
+				}
+				if !returns {
+					<-r.Context().Done()
+					if err := r.Context().Err(); err != context.DeadlineExceeded {
+						t.Errorf("the handler's context has ended as %v", err)
+					}
+				}
+			})
+			tr.wrap = clientGoesAfter(tick)
+			if tr.run(); returns {
+				tr.want(done)
+				continue
+			}
+			tr.want(timedOut)
+			if late := tr.took - deadline; late < 0 || late > DefaultJoinTime {
+				t.Errorf("took %v, want %v", tr.took, deadline)
+			}
+		}
+	})
+}
+
+// TestRequestWhoseContextHasEndedBefore is of a connection on which a read has timed out for the request before: it
+// is served until its deadline.
+func TestRequestWhoseContextHasEndedBefore(t *testing.T) {
+	inBubbles(t, func(t *testing.T, http1 bool) {
+		for _, timeout := range []time.Duration{deadline, 0} {
+			tr := newTrial(t, http1, timeout, func(w http.ResponseWriter, r *http.Request) {
+				if timeout > 0 {
+					<-r.Context().Done()
+					return
+				}
+				time.Sleep(tick)
+				io.WriteString(w, "answer")
+			})
+			tr.conn = true
+			tr.wrap = func(ctx context.Context) (context.Context, context.CancelFunc) {
+				connFrom(ctx).ownRead.Store(true)
+				ctx, cancel := context.WithCancel(ctx)
+				cancel()
+				return ctx, cancel
+			}
+			tr.run()
+			switch {
+			case !http1:
+				if tr.guard.Load() != nil {
+					t.Error("a stream has the context of its own, and the handler was started")
+				}
+				tr.want(gone)
+			case timeout == 0:
+				tr.want(done)
+			default:
+				tr.want(timedOut)
+				if late := tr.took - deadline; late < 0 || late > DefaultJoinTime {
+					t.Errorf("took %v, want %v", tr.took, deadline)
+				}
+			}
+		}
+	})
+}
+
+// TestHijackerIsToldOfTheDeadline: it has the connection, and nobody ends its request for it.
+func TestHijackerIsToldOfTheDeadline(t *testing.T) {
+	inBubbles(t, func(t *testing.T, http1 bool) {
+		if !http1 {
+			return
+		}
+		start := time.Now()
+		tr := newTrial(t, http1, deadline, func(w http.ResponseWriter, r *http.Request) {
+			conn, _, err := w.(http.Hijacker).Hijack()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			<-r.Context().Done()
+			if err := r.Context().Err(); err != context.DeadlineExceeded || time.Since(start) != deadline {
+				t.Errorf("its context has ended as %v after %v", err, time.Since(start))
+			}
+		})
+		tr.run().want(hijacked)
+		if tr.took != deadline {
+			t.Errorf("took %v, want %v", tr.took, deadline)
+		}
+		tr.client.Close()
+	})
+}
