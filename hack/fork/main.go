@@ -59,6 +59,7 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 	newDiagnoseCommand,
 	newDiagnoseFixturesCommand,
 	newMonitoringCommand,
+	newMutantsCommand,
 	newTestAlertsCommand,
 }
 

@@ -76,6 +76,7 @@ func TestErrors(t *testing.T) {
 		{"replace --undo .", "is this checkout itself"},
 		{"policy check nowhere", "nowhere: no such file"},
 		{"policy explain nowhere get /x", "nowhere: no such file"},
+		{"mutants --jobs 0", "JOBS=1"},
 		{"diagnose", "requires at least 1 arg"},
 		{"diagnose nowhere go.mod", "nowhere: no such file"},
 		{"diagnose go.mod", "go.mod: none of its 1 lines is of a kube-apiserver's log, crash or audit log; next: kubectl logs"},

@@ -209,7 +209,7 @@ func (t *trial) one(ctx context.Context, m Mutant, n int) (res Result, known boo
 }
 
 // quick is how long a test may take that is run in one process with others.
-const quick = 500 * time.Millisecond
+const quick = time.Second
 
 // try runs the tests with the mutant alive: the quick ones together, then each of the others, until one fails.
 func (t *trial) try(ctx context.Context, n int, tests []test) (by string, err error) {
