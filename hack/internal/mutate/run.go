@@ -24,7 +24,7 @@ type Options struct {
 	Jobs int
 	// Within leaves out tests that take longer; 0 means none.
 	Within time.Duration
-	// Spare is what tests may take beyond five times what they take without a mutant, before they hang. Zero means 10 s.
+	// Spare is what a test may take beyond five times what it takes without a mutant, before it hangs. Zero means 6 s.
 	Spare time.Duration
 }
 
@@ -59,7 +59,7 @@ func Run(ctx context.Context, co *checkout.Checkout, o Options) (Report, error) 
 	if err != nil {
 		return Report{}, err
 	}
-	r := &runner{co: co, dir: o.Dir, binary: binary, spare: cmp.Or(o.Spare, 10*time.Second)}
+	r := &runner{co: co, dir: o.Dir, binary: binary, spare: cmp.Or(o.Spare, 6*time.Second)}
 	tests, err := measureAll(ctx, r, j)
 	if err != nil {
 		return Report{}, err
@@ -227,11 +227,11 @@ func (t *trial) try(ctx context.Context, n int, tests []test) (by string, err er
 	}
 	for _, batch := range batches {
 		var names []string
-		limit := t.spare
 		for _, x := range batch {
 			names = append(names, x.Name)
-			limit += patience * time.Duration(x.Seconds*float64(time.Second))
 		}
+		slowest := time.Duration(batch[len(batch)-1].Seconds * float64(time.Second))
+		limit := t.spare + patience*slowest
 		if by, _, err = t.run(ctx, names, limit, fmt.Sprintf("%s=%d", envAlive, n)); by != "" || err != nil {
 			return by, err
 		}

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"time"
 
 	"fork.internal/apiserver/hack/internal/checkout"
@@ -29,10 +28,10 @@ type runner struct {
 	co     *checkout.Checkout
 	dir    string
 	binary string
-	spare  time.Duration // what tests may take beyond a multiple of their time
+	spare  time.Duration // what a test may take beyond a multiple of its time
 }
 
-// patience is by how much longer than alone tests may take with a mutant, beyond the runner's spare time.
+// patience is by how much longer than alone a test may take with a mutant, beyond the runner's spare time.
 const patience = 5
 
 // runnable are the functions that a test binary runs without further flags.
@@ -53,46 +52,49 @@ func (r *runner) list(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
+// errHangs is why a test binary is ended that says nothing any more.
+var errHangs = errors.New("nothing has happened for too long")
+
 // run runs these tests, in the order of the binary, until one fails, and returns what is known of that: "" if none
-// does, and how long they took then.
+// does, and how long they took then. No test may go on for longer than limit with nothing to say.
 func (r *runner) run(ctx context.Context, names []string, limit time.Duration, env ...string) (failure string, took time.Duration, err error) {
-	limited, cancel := context.WithTimeout(ctx, limit+2*time.Second)
-	defer cancel()
-	var out tail
+	watched, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	hangs := time.AfterFunc(limit, func() { cancel(errHangs) })
+	defer hangs.Stop()
+	out := tail{progress: func() { hangs.Reset(limit) }}
 	start := time.Now()
 	_, err = proc.Cmd{
-		Args: []string{r.binary, "-test.run", "^(" + strings.Join(names, "|") + ")$", "-test.v", "-test.failfast", "-test.timeout", limit.String()},
+		Args: []string{r.binary, "-test.run", "^(" + strings.Join(names, "|") + ")$", "-test.v", "-test.failfast", "-test.timeout", "0"},
 		Dir:  r.dir, Env: append(r.co.Environ(), env...), Stdout: &out, Stderr: &out,
-	}.Output(limited)
+	}.Output(watched)
 	var failed *proc.Error
 	switch {
 	case err == nil:
 		return "", out.passed.Sub(start), nil
 	case ctx.Err() != nil:
 		return "", 0, context.Cause(ctx)
-	case errors.Is(err, context.DeadlineExceeded):
-		return out.last() + " (hangs)", 0, nil
+	case errors.Is(err, errHangs):
+		return out.began + " (hangs)", 0, nil
 	case !errors.As(err, &failed):
 		return "", 0, err
 	}
 	return out.failure(), 0, nil
 }
 
-// tail keeps what is to be known of a test binary's output.
+// tail keeps what is to be known of a test binary's output. It is for one goroutine, which is that of a proc.Cmd
+// while it runs.
 type tail struct {
-	mu      sync.Mutex
-	partial []byte
-	began   string // the last test that has begun
-	failed  string // the first that has failed
-	passed  time.Time
-	hung    bool
-	crashed bool
+	progress func() // called when a test begins or ends
+	partial  []byte
+	began    string // the last test that has begun
+	failed   string // the first that has failed
+	passed   time.Time
+	crashed  bool
 }
 
 // Write takes some of the output, and never fails.
 func (t *tail) Write(data []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.partial = append(t.partial, data...)
 	for {
 		line, after, ok := bytes.Cut(t.partial, []byte("\n"))
@@ -100,32 +102,29 @@ func (t *tail) Write(data []byte) (int, error) {
 			return len(data), nil
 		}
 		t.partial = after
-		if name, ok := strings.CutPrefix(string(line), "=== RUN   "); ok {
-			t.began, _, _ = strings.Cut(name, "/")
-		}
-		if name, ok := strings.CutPrefix(strings.TrimSpace(string(line)), "--- FAIL: "); ok && t.failed == "" {
-			t.failed, _, _ = strings.Cut(name, " ")
-		}
-		if string(line) == "PASS" {
-			t.passed = time.Now()
-		}
-		t.hung = t.hung || bytes.HasPrefix(line, []byte("panic: test timed out"))
-		t.crashed = t.crashed || bytes.HasPrefix(line, []byte("panic: ")) || bytes.HasPrefix(line, []byte("fatal error: "))
+		t.line(string(line))
 	}
 }
 
-func (t *tail) last() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.began
+func (t *tail) line(line string) {
+	if name, ok := strings.CutPrefix(line, "=== RUN   "); ok {
+		t.began, _, _ = strings.Cut(name, "/")
+		t.progress()
+	}
+	if line = strings.TrimSpace(line); strings.HasPrefix(line, "--- ") {
+		t.progress()
+	}
+	if name, ok := strings.CutPrefix(line, "--- FAIL: "); ok && t.failed == "" {
+		t.failed, _, _ = strings.Cut(name, " ")
+	}
+	if line == "PASS" {
+		t.passed = time.Now()
+	}
+	t.crashed = t.crashed || strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ")
 }
 
 func (t *tail) failure() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	switch {
-	case t.hung:
-		return t.began + " (hangs)"
 	case t.failed != "":
 		return t.failed
 	case t.crashed:
