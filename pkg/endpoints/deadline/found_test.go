@@ -169,3 +169,44 @@ func TestStayWaitsForNoReport(t *testing.T) {
 		}
 	})
 }
+
+// TestFlushThatWaitsForTheBody: a complete answer is being flushed behind a body
+// that trickles in, as its bound passes. The client gets it, and not a second later.
+func TestFlushThatWaitsForTheBody(t *testing.T) {
+	s := newTestServer(t, "HTTP/1.1", serverConfig{
+		timeout: 20 * time.Second,
+		plain:   true,
+		handler: func(w http.ResponseWriter, r *http.Request) {
+			ctx, cancel := context.WithTimeout(r.Context(), 100*time.Millisecond)
+			defer cancel()
+			release, _ := Bind(ctx, nil)
+			defer release()
+			w.Header().Set("Content-Length", "2")
+			io.WriteString(w, "ok")
+			w.(http.Flusher).Flush()
+		},
+	})
+	conn := s.dial()
+	fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() {
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(200 * time.Millisecond):
+				fmt.Fprint(conn, "x")
+			}
+		}
+	}()
+	start := time.Now()
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatalf("%v after %v", err, time.Since(start))
+	}
+	body, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK || string(body) != "ok" || !res.Close {
+		t.Errorf("got %d, %q, close=%v, %v", res.StatusCode, body, res.Close, err)
+	}
+}

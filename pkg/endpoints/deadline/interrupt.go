@@ -66,14 +66,16 @@ func (g *guard) quiesce() {
 func (g *guard) reclaim() (interrupted bool) {
 	g.mu.Lock()
 	interrupted = g.http1 && g.reading > 0
+	unread := g.http1 && g.body != nil && !g.body.eof
 	g.mu.Unlock()
 	if interrupted {
 		g.setDeadlines(&longAgo, nil)
 	}
-	// A write alone is not to cost the connection: its background read would end
-	// with that deadline too, and with it the context of the next request.
+	// A write may be one that waits for what is left of the body: see drain. Of
+	// another, that deadline would end the background read, and with it the
+	// context of the next request on the connection.
 	var read *time.Time
-	if interrupted {
+	if interrupted || unread {
 		read = &longAgo
 	}
 	g.settle(read, nil)
