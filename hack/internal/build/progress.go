@@ -1,7 +1,6 @@
 package build
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -9,6 +8,7 @@ import (
 	"time"
 
 	"fork.internal/apiserver/hack/internal/alive"
+	"fork.internal/apiserver/hack/internal/lines"
 )
 
 // every is how often a build says that it is alive.
@@ -18,7 +18,7 @@ const every = 15 * time.Second
 // be used by any goroutine.
 type Progress struct {
 	mu       sync.Mutex
-	partial  []byte // guarded by mu; a line that has not ended
+	lines    lines.Splitter // guarded by mu
 	rest     []string
 	packages int
 	modules  int
@@ -31,15 +31,8 @@ const keepLines = 60
 func (p *Progress) Write(data []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.partial = append(p.partial, data...)
-	for {
-		line, after, ok := bytes.Cut(p.partial, []byte("\n"))
-		if !ok {
-			return len(data), nil
-		}
-		p.line(string(line))
-		p.partial = after
-	}
+	p.lines.Feed(data, func(line []byte) { p.line(string(line)) })
+	return len(data), nil
 }
 
 // line needs mu.
@@ -59,7 +52,7 @@ func (p *Progress) line(s string) {
 func (p *Progress) Kept() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return strings.Join(append(p.rest, string(p.partial)), "\n")
+	return strings.Join(append(p.rest, p.lines.Rest()), "\n")
 }
 
 // String says how far the build is.

@@ -1,7 +1,6 @@
 package mutate
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"fork.internal/apiserver/hack/internal/checkout"
+	"fork.internal/apiserver/hack/internal/lines"
 	"fork.internal/apiserver/hack/internal/proc"
 )
 
@@ -86,7 +86,7 @@ func (r *runner) run(ctx context.Context, names []string, limit time.Duration, e
 // while it runs.
 type tail struct {
 	progress func() // called when a test begins or ends
-	partial  []byte
+	lines    lines.Splitter
 	began    string // the last test that has begun
 	failed   string // the first that has failed
 	passed   time.Time
@@ -95,15 +95,8 @@ type tail struct {
 
 // Write takes some of the output, and never fails.
 func (t *tail) Write(data []byte) (int, error) {
-	t.partial = append(t.partial, data...)
-	for {
-		line, after, ok := bytes.Cut(t.partial, []byte("\n"))
-		if !ok {
-			return len(data), nil
-		}
-		t.partial = after
-		t.line(string(line))
-	}
+	t.lines.Feed(data, func(line []byte) { t.line(string(line)) })
+	return len(data), nil
 }
 
 func (t *tail) line(line string) {

@@ -6,16 +6,18 @@ import (
 	"os"
 	"regexp"
 	"sync"
+
+	"fork.internal/apiserver/hack/internal/lines"
 )
 
 // journal writes a step's log and remembers what it says. It may be used by any goroutine.
 type journal struct {
 	file *os.File
 
-	mu      sync.Mutex
-	partial []byte // guarded by mu; a line that has not ended
-	lines   int
-	newest  string
+	mu     sync.Mutex
+	split  lines.Splitter // guarded by mu
+	lines  int
+	newest string
 	// failures are the first lines that look like one. Read it when nobody writes any more.
 	failures []string
 }
@@ -30,13 +32,7 @@ var failure = regexp.MustCompile(`^(\s*--- FAIL: |FAIL\s+\S|panic: |fatal error:
 func (j *journal) Write(data []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.partial = append(j.partial, data...)
-	for {
-		line, after, ok := bytes.Cut(j.partial, []byte("\n"))
-		if !ok {
-			break
-		}
-		j.partial = after
+	j.split.Feed(data, func(line []byte) {
 		j.lines++
 		if len(bytes.TrimSpace(line)) > 0 {
 			j.newest = string(line[:min(len(line), 120)])
@@ -44,7 +40,7 @@ func (j *journal) Write(data []byte) (int, error) {
 		if failure.Match(line) && len(j.failures) < keepFailures {
 			j.failures = append(j.failures, string(line))
 		}
-	}
+	})
 	return j.file.Write(data)
 }
 
