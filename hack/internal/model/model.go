@@ -17,6 +17,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"fork.internal/apiserver/hack/internal/alive"
 	"fork.internal/apiserver/hack/internal/checkout"
 	"fork.internal/apiserver/hack/internal/proc"
@@ -169,53 +171,44 @@ type checker struct {
 }
 
 func (c *checker) all(ctx context.Context, co *checkout.Checkout, runs []Run, done func(Result)) (Report, error) {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(jobs)
 	report := make(Report, len(runs))
 	var mu sync.Mutex
-	var errs []error
 	finished := 0
 	defer alive.Watch(co.Err, every, "checking the model", func() string {
 		mu.Lock()
 		defer mu.Unlock()
 		return fmt.Sprintf("%d of %d runs", finished, len(runs))
 	})()
-	next := make(chan int)
-	var group sync.WaitGroup
-	for range jobs {
-		group.Go(func() {
-			for i := range next {
-				result, err := c.run(ctx, runs[i])
-				mu.Lock()
-				report[i] = result
-				finished++
-				if err != nil {
-					errs = append(errs, err)
-					stop()
-				} else if done != nil {
-					done(result)
-				}
-				mu.Unlock()
+	for i, r := range runs {
+		group.Go(func() error {
+			result, err := c.run(ctx, r)
+			if err != nil {
+				return err
 			}
+			mu.Lock()
+			defer mu.Unlock()
+			report[i] = result
+			finished++
+			if done != nil {
+				done(result)
+			}
+			return nil
 		})
 	}
-	for i := range runs {
-		select {
-		case next <- i:
-		case <-ctx.Done():
-		}
+	if err := group.Wait(); err != nil {
+		return nil, err
 	}
-	close(next)
-	group.Wait()
-	if len(errs) > 0 {
-		return nil, errs[0]
-	}
-	return report, ctx.Err()
+	return report, nil
 }
 
 // run checks one run in a directory of its own. The error is the context's.
 func (c *checker) run(ctx context.Context, r Run) (Result, error) {
 	result := Result{ID: r.ID, Title: r.Title, Kind: r.Kind, Flags: r.Flags(), Expected: r.Property}
+	if ctx.Err() != nil {
+		return result, ctx.Err()
+	}
 	start := time.Now()
 	fail := func(err error) (Result, error) {
 		if ctx.Err() != nil {

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"fork.internal/apiserver/hack/internal/checkout"
 )
 
@@ -139,45 +141,31 @@ type trial struct {
 
 // all tries the mutants at these indexes, and returns the results in that order: when it fails, of those that have one.
 func (t *trial) all(ctx context.Context, mutants []Mutant, chosen []int, jobs int) ([]Result, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(jobs)
 	results := make([]Result, len(chosen))
 	var mu sync.Mutex
-	done, next := 0, make(chan int)
-	var group sync.WaitGroup
-	for range jobs {
-		group.Go(func() {
-			for i := range next {
-				m := mutants[chosen[i]]
-				res, known, err := t.one(ctx, m, chosen[i]+1)
-				if err != nil {
-					cancel(err)
-					return
-				}
-				results[i] = res
-				mu.Lock()
-				done++
-				if !known {
-					fmt.Fprintf(t.co.Err, "[%d/%d] %-9s %5.1f s  %s  %s\n", done, len(chosen), res.Verdict, res.Seconds, res.ID, res.By)
-				}
-				mu.Unlock()
+	done := 0
+	for i, at := range chosen {
+		group.Go(func() error {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
 			}
+			res, known, err := t.one(ctx, mutants[at], at+1)
+			if err != nil {
+				return err
+			}
+			results[i] = res
+			mu.Lock()
+			defer mu.Unlock()
+			done++
+			if !known {
+				fmt.Fprintf(t.co.Err, "[%d/%d] %-9s %5.1f s  %s  %s\n", done, len(chosen), res.Verdict, res.Seconds, res.ID, res.By)
+			}
+			return nil
 		})
 	}
-feed:
-	for i := range chosen {
-		select {
-		case next <- i:
-		case <-ctx.Done():
-			break feed
-		}
-	}
-	close(next)
-	group.Wait()
-	var err error
-	if ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
+	err := group.Wait()
 	return slices.DeleteFunc(results, func(r Result) bool { return r.ID == "" }), err
 }
 
