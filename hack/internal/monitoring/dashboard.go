@@ -68,5 +68,27 @@ func LoadDashboard(dir string) (*Dashboard, error) {
 	return d, nil
 }
 
+// asked is what a panel or an annotation of a dashboard's asks Prometheus.
+type asked struct {
+	by    string // such as panel "Requests"
+	exprs []string
+}
+
+// queries are all that the dashboard asks, as Prometheus gets it.
+func (d *Dashboard) queries() []asked {
+	var all []asked
+	for _, p := range d.Panels {
+		a := asked{by: fmt.Sprintf("panel %q", p.Title)}
+		for _, t := range p.Targets {
+			a.exprs = append(a.exprs, promQL(t.Expr))
+		}
+		all = append(all, a)
+	}
+	for _, a := range d.Annotations.List {
+		all = append(all, asked{fmt.Sprintf("annotation %q", a.Name), []string{promQL(a.Expr)}})
+	}
+	return all
+}
+
 // promQL is an expression of a dashboard's as Prometheus gets it. Variables in strings may stay as they are.
 func promQL(expr string) string { return strings.ReplaceAll(expr, "$__rate_interval", "5m") }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -14,7 +13,6 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
-	"sigs.k8s.io/yaml"
 )
 
 // History is what a server's metrics were, look by look, of those that the alerts ask for. For the alerts a look is a minute, however
@@ -133,18 +131,5 @@ func (p *Promtool) Fired(ctx context.Context, dir string, h *History, quiet int,
 	if err != nil {
 		return err
 	}
-	data, err := yaml.Marshal(map[string]any{"rule_files": []string{alerts}, "evaluation_interval": "1m", "tests": []group{g}})
-	if err != nil {
-		return err
-	}
-	tmp, err := os.MkdirTemp("", "fork-monitoring-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(tmp)
-	path := filepath.Join(tmp, "live_test.yaml")
-	if err := os.WriteFile(path, data, 0o600); err != nil {
-		return err
-	}
-	return p.run(ctx, "test", "rules", path)
+	return p.runOn(ctx, "live_test.yaml", map[string]any{"rule_files": []string{alerts}, "evaluation_interval": "1m", "tests": []group{g}}, "test", "rules")
 }

@@ -122,21 +122,16 @@ func (m Metrics) Has(dir string) error {
 		return err
 	}
 	var wrong []error
-	look := func(where, expr string) {
-		if _, err := m.Labels(promQL(expr)); err != nil {
-			wrong = append(wrong, fmt.Errorf("%s: %w", where, err))
-		}
-	}
+	all := d.queries()
 	for _, a := range alerts {
-		look(a.Name, a.Expr)
+		all = append(all, asked{a.Name, []string{a.Expr}})
 	}
-	for _, p := range d.Panels {
-		for _, t := range p.Targets {
-			look(fmt.Sprintf("panel %q", p.Title), t.Expr)
+	for _, a := range all {
+		for _, expr := range a.exprs {
+			if _, err := m.Labels(expr); err != nil {
+				wrong = append(wrong, fmt.Errorf("%s: %w", a.by, err))
+			}
 		}
-	}
-	for _, a := range d.Annotations.List {
-		look(fmt.Sprintf("annotation %q", a.Name), a.Expr)
 	}
 	return errors.Join(wrong...)
 }

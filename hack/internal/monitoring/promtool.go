@@ -95,41 +95,36 @@ func (p *Promtool) dashboard(ctx context.Context, dir string) (queries int, err 
 	var file struct {
 		Groups []group `json:"groups"`
 	}
-	add := func(name string, exprs ...string) {
-		g := group{Name: name}
-		for _, expr := range exprs {
+	for _, a := range d.queries() {
+		g := group{Name: a.by}
+		for _, expr := range a.exprs {
 			queries++
-			g.Rules = append(g.Rules, rule{fmt.Sprintf("query_%d", queries), promQL(expr)})
+			g.Rules = append(g.Rules, rule{fmt.Sprintf("query_%d", queries), expr})
 		}
 		file.Groups = append(file.Groups, g)
 	}
-	for _, panel := range d.Panels {
-		var exprs []string
-		for _, t := range panel.Targets {
-			exprs = append(exprs, t.Expr)
-		}
-		add(panel.Title, exprs...)
-	}
-	for _, a := range d.Annotations.List {
-		add("annotation "+a.Name, a.Expr)
-	}
-	data, err := yaml.Marshal(file)
-	if err != nil {
-		return queries, err
-	}
-	tmp, err := os.MkdirTemp("", "fork-monitoring-")
-	if err != nil {
-		return queries, err
-	}
-	defer os.RemoveAll(tmp)
-	path := filepath.Join(tmp, "dashboard.yaml")
-	if err := os.WriteFile(path, data, 0o600); err != nil {
-		return queries, err
-	}
-	if err := p.run(ctx, "check", "rules", path); err != nil {
+	if err := p.runOn(ctx, "dashboard.yaml", file, "check", "rules"); err != nil {
 		return queries, fmt.Errorf("%s: %w", filepath.Join(dir, dashboardFile), err)
 	}
 	return queries, nil
+}
+
+// runOn is run with a file of that name that has content.
+func (p *Promtool) runOn(ctx context.Context, name string, content any, args ...string) error {
+	data, err := yaml.Marshal(content)
+	if err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp("", "fork-monitoring-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	path := filepath.Join(tmp, name)
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		return err
+	}
+	return p.run(ctx, append(args, path)...)
 }
 
 // run has what promtool says, on either stream, in its error.
