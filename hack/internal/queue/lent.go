@@ -22,7 +22,8 @@ func (f *form) lenders(minor string) []string {
 	return slices.DeleteFunc(all[1:], func(m string) bool { return semver.Compare(m, minor) <= 0 })
 }
 
-// lent is the entry of another minor that has, as its own, what e is to minor; ok is false if minor has it in a file.
+// lent is the entry of another minor that has, as its own, what e is to minor; ok is false if minor has it in a file. A
+// directory without a list has files of its own, the same as another's or not.
 func (f *form) lent(minor string, e series.Entry) (from series.Entry, ok bool) {
 	if path.Dir(e.Path) != minor || !f.series[minor].Listed {
 		return from, false
@@ -49,9 +50,6 @@ func (f *form) onDisk(minor string, e series.Entry) string {
 // stands in for, its minor says.
 func (f *form) stored(minor string) series.Series {
 	s := f.series[minor]
-	if !s.Listed {
-		return s // A directory has its own files, the same as another's or not.
-	}
 	s.Entries = slices.Clone(s.Entries)
 	for i, e := range s.Entries {
 		if from, ok := f.lent(minor, e); ok {
@@ -105,11 +103,10 @@ func (f *form) borrowed(minor string) map[string][]named {
 // before is what minor had.
 func (f *form) passOn(minor string, before []named, borrowed map[string][]named) {
 	now := f.entries(minor)
+	became := successors(before, now)
 	for _, old := range before {
-		i := slices.IndexFunc(now, func(e named) bool {
-			return path.Dir(e.Path) == minor && e.text.subject() == old.text.subject()
-		})
-		if i < 0 {
+		i := slices.IndexFunc(now, func(e named) bool { return e.Path == became[old.Path] })
+		if i < 0 || path.Dir(now[i].Path) != minor {
 			continue
 		}
 		for _, e := range borrowed[old.Path] {

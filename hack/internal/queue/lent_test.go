@@ -63,3 +63,25 @@ func TestAListThatBorrowsWhatIsNotThere(t *testing.T) {
 	toy.fails(err, "patches/v0.2/series names patches/v0.1/0001-Add-ten-and-not-one.patch, which is not a patch of a newer minor", "next: ")
 	toy.same(before)
 }
+
+// Two patches of one subject stay two with who has borrowed them.
+func TestTwoOfOneSubjectAreBorrowed(t *testing.T) {
+	toy := threeMinors(t)
+	for _, tag := range []string{"v0.2.0", "v0.1.0"} {
+		toy.tree(tag)
+		for _, content := range []string{"true", "true\n\nconst More = 7"} {
+			toy.writeTree(tag, "pkg/d/d.go", "package d\n\nconst Old = "+content+"\n")
+			toy.commit(tag, "Tell that this is old")
+		}
+		toy.refresh(tag)
+	}
+	const both = " ../v0.2/0003-Tell-that-this-is-old.patch ../v0.2/0004-Tell-that-this-is-old.patch"
+	toy.lists("v0.1", oldestPatches+both)
+	toy.sub("v0.2.0", "pkg/d/d.go", "More = 7", "More = 8")
+	toy.git("v0.2.0", "commit", "-q", "-a", "--amend", "--no-edit")
+	toy.refresh("v0.2.0")
+	toy.lists("v0.1", oldestPatches+both)
+	toy.carry()
+	toy.has("v0.1.0", "pkg/d/d.go", "More = 8")
+	toy.carried()
+}
