@@ -46,7 +46,7 @@ inline settle(r, w) {
 
 /* reclaim: interrupt.go guard.reclaim */
 inline reclaim() {
-	atomic { interrupted = H1 && reading > 0 };
+	atomic { interrupted = H1 && reading > 0; unread = H1 && !b_eof };
 #ifndef MUT_NO_INTERRUPT
 	if :: interrupted -> set_deadlines(PAST, KEEP) :: else fi;
 #endif
@@ -54,7 +54,7 @@ inline reclaim() {
 #ifdef F2
 	if :: H1 -> settle(PAST, KEEP) :: else -> settle(KEEP, KEEP) fi
 #else
-	if :: interrupted -> settle(PAST, KEEP) :: else -> settle(KEEP, KEEP) fi
+	if :: interrupted || unread -> settle(PAST, KEEP) :: else -> settle(KEEP, KEEP) fi
 #endif
 #endif
 }

@@ -91,7 +91,7 @@ inline ended_() {
 
 proctype serve() {
 	byte s, why, i;
-	bool yes, late, graced, interrupted, kept, closing, whole, gone_, stopping;
+	bool yes, late, graced, interrupted, unread, kept, closing, whole, gone_, stopping;
 	bool patient = true, over_ready = true, timer, left_ready;
 
 	/* arrive: boundary.go guard.arrive */

@@ -72,6 +72,8 @@ var Runs = []Run{
 	plain("h1-body-goes", "and whose client may go", "BODY", "OPS=1", "LEAN"),
 	plain("h1-huge", "a body of which more is left than net/http reads", "BODY", "HUGE", "OPS=1", "STAYS"),
 	plain("h1-outer", "a body that a filter outside has read", "BODY", "OUTER", "OPS=1", "STAYS"),
+	plain("h1-body-slow", "a body, and a client that stops reading, or begins to", "BODY", "SLOW", "OPS=1", "LEAN", "STAYS"),
+	plain("h1-outer-slow", "a body that a filter outside has read, and such a client", "BODY", "OUTER", "SLOW", "OPS=1", "LEAN", "STAYS"),
 	plain("h2-body", "a request body over HTTP/2", "HTTP2", "BODY", "STAYS", "LEAN"),
 	plain("h1-stray", "a goroutine that the handler leaves behind", "STRAY", "STAYS", "OPS=1", "LEAN"),
 	plain("h2-stray", "the same over HTTP/2", "HTTP2", "STRAY", "STAYS", "OPS=1", "LEAN"),
