@@ -262,13 +262,11 @@ func (g *guard) ended() {
 func (g *guard) note(why ending) (over bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	switch over = why == byDeadline || why == byClient && !g.returned; {
-	case !over:
+	over = why == byDeadline || why == byClient && !g.returned
+	if !over {
 		g.alone = true
-	case g.sealedAt.IsZero():
+	} else if g.sealedAt.IsZero() { // Otherwise it stands what has ended it, and may have been said.
 		g.ending = why
-	default:
-		// It has been decided by what came first, and may have been said.
 	}
 	g.idle.Broadcast()
 	return over
@@ -293,8 +291,9 @@ func (g *guard) decide(patient bool) (s state, graced bool) {
 	why := g.over()
 	switch {
 	case g.returned && g.state == done:
-		// Its answer waits for what is to be said, for as long as there is time.
-		if !g.allSaid() && why != byDeadline && !g.expired() {
+		// Its answer waits for what is to be said, for as long as there is time:
+		// if a write that has failed has ended it, until its context ends too.
+		if !g.allSaid() && (why == notOver || why == byClient && g.ctx.Err() == nil) {
 			return open, false
 		}
 	case g.returned:

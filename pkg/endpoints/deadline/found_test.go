@@ -210,3 +210,56 @@ func TestFlushThatWaitsForTheBody(t *testing.T) {
 		t.Errorf("got %d, %q, close=%v, %v", res.StatusCode, body, res.Close, err)
 	}
 }
+
+// TestEndOfAContextAfterAFailedWrite: a complete response whose client has gone in a
+// further write, as its handler panics, waits for its reports no longer than its
+// context lasts, whoever ends that.
+func TestEndOfAContextAfterAFailedWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold := make(chan struct{})
+		outlastKept(t)
+		defer close(hold)
+		b := Boundary{Answer: timeoutStatus, Reporters: []Reporter{{"slow", func(*http.Request, Outcome) { <-hold }}}}
+		ctx, giveUp := context.WithCancel(context.Background())
+		defer giveUp()
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			defer func() { _ = recover() }()
+			b.Serve(&breaking{ResponseWriter: httptest.NewRecorder()}, httptest.NewRequest("GET", "/", nil).WithContext(ctx), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Length", "2")
+				io.WriteString(w, "ok")
+				w.(http.Flusher).Flush()
+				_ = http.NewResponseController(w).Flush()
+				panic("too late")
+			}))
+		}()
+		synctest.Wait()
+		select {
+		case <-ended:
+			t.Fatal("the answer does not wait for its reports")
+		default:
+		}
+		giveUp()
+		synctest.Wait()
+		select {
+		case <-ended:
+		default:
+			t.Error("it waits for them when its context has ended")
+		}
+	})
+}
+
+// breaking is net/http's of a client that goes after the first flush.
+type breaking struct {
+	http.ResponseWriter
+	flushed bool
+}
+
+func (w *breaking) FlushError() error {
+	if w.flushed {
+		return &net.OpError{Op: "write", Err: syscall.ECONNRESET}
+	}
+	w.flushed = true
+	return nil
+}
