@@ -25,7 +25,7 @@ const (
 )
 
 // own are the filters that only the fork has, in either function.
-var own = []string{"WithRejectedDeadline", "RejectWithin", "WithWatchWriteTimeout", "withDeadlinePolicy", "withUserDeadlinePolicy"}
+var own = []string{"WithRejectedDeadline", "RejectWithin", "WithWatchWriteTimeout", "withDeadlinePolicy", "withUserDeadlinePolicy", "withSeat"}
 
 // Sources are the contents of the files that are compared.
 type Sources struct {

@@ -53,9 +53,9 @@ type Boundary struct {
 	// handler that is still running after 10 s.
 	Late func(r *http.Request, after time.Duration, o Outcome)
 
-	// Describe, if not nil, names a request in the log lines about a handler
-	// that is overdue, in keys and values. It is called by any goroutine,
-	// while the handler runs.
+	// Describe, if not nil, names a request in what is said of a handler that is
+	// overdue, in keys and values. The request has the context that Seated was
+	// told of, if it was. It is called by any goroutine, while the handler runs.
 	Describe func(r *http.Request) (keysAndValues []any)
 
 	// Reporters make the reports of requests whose handler takes none over, so

@@ -156,6 +156,8 @@ type guard struct {
 	left       func()    // what to do when a handler that is overdue returns
 	released   bool      // the serve goroutine has let go of the request
 
+	seated context.Context // what Seated was told, or nil
+
 	// What is to be said about the outcome: see report.
 	reports   []report
 	few       [3]report   // their place, mostly

@@ -56,6 +56,11 @@ type LongRunning struct {
 	// request's header must not be touched: filters within may be changing it.
 	Stalled func(r *http.Request, o Outcome)
 
+	// Describe, if not nil, names a request in the list of those of which the
+	// client takes nothing, in keys and values, as a Boundary's does. The request's
+	// header must not be touched.
+	Describe func(r *http.Request) (keysAndValues []any)
+
 	// tick is how many times the sweeper has looked, and one more: the time, to
 	// what a write notes.
 	tick atomic.Int64

@@ -17,10 +17,8 @@ limitations under the License.
 package deadline
 
 import (
-	"cmp"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -92,12 +90,6 @@ type overdue struct {
 	timer    *time.Timer
 }
 
-// all is the process's overdue handlers.
-var all = struct {
-	mu       sync.Mutex
-	handlers map[*overdue]struct{}
-}{handlers: map[*overdue]struct{}{}}
-
 // begin registers the handler as overdue, unless it has returned.
 func (o *overdue) begin() (returned bool) {
 	o.mu.Lock()
@@ -107,9 +99,7 @@ func (o *overdue) begin() (returned bool) {
 		return true
 	}
 	overdueHandlers.Inc()
-	all.mu.Lock()
-	all.handlers[o] = struct{}{}
-	all.mu.Unlock()
+	all.overdue(o, true)
 	o.interval = overdueInterval
 	o.timer = time.AfterFunc(o.interval, o.again)
 	return false
@@ -132,9 +122,7 @@ func (o *overdue) end() {
 	defer o.mu.Unlock()
 	o.ended = true
 	o.timer.Stop()
-	all.mu.Lock()
-	delete(all.handlers, o)
-	all.mu.Unlock()
+	all.overdue(o, false)
 	overdueHandlers.Dec()
 	after, _ := o.g.overdueBy()
 	overdueDuration.Observe(after.Seconds())
@@ -153,9 +141,7 @@ func (o *overdue) tell() {
 	defer o.mu.Unlock()
 	if !o.ended && o.g.b.Describe != nil {
 		after, outcome := o.g.overdueBy()
-		contain("description", func() {
-			klog.InfoS("Request handler is overdue", append(o.g.b.Describe(o.g.outer), "ended", outcome.Kind, "overdue", after)...)
-		})
+		klog.InfoS("Request handler is overdue", append(o.g.describe(), "ended", outcome.Kind, "overdue", after)...)
 	}
 }
 
@@ -184,7 +170,7 @@ func (g *guard) returnedLate(after time.Duration, o Outcome) {
 	if g.b.Describe == nil || !achieved && o.Panicked == nil && after <= overdueLogTime {
 		return
 	}
-	keysAndValues := append(g.b.Describe(g.outer), "ended", o.Kind, "overdue", after, "result", o.Result())
+	keysAndValues := append(g.describe(), "ended", o.Kind, "overdue", after, "result", o.Result())
 	if o.Panicked != nil {
 		reason, stack, _ := strings.Cut(fmt.Sprint(o.Panicked), "\n")
 		keysAndValues = append(keysAndValues, "panic", reason, "stacktrace", stack)
@@ -197,36 +183,4 @@ func (g *guard) overdueBy() (time.Duration, Outcome) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return time.Since(g.sealedAt), g.outcome()
-}
-
-// RunningOverdue describes the handlers of this process that are still running
-// although their request has ended, as their Calls do and with how long ago
-// that was, the longest first. It is for who has to stop waiting for them.
-func RunningOverdue() []string {
-	type running struct {
-		after time.Duration
-		g     *guard
-	}
-	var found []running
-	all.mu.Lock()
-	for o := range all.handlers {
-		after, _ := o.g.overdueBy()
-		found = append(found, running{after, o.g})
-	}
-	all.mu.Unlock()
-	slices.SortFunc(found, func(a, b running) int { return cmp.Compare(b.after, a.after) })
-	list := make([]string, 0, len(found))
-	for _, r := range found {
-		var b strings.Builder
-		if r.g.b.Describe != nil {
-			contain("description", func() {
-				for i, v := range r.g.b.Describe(r.g.outer) {
-					fmt.Fprintf(&b, "%v%c", v, "= "[i%2])
-				}
-			})
-		}
-		fmt.Fprintf(&b, "overdue=%s", r.after.Round(time.Millisecond))
-		list = append(list, b.String())
-	}
-	return list
 }

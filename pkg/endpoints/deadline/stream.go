@@ -76,6 +76,7 @@ type stream struct {
 	control sync.Mutex
 	// Guarded by control.
 	finished bool            // net/http's writer is not to be touched
+	seated   context.Context // what Seated was told, or nil
 	endsAt   time.Time       // the request's own timeout, or zero
 	shutdown <-chan struct{} // closed when the server's shutdown has ended it, or nil
 	writeBy  time.Time       // the handler's own write deadline, or zero

@@ -1,0 +1,214 @@
+/*
+Copyright The Kubernetes Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package deadline
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// stalledTime is for how long a write must have made no progress to be listed.
+const stalledTime = 2 * sweepInterval
+
+// all is what outlasts its time in this process.
+var all = outlasting{handlers: map[*overdue]struct{}{}, sweepers: map[*LongRunning]struct{}{}}
+
+type outlasting struct {
+	mu       sync.Mutex
+	handlers map[*overdue]struct{}     // those that run
+	sweepers map[*LongRunning]struct{} // those that serve something
+}
+
+func (a *outlasting) overdue(o *overdue, running bool) { set(&a.mu, a.handlers, o, running) }
+
+func (a *outlasting) sweeping(l *LongRunning, sweeps bool) { set(&a.mu, a.sweepers, l, sweeps) }
+
+func set[T comparable](mu *sync.Mutex, m map[T]struct{}, member T, is bool) {
+	mu.Lock()
+	defer mu.Unlock()
+	if is {
+		m[member] = struct{}{}
+	} else {
+		delete(m, member)
+	}
+}
+
+// Seated has the boundary, or the LongRunning, around know the context of its
+// request once that has been let in: it tells whose the request is to who lists
+// what outlasts its time, and that it holds the seat that it was given. It does
+// nothing outside of both. It is called by the handler.
+func Seated(ctx context.Context) {
+	if o := ownerFrom(ctx); o != nil {
+		o.seat(ctx)
+	}
+}
+
+func (g *guard) seat(ctx context.Context) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.seated = ctx
+}
+
+func (s *stream) seat(ctx context.Context) {
+	s.control.Lock()
+	defer s.control.Unlock()
+	s.seated = ctx
+}
+
+// describe names the request. Nothing names it where there is no Describe.
+func (g *guard) describe() []any {
+	g.mu.Lock()
+	seated := g.seated
+	g.mu.Unlock()
+	return described(g.b.Describe, g.outer, seated)
+}
+
+func (s *stream) describe() []any {
+	s.control.Lock()
+	seated := s.seated
+	s.control.Unlock()
+	return described(s.l.Describe, s.outer, seated)
+}
+
+func described(describe func(*http.Request) []any, r *http.Request, seated context.Context) (keysAndValues []any) {
+	if describe == nil {
+		return nil
+	}
+	if seated != nil {
+		r = r.WithContext(seated)
+	}
+	contain("description", func() { keysAndValues = describe(r) })
+	return append(keysAndValues, "seated", seated != nil)
+}
+
+// entry is one of a list.
+type entry struct {
+	after time.Duration
+	text  string
+}
+
+// lines has the longest first.
+func lines(list []entry) []string {
+	slices.SortStableFunc(list, func(a, b entry) int { return cmp.Compare(b.after, a.after) })
+	texts := make([]string, len(list))
+	for i, e := range list {
+		texts[i] = e.text
+	}
+	return texts
+}
+
+// text is keys and values as they are logged: what has a space or a control
+// character in it is quoted.
+func text(keysAndValues ...any) string {
+	var b strings.Builder
+	for i, v := range keysAndValues {
+		s := fmt.Sprint(v)
+		if i%2 == 1 && (s == "" || strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c == '"' || c == 0x7f })) {
+			s = fmt.Sprintf("%q", s)
+		}
+		b.WriteString(s)
+		switch {
+		case i%2 == 0:
+			b.WriteByte('=')
+		case i < len(keysAndValues)-1:
+			b.WriteByte(' ')
+		}
+	}
+	return b.String()
+}
+
+// RunningOverdue describes the handlers of this process that are still running
+// although their request has ended, as their Calls do and with how that ended
+// and how long ago, the longest first. It is for who has to stop waiting for
+// them. It may be called by any goroutine.
+func RunningOverdue() []string {
+	var running []*overdue
+	all.mu.Lock()
+	for o := range all.handlers {
+		running = append(running, o)
+	}
+	all.mu.Unlock()
+	list := make([]entry, 0, len(running))
+	for _, o := range running {
+		after, outcome := o.g.overdueBy()
+		list = append(list, entry{after, text(append(o.g.describe(), "ended", outcome.Kind, "overdue", after.Round(time.Millisecond))...)})
+	}
+	return lines(list)
+}
+
+// StalledWrites describes the long-running responses of this process of which
+// their client has taken nothing for a second or more while a write waits for
+// it, as LongRunning's Describe does and with how long that has been, the
+// longest first. Over HTTP/2, and where the system does not tell of progress, it
+// is the write under way that has taken that long. It may be called by any
+// goroutine.
+func StalledWrites() []string {
+	var sweepers []*LongRunning
+	all.mu.Lock()
+	for l := range all.sweepers {
+		sweepers = append(sweepers, l)
+	}
+	all.mu.Unlock()
+	var list []entry
+	for _, l := range sweepers {
+		for s, after := range l.stalled() {
+			list = append(list, entry{after, text(append(s.describe(), "bytes", s.written.Load(), "stalled", after)...)})
+		}
+	}
+	return lines(list)
+}
+
+// stalled returns for how long what is written to each stream has made no progress.
+func (l *LongRunning) stalled() map[*stream]time.Duration {
+	found := map[*stream]time.Duration{}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.tick.Load()
+	for s := l.streams; s != nil; s = s.next {
+		busy := s.busy.Load()
+		if after := time.Duration(now-busy) * l.interval(); busy > 0 && after >= stalledTime {
+			found[s] = after
+		}
+	}
+	return found
+}
+
+// Outlasting serves what of this process outlasts its time: a line for each of
+// RunningOverdue and of StalledWrites, as text.
+func Outlasting(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	for _, list := range []struct {
+		title string
+		lines []string
+	}{
+		{"handlers are running although their request has ended", RunningOverdue()},
+		{"long-running responses have a write of which the client takes nothing", StalledWrites()},
+	} {
+		fmt.Fprintf(w, "# %d %s\n", len(list.lines), list.title)
+		for _, line := range list.lines {
+			io.WriteString(w, line+"\n")
+		}
+	}
+}

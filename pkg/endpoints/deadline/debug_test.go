@@ -1,0 +1,140 @@
+//go:build go1.25
+
+/*
+Copyright The Kubernetes Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package deadline
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+type whoKey struct{}
+
+// whose says whose request it is, as far as Seated was told.
+func whose(r *http.Request) []any {
+	return []any{"method", r.Method, "user", r.Context().Value(whoKey{})}
+}
+
+func listed(t *testing.T) string {
+	t.Helper()
+	w := httptest.NewRecorder()
+	Outlasting(w, httptest.NewRequest("GET", "/", nil))
+	if w.Code != http.StatusOK || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/plain") {
+		t.Errorf("got %d, %q", w.Code, w.Header())
+	}
+	return w.Body.String()
+}
+
+const (
+	noHandlers = "# 0 handlers are running although their request has ended\n"
+	noWrites   = "# 0 long-running responses have a write of which the client takes nothing\n"
+)
+
+// TestOutlastingHandler is listed for as long as it runs after its request has ended, with whose it is if it was let in.
+func TestOutlastingHandler(t *testing.T) {
+	for name, tt := range map[string]struct {
+		seat func(*http.Request)
+		want string
+	}{
+		"that was let in": {
+			func(r *http.Request) { Seated(context.WithValue(r.Context(), whoKey{}, "a user\nwith a line")) },
+			`method=POST user="a user\nwith a line" seated=true ended="timed out" overdue=2s`,
+		},
+		"that was not":     {func(*http.Request) {}, `method=POST user=<nil> seated=false ended="timed out" overdue=2s`},
+		"of a sub-request": {func(r *http.Request) { Seated(For(httptest.NewRecorder(), r).Context()) }, `method=POST user=<nil> seated=false ended="timed out" overdue=2s`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				release := make(chan struct{})
+				tr := newTrial(t, false, time.Second, func(_ http.ResponseWriter, r *http.Request) {
+					tt.seat(r)
+					<-release
+				})
+				tr.boundary.Describe = whose
+				time.AfterFunc(time.Second-time.Millisecond, func() {
+					if got := listed(t); got != noHandlers+noWrites {
+						t.Errorf("before its deadline: %s", got)
+					}
+				})
+				tr.run().want(timedOut)
+				time.Sleep(2 * time.Second)
+				want := "# 1" + strings.TrimPrefix(noHandlers, "# 0") + tt.want + "\n" + noWrites
+				if got := listed(t); got != want {
+					t.Errorf("got:\n%s\nwant:\n%s", got, want)
+				}
+				close(release)
+				<-tr.returned
+				synctest.Wait()
+				if got := listed(t); got != noHandlers+noWrites {
+					t.Errorf("after its return: %s", got)
+				}
+			})
+		})
+	}
+}
+
+// TestOutlastingWrite is listed from when it has made no progress for a second, until it ends.
+func TestOutlastingWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &LongRunning{WriteTimeout: time.Minute, Describe: whose}
+		w := &writing{ResponseRecorder: httptest.NewRecorder(), deadline: make(chan struct{})}
+		r := httptest.NewRequest("GET", "/", nil)
+		served := make(chan struct{})
+		go func() {
+			defer close(served)
+			l.Serve(w, r, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				Seated(context.WithValue(r.Context(), whoKey{}, "w"))
+				time.Sleep(time.Hour) // Nothing is listed that has nothing to send.
+				w.Write([]byte("x"))
+			}))
+		}()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		time.Sleep(stalledTime - 2*l.interval())
+		if got := listed(t); got != noHandlers+noWrites {
+			t.Errorf("before a second has passed: %s", got)
+		}
+		time.Sleep(30 * time.Second)
+		got := listed(t)
+		if !strings.Contains(got, "\nmethod=GET user=w seated=true bytes=0 stalled=") || !strings.Contains(got, "\n# 1"+strings.TrimPrefix(noWrites, "# 0")) {
+			t.Errorf("got: %s", got)
+		}
+		<-served
+		if got := listed(t); got != noHandlers+noWrites {
+			t.Errorf("after its end: %s", got)
+		}
+		time.Sleep(2 * l.interval())
+		all.mu.Lock()
+		defer all.mu.Unlock()
+		if len(all.sweepers) != 0 {
+			t.Errorf("%d are kept that serve nothing", len(all.sweepers))
+		}
+	})
+}
+
+// TestSeatedOutsideOfABoundary does nothing.
+func TestSeatedOutsideOfABoundary(t *testing.T) {
+	Seated(context.Background())
+	r := httptest.NewRequest("GET", "/", nil)
+	Seated(For(httptest.NewRecorder(), r.WithContext(context.WithValue(r.Context(), guardKey{}, nil))).Context())
+}
