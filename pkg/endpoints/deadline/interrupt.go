@@ -59,7 +59,7 @@ func (g *guard) quiesce() {
 // request body: it cannot send an answer past a handler that is blocked there.
 // Over HTTP/2 it can, and there an interrupted body would cost the answer: a
 // client that goes on sending to it gets a stream reset. It reports whether it
-// has interrupted a read, after which an HTTP/1 connection is of no more use:
+// may have interrupted one, after which an HTTP/1 connection is of no more use:
 // net/http has cancelled its context.
 //
 // The guard is sealed: the outcome is decided before anything is interrupted,
@@ -79,46 +79,43 @@ func (g *guard) reclaim() (interrupted bool) {
 	if interrupted || unread {
 		read = &longAgo
 	}
-	g.settle(read, nil)
-	return interrupted
+	return g.settle(read, nil) || interrupted
 }
 
 // settle waits until the calls that were under way at the seal have left. Over
 // HTTP/2 a read may stay: nothing it touches is used again. Those that do not
 // leave in time are interrupted with these deadlines, and in the end at any
-// price. Once it has returned, nothing is interrupted any more.
-func (g *guard) settle(read, write *time.Time) {
+// price: it reports whether that was so, after which an HTTP/1 connection is of
+// no more use. Once it has returned, nothing is interrupted any more.
+func (g *guard) settle(read, write *time.Time) (forced bool) {
 	g.mu.Lock()
 	busy := g.busy()
 	g.mu.Unlock()
 	if !busy {
-		return
+		return false
 	}
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		g.insist(stop, read, write)
-	}()
+	stop, stopped := make(chan struct{}), make(chan bool)
+	go func() { stopped <- g.insist(stop, read, write) }()
 	g.mu.Lock()
 	for g.busy() {
 		g.idle.Wait()
 	}
 	g.mu.Unlock()
 	close(stop)
-	<-stopped
+	return <-stopped
 }
 
 // insist interrupts the calls under way, over HTTP/1 again and again, because
 // net/http and crypto/tls set deadlines of their own when they close a
 // connection. Over HTTP/2 the stream's deadline is enough, unless its
-// connection takes nothing.
-func (g *guard) insist(stop <-chan struct{}, read, write *time.Time) {
+// connection takes nothing. It reports whether it has come to any price.
+func (g *guard) insist(stop <-chan struct{}, read, write *time.Time) (forced bool) {
 	tick := time.NewTicker(patience)
 	defer tick.Stop()
 	for n := range stuckTime / patience {
 		select {
 		case <-stop:
-			return
+			return false
 		case <-tick.C:
 		}
 		if n == 0 || g.http1 {
@@ -126,14 +123,14 @@ func (g *guard) insist(stop <-chan struct{}, read, write *time.Time) {
 		}
 	}
 	g.setDeadlines(&longAgo, &longAgo)
-	if g.conn == nil {
-		return
-	}
-	if g.http1 {
+	switch {
+	case g.conn == nil:
+	case g.http1:
 		reset(g.conn.Conn)
-		return
+	default:
+		g.conn.closeWhenStalled(stop, g.outer)
 	}
-	g.conn.closeWhenStalled(stop, g.outer)
+	return true
 }
 
 // busy reports whether others use what the serve goroutine is about to use.
