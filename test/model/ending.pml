@@ -87,7 +87,9 @@ inline conclude() {
 		holds(said_first, ALL_SAID || ending == BY_DEADLINE || sealed_at);
 		if
 		:: yes -> queue_()
-		:: !yes && gone_ -> stay()
+		:: !yes && gone_ ->
+			if :: H1 -> limit_flush(); serve_sends(A_LENGTH) :: else fi;
+			stay()
 		:: else ->
 			reserve(kept);
 			if

@@ -120,8 +120,8 @@ func (b *body) exit(n int, err error) {
 // note notes how a read has ended. The caller holds mu.
 func (b *body) note(n int, err error) {
 	b.read += int64(n)
-	if errors.Is(err, io.EOF) {
-		// net/http takes back what read deadline there was, to watch the client.
+	if errors.Is(err, io.EOF) && !b.eof {
+		// net/http takes back what read deadline there was, to watch the client; once.
 		b.eof, b.g.readBy = true, time.Time{}
 	}
 	b.g.noteRead(err)

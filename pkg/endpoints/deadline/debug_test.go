@@ -39,7 +39,7 @@ func listed(t *testing.T) string {
 	t.Helper()
 	w := httptest.NewRecorder()
 	Outlasting(w, httptest.NewRequest("GET", "/", nil))
-	if w.Code != http.StatusOK || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/plain") {
+	if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "text/plain; charset=utf-8" || w.Header().Get("X-Content-Type-Options") != "nosniff" {
 		t.Errorf("got %d, %q", w.Code, w.Header())
 	}
 	return w.Body.String()

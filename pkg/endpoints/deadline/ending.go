@@ -47,16 +47,16 @@ func (b *Boundary) conclude(g *guard) {
 	switch {
 	case returned:
 		b.queue(g, e == exit{})
-	case gone:
-		// It has its answer, and as far as the connection goes nobody waits.
-		b.stay(g)
-	case b.reserve():
+	case !gone && b.reserve():
 		defer b.leave(g)
 	case g.http1:
-		// Sent, so that it does not wait for who stays.
+		// Sent, so that it does not wait for who stays: a client that seems to have
+		// gone may only have no more to send.
 		g.limitFlush()
 		_ = g.rc().Flush()
 		b.stay(g)
+	case gone:
+		b.stay(g) // It has its answer.
 	default:
 		// Over HTTP/2 it ends when this goroutine returns, which so must not stay.
 		b.overdue.Add(1)

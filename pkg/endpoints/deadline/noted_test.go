@@ -1,0 +1,76 @@
+//go:build go1.25
+
+/*
+Copyright The Kubernetes Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package deadline
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestReadDeadlineAfterTheBody: what a handler sets when it has come to the end of the body is not taken back by net/http,
+// and when it has passed, and so has ended the context that net/http gave the request, the client has not gone.
+func TestReadDeadlineAfterTheBody(t *testing.T) {
+	for _, direct := range []bool{true, false} {
+		s := newTestServer(t, "HTTP/1.1", serverConfig{timeout: time.Minute, direct: direct, handler: func(w http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body)
+			http.NewResponseController(w).SetReadDeadline(time.Now().Add(-time.Second))
+			io.ReadAll(r.Body)
+			r.Body.Close()
+			time.Sleep(2 * goneTime)
+			io.WriteString(w, "an answer")
+		}})
+		res, body, err := s.do("POST", strings.NewReader("a body"))
+		if err != nil || res.StatusCode != http.StatusOK || body != "an answer" {
+			t.Errorf("direct: %v: got %v, %q, %v", direct, res, body, err)
+		}
+		if direct {
+			continue
+		}
+		if o := s.outcome(); o.Kind != Answered {
+			t.Errorf("reported %+v", o)
+		}
+	}
+}
+
+// TestAnswerToAClientThatHasNoMoreToSend leaves when it is complete, whatever its handler does next.
+func TestAnswerToAClientThatHasNoMoreToSend(t *testing.T) {
+	for _, plain := range []bool{true, false} {
+		committed := make(chan struct{})
+		s := newTestServer(t, "HTTP/1.1", serverConfig{timeout: time.Minute, plain: plain, handler: func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusNoContent)
+			close(committed)
+			hold(r)
+		}})
+		p := s.peer()
+		p.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		<-committed
+		p.conn.(interface{ CloseWrite() error }).CloseWrite()
+		p.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+		p.response("GET")
+		if got := p.got.String(); !strings.HasPrefix(got, "HTTP/1.1 204 No Content\n") {
+			t.Errorf("plain: %v: got %q", plain, got)
+		}
+		if o := s.outcome(); o.Kind != Answered || o.Status != http.StatusNoContent {
+			t.Errorf("reported %+v", o)
+		}
+	}
+}
