@@ -121,3 +121,57 @@ func anchors(text string) map[string]bool {
 	}
 	return all
 }
+
+var (
+	testName = regexp.MustCompile(`\b(?:Test|Fuzz)[A-Z]\w+`)
+	testDecl = regexp.MustCompile(`(?m)^\+?func ((?:Test|Fuzz)[A-Z]\w+)\(`) // of a patch's, too
+	rowName  = regexp.MustCompile(`\b[DE][1-9][0-9]?\b`)
+	rowID    = regexp.MustCompile(`\bID:\s+"(\w+)"`)
+)
+
+// declared are what files below the folders declare, as the expression's first group has it.
+func declared(t *testing.T, what *regexp.Regexp, folders ...string) map[string]bool {
+	t.Helper()
+	found := map[string]bool{}
+	for _, folder := range folders {
+		err := filepath.WalkDir(filepath.Join("..", "..", folder), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || !d.Type().IsRegular() {
+				return err
+			}
+			data, err := os.ReadFile(path)
+			for _, m := range what.FindAllStringSubmatch(string(data), -1) {
+				found[m[1]] = true
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return found
+}
+
+// TestSecurityNamesWhatIsThere: each claim of SECURITY.md names the tests and the rows that show it.
+func TestSecurityNamesWhatIsThere(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join("..", "..", "SECURITY.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, of := range []struct {
+		name     *regexp.Regexp
+		declared map[string]bool
+	}{
+		{testName, declared(t, testDecl, "pkg", "patches", "test")},
+		{rowName, declared(t, rowID, "test/repro")},
+	} {
+		names := of.name.FindAllString(string(data), -1)
+		if len(names) < 15 {
+			t.Errorf("only %d names like %v are in it", len(names), of.name)
+		}
+		for _, name := range names {
+			if !of.declared[name] {
+				t.Errorf("there is no %s", name)
+			}
+		}
+	}
+}
