@@ -9,14 +9,10 @@ import (
 	"sync"
 	"time"
 
-	"k8s.io/client-go/rest"
-
 	"fork.internal/apiserver/test/cluster"
 	"fork.internal/apiserver/test/demo"
+	"fork.internal/apiserver/test/traffic"
 )
-
-// protocols are what every phase is tried over.
-var protocols = []string{"HTTP/1.1", "HTTP/2"}
 
 // The namespaces, of which a webhook hangs for one, and a policy warns of everything in another.
 const (
@@ -39,12 +35,12 @@ rules:
 // env is a server under test with its clients. Phases come one after the other; within one, its methods may be called
 // from several goroutines.
 type env struct {
-	conf    Config
-	cl      *cluster.Cluster
-	tokens  demo.Tokens
-	clients map[string]*http.Client // by protocol
-	silent  net.Listener            // accepts, and says nothing
-	watch   *watches
+	*traffic.Clients
+	conf   Config
+	cl     *cluster.Cluster
+	tokens demo.Tokens
+	silent net.Listener // accepts, and says nothing
+	watch  *traffic.Watches
 
 	policyFile *policyFile // nil without a deadline policy
 	policyLog  reloadLog   // what has become of it
@@ -54,29 +50,23 @@ type env struct {
 	phase string // written between phases only
 
 	mu        sync.Mutex
-	exchanges []*exchange
+	exchanges []*traffic.Exchange
 	kept      int // how many of them are of the phases before
 	wrong     []string
 	more      int // wrong ones that are not kept
 }
 
 func newEnv(ctx context.Context, c Config, cl *cluster.Cluster, tokens demo.Tokens, file *policyFile) (_ *env, err error) {
-	e := &env{conf: c, cl: cl, tokens: tokens, policyFile: file, policyLog: reloadLog{path: cl.Log()}, clients: map[string]*http.Client{}}
+	e := &env{conf: c, cl: cl, tokens: tokens, policyFile: file, policyLog: reloadLog{path: cl.Log()}}
 	defer func() {
 		if err != nil {
 			e.close()
 		}
 	}()
-	for _, proto := range protocols {
-		conf := cl.RESTConfig()
-		conf.DisableCompression = true
-		if proto == "HTTP/1.1" {
-			conf.NextProtos = []string{"http/1.1"}
-		}
-		if e.clients[proto], err = rest.HTTPClientFor(conf); err != nil {
-			return nil, err
-		}
+	if e.Clients, err = traffic.NewClients(cl.RESTConfig()); err != nil {
+		return nil, err
 	}
+	e.Keep, e.Wrongf = e.keep, e.wrongf
 	if e.silent, err = net.Listen("tcp4", "127.0.0.1:0"); err != nil {
 		return nil, err
 	}
@@ -87,7 +77,7 @@ func newEnv(ctx context.Context, c Config, cl *cluster.Cluster, tokens demo.Toke
 	if e.baseline, err = e.measure(ctx); err != nil {
 		return nil, err
 	}
-	e.watch = startWatches(e)
+	e.watch = traffic.StartWatches(e.Clients, configMaps(watched))
 	return e, nil
 }
 
@@ -109,17 +99,18 @@ func hold(l net.Listener) {
 // close ends the clients.
 func (e *env) close() {
 	if e.watch != nil {
-		e.watch.stop()
+		e.watch.Stop()
 	}
 	if e.silent != nil {
 		e.silent.Close()
 	}
-	for _, c := range e.clients {
-		c.CloseIdleConnections()
+	if e.Clients != nil {
+		e.CloseIdle()
 	}
 }
 
-func (e *env) keep(x *exchange) {
+func (e *env) keep(x *traffic.Exchange) {
+	x.Phase = e.phase
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.exchanges = append(e.exchanges, x)
@@ -149,25 +140,14 @@ func (e *env) end(took time.Duration) Phase {
 	p := Phase{Name: e.phase, Seconds: took.Seconds(), Wrong: e.wrong, WrongCount: len(e.wrong) + e.more}
 	for _, x := range e.exchanges[e.kept:] {
 		p.Requests++
-		if x.whole {
+		if x.Whole {
 			p.Answered++
-			if x.status == http.StatusGatewayTimeout {
+			if x.Status == http.StatusGatewayTimeout {
 				p.TimedOut++
 			}
 		}
 	}
 	return p
-}
-
-// together calls f n times for each protocol, all at once, and returns when the last has returned.
-func (e *env) together(n int, f func(proto string, i int)) {
-	var wg sync.WaitGroup
-	for _, proto := range protocols {
-		for i := range n {
-			wg.Go(func() { f(proto, i) })
-		}
-	}
-	wg.Wait()
 }
 
 type object = map[string]any
@@ -228,13 +208,13 @@ func (e *env) admissionIsThere(ctx context.Context) error {
 	defer cancel()
 	for {
 		e.begin("set-up")
-		hung := e.send(ctx, "HTTP/2", request{method: "POST", path: configMaps(hangs) + "?dryRun=All", body: newMap("probe"), timeout: time.Second})
+		hung := e.Send(ctx, "HTTP/2", traffic.Request{Method: "POST", Path: configMaps(hangs) + "?dryRun=All", Body: newMap("probe"), Timeout: time.Second})
 		warned := false
-		e.send(ctx, "HTTP/2", request{method: "POST", path: configMaps(warns) + "?dryRun=All", body: newMap("probe"), receive: func(x *exchange, res *http.Response) {
+		e.Send(ctx, "HTTP/2", traffic.Request{Method: "POST", Path: configMaps(warns) + "?dryRun=All", Body: newMap("probe"), Receive: func(x *traffic.Exchange, res *http.Response) {
 			warned = len(res.Header.Values("Warning")) > 0
-			x.read(res)
+			x.Read(res)
 		}})
-		if hung.status != http.StatusCreated && warned {
+		if hung.Status != http.StatusCreated && warned {
 			return nil
 		}
 		select {

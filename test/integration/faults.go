@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"fork.internal/apiserver/test/traffic"
 )
 
 // pausedEtcd asks for things while the storage says nothing.
@@ -36,15 +38,15 @@ func killedEtcd(ctx context.Context, e *env) error {
 // storageRequests sends requests that need the storage. Each gets a whole answer in time, whatever it says.
 func (e *env) storageRequests(ctx context.Context) {
 	const timeout = 3 * time.Second
-	e.together(8, func(proto string, i int) {
+	traffic.Together(8, func(proto string, i int) {
 		one := configMaps(plain) + "/big-00"
-		for _, q := range []request{
-			{method: "GET", path: one, timeout: timeout},
-			{method: "POST", path: configMaps(plain), body: newMap(""), timeout: timeout},
-			{method: "DELETE", path: configMaps(plain) + "/nothing", timeout: timeout},
-			{method: "GET", path: configMaps(watched), timeout: timeout},
+		for _, q := range []traffic.Request{
+			{Method: "GET", Path: one, Timeout: timeout},
+			{Method: "POST", Path: configMaps(plain), Body: newMap(""), Timeout: timeout},
+			{Method: "DELETE", Path: configMaps(plain) + "/nothing", Timeout: timeout},
+			{Method: "GET", Path: configMaps(watched), Timeout: timeout},
 		} {
-			e.answered(e.send(ctx, proto, q))
+			e.Answered(e.Send(ctx, proto, q))
 		}
 	})
 }
@@ -57,8 +59,8 @@ func (e *env) serves(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, recovers, fmt.Errorf("the server does not serve again within %v", recovers))
 	defer cancel()
 	for {
-		x := e.send(ctx, "HTTP/2", request{method: "POST", path: configMaps(plain) + "?dryRun=All", body: newMap(""), timeout: 3 * time.Second})
-		if x.status == http.StatusCreated && e.cl.Ready(ctx) == nil {
+		x := e.Send(ctx, "HTTP/2", traffic.Request{Method: "POST", Path: configMaps(plain) + "?dryRun=All", Body: newMap(""), Timeout: 3 * time.Second})
+		if x.Status == http.StatusCreated && e.cl.Ready(ctx) == nil {
 			return nil
 		}
 		select {
@@ -77,14 +79,14 @@ func terminated(ctx context.Context, e *env) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		e.together(10, func(proto string, i int) {
-			e.answered(e.send(ctx, proto, request{method: "POST", path: configMaps(hangs), body: newMap(""), timeout: timeout}), http.StatusGatewayTimeout)
+		traffic.Together(10, func(proto string, i int) {
+			e.Answered(e.Send(ctx, proto, traffic.Request{Method: "POST", Path: configMaps(hangs), Body: newMap(""), Timeout: timeout}), http.StatusGatewayTimeout)
 		})
 	}()
-	if err := e.executing(ctx, 10*len(protocols)); err != nil {
+	if err := e.executing(ctx, 10*len(traffic.Protocols)); err != nil {
 		return err
 	}
-	e.watch.ending()
+	e.watch.Ending()
 	if err := e.cl.Stop(ctx); err != nil {
 		e.wrongf("the server does not end when it is asked to: %v", err)
 	}
@@ -92,7 +94,7 @@ func terminated(ctx context.Context, e *env) error {
 	if code := e.cl.ExitCode(); code != 0 {
 		e.wrongf("the server has not ended well: %v", e.cl.ExitError())
 	}
-	return e.watch.stop()
+	return e.watch.Stop()
 }
 
 // executing waits until n requests are.
@@ -100,7 +102,7 @@ func (e *env) executing(ctx context.Context, n int) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, 10*time.Second, fmt.Errorf("%d requests have not come to be executed within 10 s", n))
 	defer cancel()
 	for {
-		if now, err := e.measure(ctx); err == nil && now[seats] >= float64(n) {
+		if now, err := e.measure(ctx); err == nil && now[traffic.Seats] >= float64(n) {
 			return nil
 		}
 		select {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"fork.internal/apiserver/pkg/endpoints/deadline/policy"
+	"fork.internal/apiserver/test/traffic"
 )
 
 // The good policies, in the order in which they come to be in force. Neighbours have bounds that are told apart by how long
@@ -83,7 +84,7 @@ func policyReloaded(ctx context.Context, e *env) error {
 	if err := e.reloadsAgree(ctx, "the first one", lines, first.hash()); err != nil {
 		return err
 	}
-	watching, err := e.watch.all(ctx)
+	watching, err := e.watch.All(ctx)
 	if err != nil {
 		return err
 	}
@@ -108,7 +109,7 @@ func policyReloaded(ctx context.Context, e *env) error {
 			e.wrongf("%s: %d lines in the log say %q, want one", c.what, n, c.refused)
 		}
 	}
-	if now, err := e.watch.all(ctx); err != nil || now != watching {
+	if now, err := e.watch.All(ctx); err != nil || now != watching {
 		e.wrongf("watches have ended while the deadline policy changed: %d have begun anew (%v)", now-watching, err)
 	}
 	return ctx.Err()
@@ -160,7 +161,7 @@ func (e *env) change(ctx context.Context, c change, before []reload, inForce *bo
 			}
 			return lines, e.reloadsAgree(ctx, c.what, lines, inForce.hash())
 		}
-		if time.Since(placed) > policy.ReloadInterval+notices+slack {
+		if time.Since(placed) > policy.ReloadInterval+notices+traffic.Slack {
 			return nil, fmt.Errorf("%v after the change the log does not say that it was seen", time.Since(placed))
 		}
 		select {
@@ -236,7 +237,7 @@ var classes = []class{
 func (e *env) sendClasses(ctx context.Context) (stop func()) {
 	stopping := make(chan struct{})
 	var done sync.WaitGroup
-	for _, proto := range protocols {
+	for _, proto := range traffic.Protocols {
 		for _, c := range classes {
 			for range c.clients {
 				done.Go(func() { e.sendClass(ctx, stopping, proto, c) })
@@ -251,12 +252,12 @@ func (e *env) sendClasses(ctx context.Context) (stop func()) {
 
 func (e *env) sendClass(ctx context.Context, stopping <-chan struct{}, proto string, c class) {
 	for {
-		q := request{method: c.method, path: c.path, user: c.user, rule: c.rule}
+		q := traffic.Request{Method: c.method, Path: c.path, User: c.user, Rule: c.rule}
 		want := http.StatusOK
 		if c.hangs() {
-			q.body, want = newSecret(), http.StatusGatewayTimeout
+			q.Body, want = newSecret(), http.StatusGatewayTimeout
 		}
-		e.answered(e.send(ctx, proto, q), want)
+		e.Answered(e.Send(ctx, proto, q), want)
 		select {
 		case <-ctx.Done():
 			return

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fork.internal/apiserver/pkg/endpoints/deadline/policy"
+	"fork.internal/apiserver/test/traffic"
 )
 
 // TestPolicyChanges: each change leaves the file as the server is to find it, whatever it was before.
@@ -171,8 +172,8 @@ func TestBoundBy(t *testing.T) {
 		"long after its bound":         {35 * time.Second, 11 * time.Second, "creates", "creates-third", says("5s", "creates-third"), "third", "late"},
 		"in time, of a class that can": {35 * time.Second, time.Millisecond, "gets", "gets-third", "", "third", ""},
 	} {
-		x := &exchange{rule: tt.rule, took: tt.took, body: []byte(tt.body)}
-		ev := event{RequestReceivedTimestamp: start.Add(tt.came), Annotations: map[string]string{ruleAnnotation: tt.audited}}
+		x := &traffic.Exchange{Rule: tt.rule, Took: tt.took, Body: []byte(tt.body)}
+		ev := traffic.Event{RequestReceivedTimestamp: start.Add(tt.came), Annotations: map[string]string{ruleAnnotation: tt.audited}}
 		b, err := boundBy(x, ev, reloaded(start))
 		if b.name != tt.by || (err != nil) != (tt.wrong != "") || err != nil && !strings.Contains(err.Error(), tt.wrong) {
 			t.Errorf("%s: got %q, %v; want %q, %q", name, b.name, err, tt.by, tt.wrong)
@@ -182,27 +183,27 @@ func TestBoundBy(t *testing.T) {
 
 func TestCheckPolicies(t *testing.T) {
 	start := time.Now()
-	run := func(change func(e *env, events map[string][]event)) []string {
-		e, events := &env{policyLog: reloadLog{all: reloaded(start)}}, map[string][]event{}
+	run := func(change func(e *env, events map[string][]traffic.Event)) []string {
+		e, events := &env{policyLog: reloadLog{all: reloaded(start)}}, map[string][]traffic.Event{}
 		for i, b := range []bounds{first, second, second, third} {
 			for _, rule := range []string{"creates", "tenants", "gets", "lists", "paths"} {
 				id := fmt.Sprint(rule, i)
-				e.exchanges = append(e.exchanges, &exchange{auditID: id, rule: rule, whole: true, took: b.bound(rule),
-					body: fmt.Appendf(nil, `{"message":": %s, by the rule %s-%s of the deadline policy"}`, b.bound(rule), rule, b.name)})
-				events[id] = []event{{RequestReceivedTimestamp: start.Add(time.Duration(5+10*i) * time.Second), Annotations: map[string]string{ruleAnnotation: rule + "-" + b.name}}}
+				e.exchanges = append(e.exchanges, &traffic.Exchange{AuditID: id, Rule: rule, Whole: true, Took: b.bound(rule),
+					Body: fmt.Appendf(nil, `{"message":": %s, by the rule %s-%s of the deadline policy"}`, b.bound(rule), rule, b.name)})
+				events[id] = []traffic.Event{{RequestReceivedTimestamp: start.Add(time.Duration(5+10*i) * time.Second), Annotations: map[string]string{ruleAnnotation: rule + "-" + b.name}}}
 			}
 		}
 		change(e, events)
 		e.checkPolicies(events)
 		return e.wrong
 	}
-	if wrong := run(func(*env, map[string][]event) {}); len(wrong) > 0 {
+	if wrong := run(func(*env, map[string][]traffic.Event) {}); len(wrong) > 0 {
 		t.Errorf("got %q", wrong)
 	}
-	for want, change := range map[string]func(e *env, events map[string][]event){
-		"the fastest of creates had": func(e *env, _ map[string][]event) { e.exchanges[15].took += prompt + 1 },
-		"no request of lists":        func(e *env, events map[string][]event) { delete(events, "lists2") },
-		`names the rule "gets-bad"`: func(e *env, events map[string][]event) {
+	for want, change := range map[string]func(e *env, events map[string][]traffic.Event){
+		"the fastest of creates had": func(e *env, _ map[string][]traffic.Event) { e.exchanges[15].Took += prompt + 1 },
+		"no request of lists":        func(e *env, events map[string][]traffic.Event) { delete(events, "lists2") },
+		`names the rule "gets-bad"`: func(e *env, events map[string][]traffic.Event) {
 			events["gets3"][0].Annotations[ruleAnnotation] = "gets-bad"
 		},
 	} {

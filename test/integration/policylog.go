@@ -117,7 +117,7 @@ func parseReloadMetrics(data []byte) (r reloadMetrics, err error) {
 // reloadsAgree holds the metrics, after what has come to the file, against the lines in the log, which are all that there
 // are: as many reloads of either kind, and one policy in force, with that hash.
 func (e *env) reloadsAgree(ctx context.Context, after string, lines []reload, inForce string) error {
-	data, err := e.metrics(ctx)
+	data, err := e.Get(ctx, "/metrics")
 	if err != nil {
 		return err
 	}

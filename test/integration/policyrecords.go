@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"fork.internal/apiserver/test/traffic"
 )
 
 // ruleAnnotation is what names the rule that a request matches, in its audit event.
@@ -50,29 +52,29 @@ func inForce(lines []reload, from, to time.Time) (all []bounds) {
 
 // boundBy finds the policy that has bounded a request: in force when it came, named by its audit event and, if that is a
 // 504, by the answer. The error is what is wrong.
-func boundBy(x *exchange, ev event, lines []reload) (bounds, error) {
+func boundBy(x *traffic.Exchange, ev traffic.Event, lines []reload) (bounds, error) {
 	came := ev.RequestReceivedTimestamp
 	all := inForce(lines, came, came.Add(asks))
-	n := slices.IndexFunc(all, func(b bounds) bool { return x.rule+"-"+b.name == ev.Annotations[ruleAnnotation] })
+	n := slices.IndexFunc(all, func(b bounds) bool { return x.Rule+"-"+b.name == ev.Annotations[ruleAnnotation] })
 	if n < 0 {
 		return bounds{}, fmt.Errorf("its audit event names the rule %q, and in force were those of the policy %v", ev.Annotations[ruleAnnotation], all)
 	}
 	b := all[n]
-	bound := b.bound(x.rule)
+	bound := b.bound(x.Rule)
 	if bound == 0 {
 		return b, nil
 	}
 	var status struct{ Message string }
-	if err := json.Unmarshal(x.body, &status); err != nil {
+	if err := json.Unmarshal(x.Body, &status); err != nil {
 		return b, fmt.Errorf("its answer is no Status: %w", err)
 	}
-	switch want := fmt.Sprintf(": %s, by the rule %s-%s of the deadline policy", bound, x.rule, b.name); {
+	switch want := fmt.Sprintf(": %s, by the rule %s-%s of the deadline policy", bound, x.Rule, b.name); {
 	case !strings.HasSuffix(status.Message, want):
 		return b, fmt.Errorf("its answer says %q, want %q at its end", status.Message, want)
-	case x.took < bound:
-		return b, fmt.Errorf("it had %v, and its bound is %v", x.took, bound)
-	case x.took > bound+slack:
-		return b, fmt.Errorf("it had %v, late for a bound of %v", x.took, bound)
+	case x.Took < bound:
+		return b, fmt.Errorf("it had %v, and its bound is %v", x.Took, bound)
+	case x.Took > bound+traffic.Slack:
+		return b, fmt.Errorf("it had %v, late for a bound of %v", x.Took, bound)
 	}
 	return b, nil
 }
@@ -90,7 +92,7 @@ func (b bounds) bound(rule string) time.Duration {
 
 // checkPolicies finds for each request of a class which policy has bounded it. What hung got its 504 at the bound of the
 // policy that was in force when it came, and of each class some came after each reload.
-func (e *env) checkPolicies(events map[string][]event) {
+func (e *env) checkPolicies(events map[string][]traffic.Event) {
 	lines := e.policyLog.all
 	type span struct {
 		policy bounds
@@ -99,23 +101,23 @@ func (e *env) checkPolicies(events map[string][]event) {
 	fastest := map[span]time.Duration{}
 	sent := map[string]map[int]int{} // by rule, and how many reloads there were before
 	for _, x := range e.exchanges {
-		if x.rule == "" || !x.whole || len(events[x.auditID]) != 1 {
+		if x.Rule == "" || !x.Whole || len(events[x.AuditID]) != 1 {
 			continue // If that is wrong, it has been said.
 		}
-		ev := events[x.auditID][0]
+		ev := events[x.AuditID][0]
 		b, err := boundBy(x, ev, lines)
 		if err != nil {
 			e.wrongf("%v: %v", err, x)
 			continue
 		}
-		if s := (span{b, x.rule}); fastest[s] == 0 || x.took < fastest[s] {
-			fastest[s] = x.took
+		if s := (span{b, x.Rule}); fastest[s] == 0 || x.Took < fastest[s] {
+			fastest[s] = x.Took
 		}
-		if sent[x.rule] == nil {
-			sent[x.rule] = map[int]int{}
+		if sent[x.Rule] == nil {
+			sent[x.Rule] = map[int]int{}
 		}
 		n, _ := slices.BinarySearchFunc(lines, ev.RequestReceivedTimestamp, func(r reload, t time.Time) int { return r.at.Compare(t) })
-		sent[x.rule][n]++
+		sent[x.Rule][n]++
 	}
 	for s, took := range fastest {
 		if bound := s.policy.bound(s.rule); bound > 0 && took > bound+prompt {

@@ -1,4 +1,4 @@
-package integration
+package traffic
 
 import (
 	"bufio"
@@ -14,10 +14,11 @@ import (
 	"time"
 )
 
-// watches are a writer, and those who watch what it writes, through all phases. Each sees each write that has succeeded
+// Watches are a writer, and those who watch what it writes, whatever befalls the server. Each sees each write that has succeeded
 // once, in order; where a watch ends, it goes on from what it has seen.
-type watches struct {
-	e      *env
+type Watches struct {
+	c      *Clients
+	path   string // of the collection
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 	over   atomic.Bool  // the server is about to end
@@ -27,7 +28,6 @@ type watches struct {
 	mu      sync.Mutex
 	written []int64            // the resource versions of the writes that have succeeded
 	seen    map[string][]int64 // by watch
-	writing bool
 }
 
 const (
@@ -38,12 +38,13 @@ const (
 	perProtocol = 3
 )
 
-// startWatches starts the writer and, over each protocol, a few who watch.
-func startWatches(e *env) *watches {
+// StartWatches starts the writer and, over each protocol, a few who watch. What is written is the object "ticks" of a
+// collection of config maps, which has to be there.
+func StartWatches(c *Clients, path string) *Watches {
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &watches{e: e, cancel: cancel, seen: map[string][]int64{}}
+	w := &Watches{c: c, path: path, cancel: cancel, seen: map[string][]int64{}}
 	first := w.write(ctx, 0)
-	for _, proto := range protocols {
+	for _, proto := range Protocols {
 		for i := range perProtocol {
 			w.done.Go(func() { w.watch(ctx, proto, fmt.Sprint(proto, " ", i), first) })
 		}
@@ -79,15 +80,15 @@ func (v versioned) version() int64 {
 }
 
 // write changes the object that is watched, and returns its resource version, or 0.
-func (w *watches) write(ctx context.Context, n int) int64 {
+func (w *Watches) write(ctx context.Context, n int) int64 {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPatch, w.e.cl.URL()+configMaps(watched)+"/ticks", strings.NewReader(fmt.Sprintf(`{"data":{"n":"%d"}}`, n)))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPatch, w.c.URL+w.path+"/ticks", strings.NewReader(fmt.Sprintf(`{"data":{"n":"%d"}}`, n)))
 	if err != nil {
 		return 0
 	}
 	req.Header.Set("Content-Type", "application/merge-patch+json")
-	res, err := w.e.clients["HTTP/2"].Do(req)
+	res, err := w.c.HTTP["HTTP/2"].Do(req)
 	if err != nil {
 		return 0
 	}
@@ -100,7 +101,7 @@ func (w *watches) write(ctx context.Context, n int) int64 {
 }
 
 // watch watches from a version on until the server ends.
-func (w *watches) watch(ctx context.Context, proto, name string, from int64) {
+func (w *Watches) watch(ctx context.Context, proto, name string, from int64) {
 	for ctx.Err() == nil {
 		from = w.once(ctx, proto, name, from)
 		select {
@@ -111,12 +112,12 @@ func (w *watches) watch(ctx context.Context, proto, name string, from int64) {
 }
 
 // once is one watch, and returns what it has seen last.
-func (w *watches) once(ctx context.Context, proto, name string, from int64) int64 {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s%s?watch=1&fieldSelector=metadata.name%%3Dticks&resourceVersion=%d", w.e.cl.URL(), configMaps(watched), from), nil)
+func (w *Watches) once(ctx context.Context, proto, name string, from int64) int64 {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s%s?watch=1&fieldSelector=metadata.name%%3Dticks&resourceVersion=%d", w.c.URL, w.path, from), nil)
 	if err != nil {
 		return from
 	}
-	res, err := w.e.clients[proto].Do(req)
+	res, err := w.c.HTTP[proto].Do(req)
 	if err != nil {
 		return from
 	}
@@ -135,13 +136,13 @@ func (w *watches) once(ctx context.Context, proto, name string, from int64) int6
 			Object versioned
 		}
 		if err := json.Unmarshal(lines.Bytes(), &event); err != nil {
-			w.e.wrongf("watch %s got %q: %v", name, lines.Bytes(), err)
+			w.c.Wrongf("watch %s got %q: %v", name, lines.Bytes(), err)
 			return from
 		}
 		v := event.Object.version()
 		if event.Type != "MODIFIED" || v == 0 {
 			if event.Type != "BOOKMARK" {
-				w.e.wrongf("watch %s, from %d on, got %.300s", name, from, lines.Bytes())
+				w.c.Wrongf("watch %s, from %d on, got %.300s", name, from, lines.Bytes())
 			}
 			return from
 		}
@@ -153,13 +154,13 @@ func (w *watches) once(ctx context.Context, proto, name string, from int64) int6
 	return from
 }
 
-// all waits until all watches are open, and returns how many have begun by then: if that is the same later, none has ended
+// All waits until all watches are open, and returns how many have begun by then: if that is the same later, none has ended
 // between.
-func (w *watches) all(ctx context.Context) (begun int64, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, 10*time.Second, fmt.Errorf("%d watches are not open within 10 s", perProtocol*len(protocols)))
+func (w *Watches) All(ctx context.Context) (begun int64, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, 10*time.Second, fmt.Errorf("%d watches are not open within 10 s", perProtocol*len(Protocols)))
 	defer cancel()
 	for {
-		if w.open.Load() == int64(perProtocol*len(protocols)) {
+		if w.open.Load() == int64(perProtocol*len(Protocols)) {
 			return w.begun.Load(), nil
 		}
 		select {
@@ -170,12 +171,12 @@ func (w *watches) all(ctx context.Context) (begun int64, err error) {
 	}
 }
 
-// ending has the writer write no more: the server is about to end.
-func (w *watches) ending() { w.over.Store(true) }
+// Ending has the writer write no more: the server is about to end.
+func (w *Watches) Ending() { w.over.Store(true) }
 
-// stop ends all of it, and says what a watch has not seen, or more than once, or not in order. Calls after the first do
+// Stop ends all of it, and says what a watch has not seen, or more than once, or not in order. Calls after the first do
 // nothing.
-func (w *watches) stop() error {
+func (w *Watches) Stop() error {
 	w.cancel()
 	w.done.Wait()
 	w.mu.Lock()
@@ -187,13 +188,13 @@ func (w *watches) stop() error {
 	}
 	for name, seen := range w.seen {
 		if lost := missing(written, seen); len(lost) > 0 {
-			w.e.wrongf("watch %s has not seen %d of %d writes, the first of them with resource version %d", name, len(lost), len(written), lost[0])
+			w.c.Wrongf("watch %s has not seen %d of %d writes, the first of them with resource version %d", name, len(lost), len(written), lost[0])
 		}
 		if !slices.IsSorted(seen) || len(slices.Compact(slices.Clone(seen))) != len(seen) {
-			w.e.wrongf("watch %s has seen events twice, or not in order", name)
+			w.c.Wrongf("watch %s has seen events twice, or not in order", name)
 		}
 	}
-	if want := perProtocol * len(protocols); len(w.seen) != want {
+	if want := perProtocol * len(Protocols); len(w.seen) != want {
 		return fmt.Errorf("%d watches have seen something, want %d", len(w.seen), want)
 	}
 	return nil

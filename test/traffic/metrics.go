@@ -1,0 +1,58 @@
+package traffic
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// What is measured of a server.
+const (
+	Seats      = "apiserver_flowcontrol_current_executing_seats"
+	Overdue    = "apiserver_overdue_requests"
+	Reporting  = "apiserver_reporting_requests"
+	Goroutines = "go_goroutines"
+)
+
+// Get is the body of what the server answers with 200.
+func (c *Clients) Get(ctx context.Context, path string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	res, err := c.HTTP["HTTP/2"].Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(res.Body)
+	if err != nil {
+		return nil, err
+	}
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("GET %s: %s", path, res.Status)
+	}
+	return data, nil
+}
+
+// Sums adds up the series of each of the metrics in the text of a server's. One that is not there is 0.
+func Sums(text []byte, metrics ...string) map[string]float64 {
+	sum := map[string]float64{}
+	for line := range bytes.Lines(text) {
+		text := strings.TrimSpace(string(line))
+		name, _, _ := strings.Cut(text, " ")
+		name, _, _ = strings.Cut(name, "{")
+		if !slices.Contains(metrics, name) {
+			continue
+		}
+		if v, err := strconv.ParseFloat(text[strings.LastIndexByte(text, ' ')+1:], 64); err == nil {
+			sum[name] += v
+		}
+	}
+	return sum
+}
