@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fork.internal/apiserver/test/cluster"
+	"fork.internal/apiserver/test/webhook"
 )
 
 const (
@@ -68,11 +69,11 @@ func Roll(ctx context.Context, c RollConfig) (report RollReport, err error) {
 	}
 	defer end(cl, c.Progress)
 	defer func() { err = evidence(cl, err) }()
-	hook, err := startWebhook(ctx, cl)
+	hook, err := webhook.Start(ctx, cl, slowLabel, slowTime)
 	if err != nil {
 		return report, err
 	}
-	defer hook.server.Close()
+	defer hook.Close()
 	traffic, err := startTraffic(ctx, cl, token, slowWorkers)
 	if err != nil {
 		return report, err
@@ -115,13 +116,13 @@ type roll struct {
 	c       RollConfig
 	cl      *cluster.Cluster
 	traffic *traffic
-	hook    *webhook
+	hook    *webhook.Webhook
 }
 
 // phase replaces each server in turn.
 func (r *roll) phase(ctx context.Context, from, to build) (p Phase, err error) {
 	p = Phase{Name: fmt.Sprintf("%s to %s", from, to)}
-	begun, asked := time.Now(), r.hook.asked.Load()
+	begun, asked := time.Now(), r.hook.Asked()
 	for i := range r.cl.Servers() {
 		step, err := r.replace(ctx, i, to)
 		if err != nil {
@@ -134,7 +135,7 @@ func (r *roll) phase(ctx context.Context, from, to build) (p Phase, err error) {
 	}
 	p.Seconds = time.Since(begun).Seconds()
 	p.Requests, p.Streams = r.traffic.requests.enter(), r.traffic.streams.enter()
-	p.SlowRequests = r.hook.asked.Load() - asked
+	p.SlowRequests = r.hook.Asked() - asked
 	return p, nil
 }
 

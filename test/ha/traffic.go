@@ -22,6 +22,9 @@ const (
 
 	// slowLabel marks what a webhook takes its time over, where there is one.
 	slowLabel = "slow"
+
+	// slowTime is how long that webhook takes: requests of that length are under way when a server is told to stop.
+	slowTime = 500 * time.Millisecond
 )
 
 // lastName is the config map whose creation ends every watch.
