@@ -3,16 +3,16 @@ package ha
 import (
 	"bytes"
 	_ "embed"
-	"encoding/xml"
 	"fmt"
-	"strings"
 	"text/template"
+
+	"fork.internal/apiserver/test/chart"
 )
 
 //go:embed chart.svg.tmpl
 var chartText string
 
-var chartTemplate = template.Must(template.New("chart").Funcs(template.FuncMap{"xml": escape}).Parse(chartText))
+var chartTemplate = template.Must(template.New("chart").Funcs(template.FuncMap{"xml": chart.Escape}).Parse(chartText))
 
 // The chart's measures, in pixels.
 const (
@@ -112,27 +112,27 @@ func (s Side) panel(of func(ServerSample) float64, most float64) panel {
 	y := func(value float64) float64 { return panelHeight * (1 - value/most) }
 	p.MostAt = y(most / headroom)
 	p.LoadFrom, p.LoadWidth = x(s.LoadBegins), x(s.LoadEnds)-x(s.LoadBegins)
-	for at := 0.0; at < end; at += tickEvery(end) {
+	for at := 0.0; at < end; at += chart.TickEvery(end) {
 		p.Ticks = append(p.Ticks, mark{At: x(at), Y: panelHeight + 14, Label: fmt.Sprintf("%.0f", at)})
 	}
 	for _, death := range s.Deaths {
 		p.Deaths = append(p.Deaths, mark{At: x(death.At), Y: panelHeight, Class: serverClass(death.Server)})
 	}
 	if of == nil {
-		var path pen
+		var path chart.Pen
 		for second, n := range s.AnsweredEachSecond {
 			if at := float64(second) + 1; at <= end {
-				path.to(x(at), y(float64(n)))
+				path.To(x(at), y(float64(n)))
 			}
 		}
 		p.Lines = append(p.Lines, line{path.String(), "all"})
 		return p
 	}
 	for i := range servers {
-		var path pen
+		var path chart.Pen
 		for _, sample := range s.Samples {
 			if sample.Servers[i].Alive {
-				path.to(x(sample.At), y(of(sample.Servers[i])))
+				path.To(x(sample.At), y(of(sample.Servers[i])))
 			}
 		}
 		p.Lines = append(p.Lines, line{path.String(), serverClass(i + 1)})
@@ -141,52 +141,3 @@ func (s Side) panel(of func(ServerSample) float64, most float64) panel {
 }
 
 func serverClass(number int) string { return fmt.Sprintf("s%d", number) }
-
-// tickEvery is how many seconds are between two ticks.
-func tickEvery(end float64) float64 {
-	for _, every := range []float64{5, 10, 20, 30} {
-		if end/every <= 8 {
-			return every
-		}
-	}
-	return 60
-}
-
-// pen draws a line, without the points that only repeat the one before and the one after.
-type pen struct {
-	strings.Builder
-	lastX, lastY float64
-	skipped      bool
-}
-
-func (p *pen) to(x, y float64) {
-	switch {
-	case p.Len() == 0:
-		fmt.Fprintf(p, "M%.1f %.1f", x, y)
-	case y == p.lastY:
-		p.skipped = true
-		p.lastX = x
-		return
-	default:
-		if p.skipped {
-			fmt.Fprintf(p, " L%.1f %.1f", p.lastX, p.lastY)
-		}
-		fmt.Fprintf(p, " L%.1f %.1f", x, y)
-	}
-	p.lastX, p.lastY, p.skipped = x, y, false
-}
-
-// String is the path, to its end.
-func (p *pen) String() string {
-	if p.skipped {
-		fmt.Fprintf(p, " L%.1f %.1f", p.lastX, p.lastY)
-		p.skipped = false
-	}
-	return p.Builder.String()
-}
-
-func escape(s string) (string, error) {
-	var b bytes.Buffer
-	err := xml.EscapeText(&b, []byte(s))
-	return b.String(), err
-}

@@ -112,17 +112,6 @@ func TestChart(t *testing.T) {
 	}
 }
 
-// TestPen: what is level has two points, and what rises after it begins at the second.
-func TestPen(t *testing.T) {
-	var p pen
-	for x, y := range []float64{5, 5, 5, 9, 9} {
-		p.to(float64(x), y)
-	}
-	if got, want := p.String(), "M0.0 5.0 L2.0 5.0 L3.0 9.0 L4.0 9.0"; got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-}
-
 func TestReadMetrics(t *testing.T) {
 	got := readMetrics([]byte(`# HELP go_goroutines of them
 go_goroutines 1234
