@@ -36,18 +36,21 @@ func newDemoHACommand(co *checkout.Checkout) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return errors.Join(out.judge(co.Out, report), writeChart(co, dir, report))
+		return errors.Join(out.judge(co.Out, report), writeChart(co, dir, "demo.svg", report))
 	}
 	return cmd
 }
 
-// writeChart has the chart beside the servers' logs.
-func writeChart(co *checkout.Checkout, dir string, report ha.DemoReport) error {
+// charted is a report of which there is a chart, as SVG.
+type charted interface{ Chart() ([]byte, error) }
+
+// writeChart has the chart of that name beside the servers' logs.
+func writeChart(co *checkout.Checkout, dir, name string, report charted) error {
 	chart, err := report.Chart()
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(dir, "demo.svg")
+	path := filepath.Join(dir, name)
 	if err := os.WriteFile(path, chart, 0o644); err != nil {
 		return err
 	}

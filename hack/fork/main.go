@@ -34,6 +34,7 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 	newTestKubernetesCommand,
 	newTestIntegrationCommand,
 	newTestHACommand,
+	newSoakCommand,
 	newGateOffCommand,
 	newExportCommand,
 	newKubeAPIServerCommand,

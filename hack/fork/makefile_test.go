@@ -48,6 +48,8 @@ func TestMakePassesItsVariablesOn(t *testing.T) {
 		"test-consumers ID=metrics-server":          "test-consumers -o text -- metrics-server",
 		"test-kubernetes TAG=v0.1.0 O=json":         "test-kubernetes --tag 'v0.1.0' -o json --",
 		"demo-ha TAG=v0.1.0":                        "demo-ha --tag 'v0.1.0' -o text",
+		"soak DURATION=3m RACE=1 O=json":            "soak --duration '3m' --race -o json",
+		"soak TAG=v0.1.0":                           "soak --tag 'v0.1.0' -o text",
 		"test-ha O=json":                            "test-ha -o json",
 		"kind-node-image TAG=v0.1.0":                "kind-node-image --tag 'v0.1.0' -o text",
 		"test-kind KIND_NODE_IMAGE=a/b:v1 NODES=3":  "test-kind --node-image 'a/b:v1' --nodes '3' -o text --",

@@ -6,7 +6,13 @@ import (
 	"encoding/xml"
 	"fmt"
 	"strings"
+	"text/template"
 )
+
+// Parse is the template of a chart, in which xml is Escape.
+func Parse(text string) *template.Template {
+	return template.Must(template.New("chart").Funcs(template.FuncMap{"xml": Escape}).Parse(text))
+}
 
 // TickEvery is how many seconds are between two ticks.
 func TickEvery(end float64) float64 {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	_ "embed"
 	"fmt"
-	"text/template"
 
 	"fork.internal/apiserver/test/chart"
 )
@@ -12,7 +11,7 @@ import (
 //go:embed chart.svg.tmpl
 var chartText string
 
-var chartTemplate = template.Must(template.New("chart").Funcs(template.FuncMap{"xml": chart.Escape}).Parse(chartText))
+var chartTemplate = chart.Parse(chartText)
 
 // The chart's measures, in pixels.
 const (

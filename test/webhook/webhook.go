@@ -47,6 +47,8 @@ func Start(ctx context.Context, cl *cluster.Cluster, label string, takes time.Du
 	w.server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	// A connection that the cluster keeps for later is nobody's leak, and would look like one.
 	w.server.Config.SetKeepAlivesEnabled(false)
+	// So would one that the cluster has made for a request which was over before it was there.
+	w.server.Config.ReadHeaderTimeout = 3 * time.Second
 	w.server.StartTLS()
 	type object = map[string]any
 	err := cl.Create(ctx, "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations", object{

@@ -1,0 +1,216 @@
+package soak
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"fork.internal/apiserver/test/traffic"
+)
+
+const (
+	// idle is how many connections there are that say nothing, in each of three states.
+	idle = 400
+
+	// patience is what those ask for who do not read or send.
+	patience = 3 * time.Second
+
+	// smallBuffer is what a client's kernel takes that does not read, in bytes.
+	smallBuffer = 64 << 10
+)
+
+// hostileDialer makes connections that take little when they are not read, and that are reset when they are closed with
+// something on its way.
+func (s *server) hostileDialer() *net.Dialer {
+	return &net.Dialer{Control: func(_, _ string, conn syscall.RawConn) (err error) {
+		if controlErr := conn.Control(func(fd uintptr) {
+			err = errors.Join(
+				syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, smallBuffer),
+				syscall.SetsockoptLinger(int(fd), syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1}),
+			)
+		}); controlErr != nil {
+			return controlErr
+		}
+		return err
+	}}
+}
+
+// idleConnections are held open: some say nothing at all, some nothing after TLS's handshake, some nothing after half a
+// request. One that the server closes is made anew.
+func idleConnections(_, during context.Context, s *server) error {
+	u, err := url.Parse(s.cl.URL())
+	if err != nil {
+		return err
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(s.cl.CA())
+	conf := &tls.Config{RootCAs: roots, ServerName: u.Hostname(), MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
+	var failed atomic.Int64
+	hold := func(says func(net.Conn) (net.Conn, error)) {
+		conn, err := (&net.Dialer{}).DialContext(during, "tcp4", u.Host)
+		if err != nil {
+			if during.Err() == nil {
+				failed.Add(1)
+				pause(during, time.Second)
+			}
+			return
+		}
+		defer conn.Close()
+		defer context.AfterFunc(during, func() { conn.Close() })()
+		if conn, err = says(conn); err == nil {
+			io.Copy(io.Discard, conn)
+		}
+		pause(during, 100*time.Millisecond)
+	}
+	handshake := func(conn net.Conn) (net.Conn, error) {
+		secure := tls.Client(conn, conf)
+		return secure, secure.HandshakeContext(during)
+	}
+	var wg sync.WaitGroup
+	for range idle {
+		for _, says := range []func(net.Conn) (net.Conn, error){
+			func(conn net.Conn) (net.Conn, error) { return conn, nil },
+			handshake,
+			func(conn net.Conn) (net.Conn, error) {
+				conn, err := handshake(conn)
+				if err == nil {
+					_, err = io.WriteString(conn, "GET /version HTTP/1.1\r\nHost: half\r\nX-")
+				}
+				return conn, err
+			},
+		} {
+			wg.Go(func() {
+				for during.Err() == nil {
+					hold(says)
+				}
+			})
+		}
+	}
+	wg.Wait()
+	if n := failed.Load(); n > 0 {
+		s.lief("%d connections were refused", n)
+	}
+	return nil
+}
+
+// unreadLists are asked for, and not read before their time has long passed: by then the server must have let go of them, and
+// the rest must not come.
+func unreadLists(ctx, during context.Context, s *server) error {
+	return s.repeat(during, 3, func(c *traffic.Clients, proto string) {
+		held := false
+		x := c.Send(ctx, proto, traffic.Request{Method: "GET", Path: configMaps(hostile), Timeout: patience, Receive: func(x *traffic.Exchange, res *http.Response) {
+			if res.StatusCode == http.StatusOK {
+				pause(ctx, patience+traffic.Slack)
+			}
+			x.Read(res)
+			held = x.Whole && x.Status == http.StatusOK
+		}})
+		switch {
+		case held:
+			s.lief("the server waited %v for a reader that had asked for %v: %v", traffic.Slack, patience, x)
+		case x.Left, x.Status == http.StatusOK, x.CutOff(): // It was not to be had that fast, or was cut, as it is to be.
+		default:
+			c.Answered(x, http.StatusGatewayTimeout)
+		}
+	})
+}
+
+// unreadWatches are not read, while what they watch changes; some end by themselves, some by their clients' going.
+func unreadWatches(ctx, during context.Context, s *server) error {
+	return s.repeat(during, 10, func(c *traffic.Clients, proto string) {
+		going, cancel := context.WithTimeout(ctx, patience+rand.N(patience))
+		defer cancel()
+		path := configMaps(watched) + "?watch=1&resourceVersion=0"
+		if rand.N(2) == 0 {
+			path += fmt.Sprintf("&timeoutSeconds=%d", 1+rand.N(5))
+		}
+		c.Send(going, proto, traffic.Request{Method: "GET", Path: path, Receive: func(x *traffic.Exchange, _ *http.Response) {
+			<-going.Done()
+			x.Err = going.Err()
+		}})
+	})
+}
+
+// unsentBodies are promised, and come a byte a second, or not at all.
+func unsentBodies(ctx, during context.Context, s *server) error {
+	rare := &rarity{}
+	err := s.repeat(during, 10, func(c *traffic.Clients, proto string) {
+		body, w := io.Pipe()
+		defer w.Close()
+		// The transport comes back to a caller that has given up when the body has come to an end.
+		bounded, cancel := context.WithTimeout(ctx, patience+traffic.GiveUp)
+		defer cancel()
+		defer context.AfterFunc(bounded, func() { w.CloseWithError(bounded.Err()) })()
+		drips := rand.N(2) == 0
+		go func() {
+			if _, err := io.WriteString(w, `{"apiVersion":"v1","kind":"ConfigMap",`); err != nil || !drips {
+				return
+			}
+			for pause(bounded, time.Second) {
+				if _, err := io.WriteString(w, " "); err != nil {
+					return
+				}
+			}
+		}()
+		x := c.Send(ctx, proto, traffic.Request{Method: "POST", Path: configMaps(hostile), Timeout: patience, Body: body})
+		if !rare.cut(x) {
+			c.Answered(x, http.StatusGatewayTimeout)
+		}
+	})
+	rare.check(s)
+	return err
+}
+
+// goneClients leave in the middle of what would take long, or long to send.
+func goneClients(ctx, during context.Context, s *server) error {
+	return s.repeat(during, 10, func(c *traffic.Clients, proto string) {
+		going, cancel := context.WithTimeout(ctx, rand.N(500*time.Millisecond))
+		defer cancel()
+		switch rand.N(4) {
+		case 0:
+			c.Send(going, proto, traffic.Request{Method: "POST", Path: configMaps(hostile), Body: hooked("hangs"), Timeout: 20 * time.Second})
+		case 1:
+			c.Send(going, proto, traffic.Request{Method: "GET", Path: configMaps(hostile), Timeout: 20 * time.Second, Receive: func(x *traffic.Exchange, _ *http.Response) {
+				<-going.Done()
+				x.Err = going.Err()
+			}})
+		case 2:
+			c.Send(going, proto, traffic.Request{Method: "GET", Path: configMaps(watched) + "?watch=1"})
+		case 3:
+			body, w := io.Pipe()
+			defer context.AfterFunc(going, func() { w.CloseWithError(going.Err()) })()
+			c.Send(going, proto, traffic.Request{Method: "POST", Path: configMaps(hostile), Body: body, Timeout: 20 * time.Second})
+		}
+	})
+}
+
+// rarity counts the requests that were cut off at their deadline: a few may be, because an answer had just begun. It may be
+// used by several goroutines.
+type rarity struct{ all, cuts atomic.Int64 }
+
+// cut counts an exchange, and reports whether it was cut off.
+func (r *rarity) cut(x *traffic.Exchange) bool {
+	r.all.Add(1)
+	if !x.CutOff() {
+		return false
+	}
+	r.cuts.Add(1)
+	return true
+}
+
+func (r *rarity) check(s *server) {
+	if most := traffic.Rarely(r.all.Load()); r.cuts.Load() > most {
+		s.lief("%d of %d requests were cut off at their deadline, of which at most %d may be", r.cuts.Load(), r.all.Load(), most)
+	}
+}
