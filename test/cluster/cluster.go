@@ -62,6 +62,16 @@ type Config struct {
 	// ExtraArgs are appended to kube-apiserver's; a flag given twice takes the last value.
 	ExtraArgs []string
 
+	// EtcdArgs are appended to those of each member of etcd.
+	EtcdArgs []string
+
+	// EtcdVia, if it is not nil, is asked once for each member which address kube-apiservers are to reach it by, in place of
+	// its own on loopback: that of something in between. The certificate is for 127.0.0.1.
+	EtcdVia func(addr string) (via string, err error)
+
+	// Env is added to the environment of the kube-apiservers, as name=value.
+	Env []string
+
 	// Progress receives a line per step; nil discards them.
 	Progress io.Writer
 
@@ -92,6 +102,7 @@ type Cluster struct {
 	servers    []*Server
 	balancer   *balancer.Balancer // nil when there is one server
 	ports      ports
+	etcdAddrs  []string // by which kube-apiservers reach the members
 	ready      time.Duration
 	lock       *dirLock
 
@@ -198,6 +209,9 @@ func (c *Cluster) start(ctx context.Context) error {
 		return err
 	}
 	if err := c.startEtcd(ctx); err != nil {
+		return err
+	}
+	if err := c.reachEtcd(); err != nil {
 		return err
 	}
 	for i, port := range ports.api {

@@ -40,7 +40,7 @@ func (c *Cluster) startMember(i int) (*process, error) {
 	name := numbered("etcd", i, c.conf.EtcdMembers)
 	log := c.path(name + ".log")
 	c.progressf("starting %s (log: %s)", name, log)
-	p, err := startProcess(name, c.conf.Etcd, log, c.etcdArgs(i))
+	p, err := startProcess(name, c.conf.Etcd, log, c.etcdArgs(i), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -187,6 +187,17 @@ func (c *Cluster) Compact(ctx context.Context) error {
 		return err
 	}
 	return c.askEtcd(ctx, "/v3/kv/compaction", map[string]any{"revision": answer.Header.Revision, "physical": true}, &struct{}{})
+}
+
+// MakeRoom has etcd give back what it no longer needs, and take writes again if it had refused them for want of space.
+func (c *Cluster) MakeRoom(ctx context.Context) error {
+	if err := c.Compact(ctx); err != nil {
+		return err
+	}
+	if err := c.askEtcd(ctx, "/v3/maintenance/defragment", struct{}{}, &struct{}{}); err != nil {
+		return err
+	}
+	return c.askEtcd(ctx, "/v3/maintenance/alarm", map[string]any{"action": "DEACTIVATE", "alarm": "NOSPACE"}, &struct{}{})
 }
 
 // KeyValue is one key of etcd.

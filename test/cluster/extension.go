@@ -53,7 +53,7 @@ func (c *Cluster) startExtension(name, binary string, args []string) (*process, 
 	if c.stopped {
 		return nil, errors.New("the cluster has been stopped")
 	}
-	p, err := startProcess(name, binary, c.path(name+".log"), args)
+	p, err := startProcess(name, binary, c.path(name+".log"), args, nil)
 	if err == nil {
 		c.extensions = append(c.extensions, p)
 	}

@@ -10,11 +10,15 @@ import (
 // PauseEtcd stops the process of etcd's first member, which then neither answers nor ends, until resume is called or Stop
 // is. resume may be called more than once.
 func (c *Cluster) PauseEtcd() (resume func(), err error) {
-	etcd := c.members()[0]
-	if err := etcd.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-		return nil, fmt.Errorf("pausing etcd: %w", err)
+	return c.members()[0].pause()
+}
+
+// pause stops a process until resume is called.
+func (p *process) pause() (resume func(), err error) {
+	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		return nil, fmt.Errorf("pausing %s: %w", p.name, err)
 	}
-	return sync.OnceFunc(func() { etcd.cmd.Process.Signal(syscall.SIGCONT) }), nil
+	return sync.OnceFunc(func() { p.cmd.Process.Signal(syscall.SIGCONT) }), nil
 }
 
 // KillEtcd kills etcd's first member, and returns when it is gone. restart starts it again, on the same data and ports, and

@@ -35,14 +35,29 @@ func (c *Cluster) etcdArgs(i int) []string {
 		// The data does not outlive the run, so it need not survive a power cut.
 		args = append(args, "--unsafe-no-fsync")
 	}
-	return args
+	return append(args, c.conf.EtcdArgs...)
+}
+
+// reachEtcd finds out by which address kube-apiservers reach each member.
+func (c *Cluster) reachEtcd() error {
+	for _, m := range c.ports.etcd {
+		addr := loopback(m.client)
+		if c.conf.EtcdVia != nil {
+			var err error
+			if addr, err = c.conf.EtcdVia(addr); err != nil {
+				return fmt.Errorf("what is to be between kube-apiserver and etcd: %w", err)
+			}
+		}
+		c.etcdAddrs = append(c.etcdAddrs, addr)
+	}
+	return nil
 }
 
 // apiArgs are those of the server with the index.
 func (c *Cluster) apiArgs(i int) []string {
 	var etcd []string
-	for _, m := range c.ports.etcd {
-		etcd = append(etcd, "https://"+loopback(m.client))
+	for _, addr := range c.etcdAddrs {
+		etcd = append(etcd, "https://"+addr)
 	}
 	return append([]string{
 		"--etcd-servers=" + strings.Join(etcd, ","),

@@ -31,7 +31,7 @@ type process struct {
 	waitErr error         // written before exited is closed, read only after
 }
 
-func startProcess(name, path, log string, args []string) (*process, error) {
+func startProcess(name, path, log string, args, env []string) (*process, error) {
 	out, err := createLog(log)
 	if err != nil {
 		return nil, explainDisk(filepath.Dir(log), err)
@@ -40,7 +40,7 @@ func startProcess(name, path, log string, args []string) (*process, error) {
 
 	cmd := exec.Command(path, args...)
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.Env = childEnv(os.Environ())
+	cmd.Env = append(childEnv(os.Environ()), env...)
 	cmd.SysProcAttr = childAttr()
 
 	p := &process{name: name, log: log, cmd: cmd, exited: make(chan struct{})}

@@ -87,7 +87,7 @@ func (s *Server) execute(binary string) (*process, error) {
 		log = s.c.path(fmt.Sprintf("%s.%d.log", s.name, s.starts+1))
 	}
 	s.c.progressf("starting %s (log: %s)", s.name, log)
-	p, err := startProcess(s.name, binary, log, s.args)
+	p, err := startProcess(s.name, binary, log, s.args, s.c.conf.Env)
 	if err != nil {
 		return nil, err
 	}
@@ -101,6 +101,13 @@ func (s *Server) execute(binary string) (*process, error) {
 func (s *Server) Stop(ctx context.Context) error {
 	return s.current().stop(ctx, s.c.conf.StopTimeout)
 }
+
+// Pid is the process ID of the latest process.
+func (s *Server) Pid() int { return s.current().pid }
+
+// Pause stops the process, which then neither answers nor ends, until resume is called or Stop is. resume may be called more
+// than once.
+func (s *Server) Pause() (resume func(), err error) { return s.current().pause() }
 
 // Kill ends the process with SIGKILL and returns when it is gone.
 func (s *Server) Kill() {
