@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -82,11 +83,14 @@ func (p Phase) String() string {
 // wrong is how much was.
 func (p Phase) wrong() int { return p.Lies + p.Lost + len(p.Held) }
 
-// Verdict is nil if the patched server has held what it must. What became of the unmodified one is no part of it.
+// Verdict is nil if the patched server has held what it must. The unmodified one must not, or nothing was shown.
 func (r Report) Verdict() error {
 	var errs []error
 	for _, s := range r.Sides {
 		if !s.mustHold {
+			if s.Died == nil && !slices.ContainsFunc(s.Phases, func(p Phase) bool { return p.wrong() > 0 }) {
+				errs = append(errs, fmt.Errorf("nothing was wrong with the %s server: this shows nothing; next: give it longer", s.Name))
+			}
 			continue
 		}
 		if s.Died != nil {
@@ -97,7 +101,7 @@ func (r Report) Verdict() error {
 				errs = append(errs, fmt.Errorf("%s server, %s: %d lies, %d lost, held: %d", s.Name, p.Name, p.Lies, p.Lost, len(p.Held)))
 			}
 		}
-		if len(errs) > 0 {
+		if s.Died != nil || slices.ContainsFunc(s.Phases, func(p Phase) bool { return p.wrong() > 0 }) {
 			errs = append(errs, fmt.Errorf("next: see what is said above and, for each audit ID, %s and the audit log beside it", s.Log))
 		}
 	}

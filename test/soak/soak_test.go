@@ -104,6 +104,7 @@ func TestVerdict(t *testing.T) {
 		"died in its second 7":  func(r *Report) { r.Sides[1].Died = &Death{At: 7} },
 		"1 lies, 0 lost":        func(r *Report) { r.Sides[1].Phases[3].Lies++ },
 		"0 lies, 1 lost":        func(r *Report) { r.Sides[1].Phases[3].Lost++ },
+		"shows nothing":         func(r *Report) { r.Sides[0].Died = nil },
 		"held: 1":               func(r *Report) { r.Sides[1].Phases[3].Held = []string{"a seat"} },
 		"ordinary again: 1 lie": func(r *Report) { r.Sides[1].Phases[len(phases)-1].Lies++ },
 	} {
