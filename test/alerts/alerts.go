@@ -172,7 +172,24 @@ func (r *run) stuck(ctx context.Context, policy policyFile) error {
 	if err := r.looks(ctx, atOnceFor, func(ctx context.Context) { r.unlucky(ctx, &silent, atOnce) }); err != nil {
 		return err
 	}
-	return r.looks(ctx, stuckFor-atOnceFor, func(ctx context.Context) { r.unlucky(ctx, &silent, afterwards) })
+	if err := r.looks(ctx, stuckFor-atOnceFor, func(ctx context.Context) { r.unlucky(ctx, &silent, afterwards) }); err != nil {
+		return err
+	}
+	return r.lists(ctx, true)
+}
+
+// lists looks whether what the alerts say to look at next names the handlers that are stuck, if there are to be some.
+func (r *run) lists(ctx context.Context, stuck bool) error {
+	const path = "/debug/api_deadline/overdue"
+	list, err := r.cl.Servers()[0].Get(ctx, path)
+	if err != nil {
+		return err
+	}
+	named := strings.Count(string(list), "\nverb=GET URI="+small+"?timeout=300ms ")
+	if named == 0 == stuck {
+		return fmt.Errorf("%s names %d handlers that are stuck:\n%s", path, named, list)
+	}
+	return nil
 }
 
 // unlucky are so many requests whose handlers get stuck, and some that wait for their last audit event, whose clients go, and whose
@@ -207,7 +224,10 @@ func (r *run) mended(ctx context.Context, policy policyFile) error {
 	if err := policy.write(goodPolicy + "# Again.\n"); err != nil {
 		return err
 	}
-	return r.looks(ctx, 12, nil)
+	if err := r.looks(ctx, 12, nil); err != nil {
+		return err
+	}
+	return r.lists(ctx, false)
 }
 
 // restarts has the server end and start again, twice.
