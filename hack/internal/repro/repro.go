@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"fork.internal/apiserver/hack/internal/build"
 	"fork.internal/apiserver/hack/internal/checkout"
 	"fork.internal/apiserver/hack/internal/proc"
@@ -80,24 +82,9 @@ func Run(ctx context.Context, co *checkout.Checkout, tag string, ids []string, r
 	}
 	var wrong []string
 	for _, c := range cases {
-		var err error
-		row := Row{ID: c.ID, Title: c.Title}
-		// What kills upstream does so sooner without the race detector, which
-		// slows it down; what it only corrupts, the detector shows. The fork
-		// stands both.
-		if row.Upstream, err = runUntilDefect(ctx, programs[half{build.Upstream, c.Fatal == "" && !c.Plain}], c); err != nil {
+		row, err := runRow(ctx, programs, c)
+		if err != nil {
 			return err
-		}
-		for _, race := range []bool{false, true} {
-			if race && c.Plain {
-				break
-			}
-			if row.Fork, err = run(ctx, programs[half{build.Fork, race}], c); err != nil {
-				return err
-			}
-			if row.Fork.Defect || row.Fork.Error != "" {
-				break
-			}
 		}
 		report(row)
 		if !row.OK() {
@@ -109,6 +96,34 @@ func Run(ctx context.Context, co *checkout.Checkout, tag string, ids []string, r
 			strings.Join(wrong, ", "), wrong[0])
 	}
 	return nil
+}
+
+// runRow runs one case in both halves: side by side, for most of what they do is to wait, unless numbers are what it is about.
+func runRow(ctx context.Context, programs map[half]string, c testCase) (Row, error) {
+	row := Row{ID: c.ID, Title: c.Title}
+	halves, ctx := errgroup.WithContext(ctx)
+	if c.Plain {
+		halves.SetLimit(1)
+	}
+	halves.Go(func() (err error) {
+		// What kills upstream does so sooner without the race detector, which slows it down; what it only corrupts, the
+		// detector shows. The fork stands both.
+		row.Upstream, err = runUntilDefect(ctx, programs[half{build.Upstream, c.Fatal == "" && !c.Plain}], c)
+		return err
+	})
+	halves.Go(func() (err error) {
+		for _, race := range []bool{false, true} {
+			if race && c.Plain {
+				break
+			}
+			if row.Fork, err = run(ctx, programs[half{build.Fork, race}], c); err != nil || row.Fork.Defect || row.Fork.Error != "" {
+				return err
+			}
+		}
+		return nil
+	})
+	err := halves.Wait()
+	return row, err
 }
 
 // list returns the cases with the given IDs, or all, in the program's order.

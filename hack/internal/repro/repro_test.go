@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"fork.internal/apiserver/hack/internal/build"
 )
 
 func TestJudge(t *testing.T) {
@@ -56,6 +58,31 @@ func TestListNamesTheCasesThereAre(t *testing.T) {
 	}
 	if _, err := list(t.Context(), program, []string{"D9"}); err == nil || !strings.Contains(err.Error(), "D1, D2") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestHalvesRunSideBySide, unless the case is one of numbers: each program waits for the other to have begun.
+func TestHalvesRunSideBySide(t *testing.T) {
+	for _, plain := range []bool{false, true} {
+		dir := t.TempDir()
+		programs := map[half]string{}
+		for h, script := range map[half]string{
+			{build.Upstream, !plain}: "touch upstream; n=0; until [ -e fork ] || [ $n = 100 ]; do n=$((n+1)); sleep 0.1; done; [ -e fork ] || exec echo '{}'; echo '{\"Defect\":true}'",
+			{build.Fork, false}:      "touch fork; [ -e upstream ] || sleep 1; echo '{}'",
+			{build.Fork, true}:       "echo '{\"Seen\":\"raced\"}'",
+		} {
+			if plain && h.variant == build.Upstream {
+				script = "[ -e fork ] && exec echo '{}'; sleep 0.3; [ -e fork ] && exec echo '{}'; echo '{\"Defect\":true}'"
+			}
+			programs[h] = filepath.Join(dir, fmt.Sprintf("%v-%v", h.variant, h.race))
+			if err := os.WriteFile(programs[h], []byte("#!/bin/sh\ncd "+dir+"\n"+script+"\n"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		row, err := runRow(t.Context(), programs, testCase{ID: "D1", Plain: plain})
+		if want := map[bool]string{false: "raced"}[plain]; err != nil || !row.OK() || row.Fork.Seen != want {
+			t.Errorf("plain: %v: got %+v, %v", plain, row, err)
+		}
 	}
 }
 
