@@ -35,6 +35,7 @@ SELF ?=
 UNMODIFIED ?=
 JOBS ?=
 WITHIN ?=
+FUZZTIME ?=
 
 FORK := _output/bin/fork
 
@@ -46,7 +47,7 @@ tag = $(if $(TAG),--tag $(call q,$(TAG)))
 given = $(if $(filter command,$(firstword $(origin $(1)))),$($(1)))
 
 .DEFAULT_GOAL := help
-.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags verify-next replace try-replace module export kube-apiserver image engine kind-node-image test-kind test-conformance run policy diagnose diagnose-fixtures monitoring mutants demo demo-ha repro model same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all test-consumers test-kubernetes test-integration soak test-ha test-alerts test-e2e clean $(FORK)
+.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags verify-next replace try-replace module export kube-apiserver image engine kind-node-image test-kind test-conformance run policy diagnose diagnose-fixtures monitoring mutants fuzz demo demo-ha repro model same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all test-consumers test-kubernetes test-integration soak test-ha test-alerts test-e2e clean $(FORK)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -136,6 +137,9 @@ monitoring: $(FORK) ## Check the alerts and the dashboard in hack/monitoring wit
 
 mutants: $(FORK) ## Negate each condition and leave out each statement of pkg/endpoints/deadline, and see if a test notices [FILE=guard.go] [ID=function] [JOBS=] [WITHIN=1s]
 	@$(FORK) mutants $(if $(JOBS),--jobs $(call q,$(JOBS))) $(if $(WITHIN),--within $(call q,$(WITHIN))) -o $(O) -- $(if $(FILE),$(call q,$(FILE))) $(if $(ID),$(call q,$(ID)))
+
+fuzz: $(FORK) ## Run each fuzz target for a while; what fails one is written below its testdata/fuzz [FUZZTIME=30s] [ID=FuzzGuard] [RACE=1]
+	@$(FORK) fuzz $(if $(FUZZTIME),--time $(call q,$(FUZZTIME))) $(if $(call yes,$(RACE)),--race) -o $(O) -- $(ID)
 
 demo: $(FORK) ## Kill an unmodified kube-apiserver, and not the patched one, under the same load [TAG=]
 	@$(FORK) demo $(tag) -o $(O)

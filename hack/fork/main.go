@@ -61,6 +61,7 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 	newDiagnoseFixturesCommand,
 	newMonitoringCommand,
 	newMutantsCommand,
+	newFuzzCommand,
 	newTestAlertsCommand,
 }
 

@@ -37,6 +37,8 @@ func TestMakePassesItsVariablesOn(t *testing.T) {
 		"monitoring O=json":                         "monitoring -o json",
 		"mutants O=json":                            "mutants -o json --",
 		"mutants FILE=a.go ID=a.b JOBS=2 WITHIN=1s": `mutants --jobs '2' --within '1s' -o text -- 'a.go' 'a.b'`,
+		"fuzz O=json":                               "fuzz -o json --",
+		"fuzz FUZZTIME=1m ID=FuzzGuard RACE=1":      "fuzz --time '1m' --race -o text -- FuzzGuard",
 		"test-alerts TAG=v0.1.0 RECORD=1":           "test-alerts --tag 'v0.1.0' --record -o text",
 		"test-alerts RECORD=0":                      "test-alerts -o text",
 		"model ID=E4 O=json":                        "model -o json -- E4",
