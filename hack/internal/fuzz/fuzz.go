@@ -175,12 +175,16 @@ func choose(all []Target, names []string) ([]Target, error) {
 	return chosen, nil
 }
 
+// minimize is for how long go test tries to shorten an input that has come somewhere new, or that fails. Meanwhile it tries
+// nothing else, and its minute would be most of a short run.
+const minimize = "2s"
+
 // run runs one target.
 func run(ctx context.Context, co *checkout.Checkout, target Target, o Options) Result {
 	log := &log{}
 	start := time.Now()
 	stop := alive.Watch(co.Err, every, target.Name, log.last)
-	args := []string{"test", "-run=^$", "-fuzz=^" + target.Name + "$", "-fuzztime=" + o.Time}
+	args := []string{"test", "-run=^$", "-fuzz=^" + target.Name + "$", "-fuzztime=" + o.Time, "-fuzzminimizetime=" + minimize}
 	if o.Race {
 		args = append(args, "-race")
 	}

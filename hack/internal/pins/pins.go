@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -81,6 +82,9 @@ func Load(path string) (*Pins, error) {
 	if err := dec.Decode(p); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, fmt.Errorf("%s: something follows what is to be in it; next: remove that, or get the file back from git", path)
+	}
 	if err := p.check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -93,7 +97,10 @@ func (p *Pins) check() error {
 		return errors.New(`"module" is missing`)
 	}
 	seen := map[string]bool{}
-	for _, m := range p.Minors {
+	for i, m := range p.Minors {
+		if slices.ContainsFunc(p.Minors[:i], func(other Minor) bool { return other.Minor == m.Minor }) {
+			return fmt.Errorf("minor %q is listed twice", m.Minor)
+		}
 		for _, t := range m.Tags {
 			if err := t.check(); err != nil {
 				return err
