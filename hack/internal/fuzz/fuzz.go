@@ -18,6 +18,7 @@ import (
 	"fork.internal/apiserver/hack/internal/alive"
 	"fork.internal/apiserver/hack/internal/checkout"
 	"fork.internal/apiserver/hack/internal/gotool"
+	"fork.internal/apiserver/hack/internal/lines"
 	"fork.internal/apiserver/hack/internal/proc"
 )
 
@@ -213,7 +214,7 @@ func run(ctx context.Context, co *checkout.Checkout, target Target, o Options) R
 // log keeps what go test says. It may be written to beside its other methods.
 type log struct {
 	mu          sync.Mutex
-	line        []byte // not yet whole
+	split       lines.Splitter
 	lines       []string
 	execs, news int64
 	state       string // the last line about how far it is
@@ -235,14 +236,7 @@ var (
 func (l *log) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, b := range p {
-		if b != '\n' {
-			l.line = append(l.line, b)
-			continue
-		}
-		l.take(string(l.line))
-		l.line = l.line[:0]
-	}
+	l.split.Feed(p, func(line []byte) { l.take(string(line)) })
 	return len(p), nil
 }
 
@@ -302,12 +296,9 @@ const saidLines = 60
 func (l *log) end() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	lines := l.lines
-	if len(l.line) > 0 {
-		lines = append(lines[:len(lines):len(lines)], string(l.line))
-	}
+	all := append(slices.Clip(l.lines), l.split.Rest())
 	// The cause stands first, and stacks follow.
-	return strings.TrimSpace(strings.Join(lines[:min(len(lines), saidLines)], "\n"))
+	return strings.TrimSpace(strings.Join(all[:min(len(all), saidLines)], "\n"))
 }
 
 func (l *log) into(r *Result, co *checkout.Checkout, target Target) {
