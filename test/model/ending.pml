@@ -53,11 +53,18 @@ inline hand_back() {
 #endif
 }
 
+/* send_now: ending.go guard.sendNow */
+inline send_now(what_) {
+	drain(SERVE);
+	limit_flush();
+	serve_sends(what_)
+}
+
 /* queue: ending.go Boundary.queue */
 inline queue_() {
 	if
 	:: atomic { !ALL_SAID && crowded -> queued = true };
-		if :: H1 && !panicked -> drain(SERVE); limit_flush(); serve_sends(0) :: else fi;
+		if :: H1 && !panicked -> send_now(0) :: else fi;
 		do
 		:: atomic { if :: ALL_SAID -> break :: else fi };
 			atomic { ev -> ev = false }
@@ -88,7 +95,7 @@ inline conclude() {
 		if
 		:: yes -> queue_()
 		:: !yes && gone_ ->
-			if :: H1 -> limit_flush(); serve_sends(A_LENGTH) :: else fi;
+			if :: H1 -> send_now(A_LENGTH) :: else fi;
 			stay()
 		:: else ->
 			reserve(kept);
@@ -97,7 +104,7 @@ inline conclude() {
 #ifdef E11
 			:: !kept -> stays_capped = true; stay() /* Before it is handed over. */
 #else
-			:: !kept && H1 -> stays_capped = true; limit_flush(); serve_sends(A_LENGTH); stay()
+			:: !kept && H1 -> stays_capped = true; send_now(A_LENGTH); stay()
 			:: else -> atomic { overdue++; mine++; kept = true }
 #endif
 			fi

@@ -52,8 +52,7 @@ func (b *Boundary) conclude(g *guard) {
 	case g.http1:
 		// Sent, so that it does not wait for who stays: a client that seems to have
 		// gone may only have no more to send.
-		g.limitFlush()
-		_ = g.rc().Flush()
+		g.sendNow()
 		b.stay(g)
 	case gone:
 		b.stay(g) // It has its answer.
@@ -91,13 +90,19 @@ func (b *Boundary) queue(g *guard, whole bool) {
 		return
 	}
 	if g.http1 && whole {
-		g.drain()
-		g.limitFlush()
-		_ = g.rc().Flush()
+		g.sendNow()
 	}
 	for !g.said() {
 		<-g.events
 	}
+}
+
+// sendNow sends an answer over HTTP/1 that is to wait for nothing which follows,
+// nor for a client that does not send what is left of its request.
+func (g *guard) sendNow() {
+	g.drain()
+	g.limitFlush()
+	_ = g.rc().Flush()
 }
 
 // timedOut answers a request of which nothing was committed at the deadline.

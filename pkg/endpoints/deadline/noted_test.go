@@ -74,3 +74,24 @@ func TestAnswerToAClientThatHasNoMoreToSend(t *testing.T) {
 		}
 	}
 }
+
+// TestAnswerAboveTheCapWaitsForNoBody: it is complete when its deadline strikes, and its handler, which stays, cannot be left
+// behind; the client gets it, whether or not it sends the rest of its request.
+func TestAnswerAboveTheCapWaitsForNoBody(t *testing.T) {
+	s := newTestServer(t, "HTTP/1.1", serverConfig{timeout: 200 * time.Millisecond, handler: func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "2")
+		io.WriteString(w, "ok")
+		hold(r)
+	}})
+	s.boundary.MaxOverdue = -1
+	p := s.peer()
+	p.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nsome of it")
+	p.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	p.response("POST")
+	if got := p.got.String(); got != "HTTP/1.1 200 OK\nConnection: close\nContent-Length: 2\nContent-Type: text/plain; charset=utf-8\n\nok\n" {
+		t.Errorf("got %q", got)
+	}
+	if o := s.outcome(); o.Kind != Answered || o.Status != http.StatusOK {
+		t.Errorf("reported %+v", o)
+	}
+}
