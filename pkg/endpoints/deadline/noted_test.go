@@ -95,3 +95,32 @@ func TestAnswerAboveTheCapWaitsForNoBody(t *testing.T) {
 		t.Errorf("reported %+v", o)
 	}
 }
+
+// TestTrailerOfAnAnswerWithoutBody: one is announced that will never come, but over HTTP/2 where it is no HEAD; so the answer
+// is whole once it is flushed.
+func TestTrailerOfAnAnswerWithoutBody(t *testing.T) {
+	for _, tt := range []struct {
+		proto, method string
+		status        int
+		want          Kind
+	}{
+		{"HTTP/1.1", "HEAD", http.StatusOK, Answered},
+		{"HTTP/1.1", "GET", http.StatusNoContent, Answered},
+		{"HTTP/1.1", "GET", http.StatusNotModified, Answered},
+		{"HTTP/1.1", "GET", http.StatusOK, Aborted},
+		{"HTTP/2.0", "HEAD", http.StatusOK, Answered},
+		{"HTTP/2.0", "GET", http.StatusNoContent, Aborted},
+		{"HTTP/2.0", "GET", http.StatusOK, Aborted},
+	} {
+		s := newTestServer(t, tt.proto, serverConfig{timeout: 200 * time.Millisecond, handler: func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Trailer", "X-Trailer")
+			w.WriteHeader(tt.status)
+			w.(http.Flusher).Flush()
+			hold(r)
+		}})
+		_, _, err := s.do(tt.method, nil)
+		if o := s.outcome(); o.Kind != tt.want || (err == nil) != (tt.want == Answered) {
+			t.Errorf("%s %s %d: reported %+v, and the client had %v", tt.proto, tt.method, tt.status, o, err)
+		}
+	}
+}

@@ -97,12 +97,16 @@ func (g *guard) commitHeader() {
 }
 
 // declare notes how long a response is said to be that is committed with that
-// status. One with trailers ends with them. The caller holds mu.
+// status. One with trailers ends with them: over HTTP/1 none without a body has
+// any, and over HTTP/2 none to a HEAD. The caller holds mu.
 func (g *guard) declare(status int) {
+	head := g.outer.Method == http.MethodHead
+	bodyless := head || status == http.StatusNoContent || status == http.StatusNotModified
 	switch {
-	case status < http.StatusOK || g.header["Trailer"] != nil:
-	case g.outer.Method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified:
+	case status < http.StatusOK:
+	case bodyless && (g.http1 || head || g.header["Trailer"] == nil):
 		g.bodyless = true
+	case g.header["Trailer"] != nil:
 	case len(g.header["Content-Length"]) == 1:
 		if n, err := strconv.ParseInt(g.header["Content-Length"][0], 10, 64); err == nil && n >= 0 {
 			g.declared = n
