@@ -45,6 +45,21 @@ func Bench(ctx context.Context, co *checkout.Checkout, tag string, variant Varia
 	return testProgram(ctx, co, tag, variant, "the benchmarks "+pkg, name, "test", "-c", pkg)
 }
 
+// TestMod writes a go.mod for the go command's -modfile, with which it builds the checkout's own packages against one of
+// the two of the newest pinned tag, with -mod=mod, and returns its path. It takes the checkout's lock.
+func TestMod(ctx context.Context, co *checkout.Checkout, variant Variant) (path string, err error) {
+	ctx, unlock, err := co.Lock(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	p, pin, err := pins.Find(co.Pins(), "")
+	if err != nil {
+		return "", err
+	}
+	return modFile(ctx, co, p, pin, variant)
+}
+
 // testProgram builds one of the checkout's own packages against one of the two, with `go args...`, the last of
 // which is the package.
 func testProgram(ctx context.Context, co *checkout.Checkout, tag string, variant Variant, title, name string, args ...string) (string, error) {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"fork.internal/apiserver/hack/internal/alive"
+	"fork.internal/apiserver/hack/internal/build"
 	"fork.internal/apiserver/hack/internal/checkout"
 	"fork.internal/apiserver/hack/internal/gotool"
 	"fork.internal/apiserver/hack/internal/lines"
@@ -180,19 +181,31 @@ func choose(all []Target, names []string) ([]Target, error) {
 // nothing else, and its minute would be most of a short run.
 const minimize = "2s"
 
-// run runs one target.
+// run runs one target. Those of test/ are built against the tree that the fork makes of the newest tag.
 func run(ctx context.Context, co *checkout.Checkout, target Target, o Options) Result {
 	log := &log{}
 	start := time.Now()
+	var with []string
+	if strings.HasPrefix(target.Package, "./test/") {
+		mod, err := build.TestMod(ctx, co, build.Fork)
+		switch {
+		case ctx.Err() != nil:
+			return Result{Target: target, Verdict: Interrupted}
+		case err != nil:
+			return Result{Target: target, Verdict: Failed, Said: err.Error()}
+		}
+		with = []string{"-mod=mod", "-modfile=" + mod}
+	}
 	stop := alive.Watch(co.Err, every, target.Name, log.last)
 	args := []string{"test", "-run=^$", "-fuzz=^" + target.Name + "$", "-fuzztime=" + o.Time, "-fuzzminimizetime=" + minimize}
 	if o.Race {
 		args = append(args, "-race")
 	}
-	err := gotool.Stream(ctx, co, co.Root, log, log, append(args, target.Package)...)
+	args = append(append(args, with...), target.Package)
+	err := gotool.Stream(ctx, co, co.Root, log, log, args...)
 	stop()
 	result := Result{Target: target, Verdict: Passed, Seconds: time.Since(start).Seconds()}
-	log.into(&result, co, target)
+	log.into(&result, co, target, with)
 	switch {
 	case ctx.Err() != nil && result.Again == "":
 		result.Verdict = Interrupted
@@ -301,7 +314,8 @@ func (l *log) end() string {
 	return strings.TrimSpace(strings.Join(all[:min(len(all), saidLines)], "\n"))
 }
 
-func (l *log) into(r *Result, co *checkout.Checkout, target Target) {
+// into notes what go test has said in a result of the target's, which was built with those flags.
+func (l *log) into(r *Result, co *checkout.Checkout, target Target, with []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r.Execs, r.New = l.execs, l.news
@@ -309,6 +323,7 @@ func (l *log) into(r *Result, co *checkout.Checkout, target Target) {
 		r.Crasher = filepath.ToSlash(co.Rel(filepath.Join(target.dir, filepath.FromSlash(l.crasher))))
 	}
 	if l.input != "" {
-		r.Again = fmt.Sprintf("go test -run='^%s$' %s", strings.ReplaceAll(l.input, "/", "$/^"), target.Package)
+		flags := strings.ReplaceAll(strings.Join(append(with, ""), " "), co.Root+"/", "")
+		r.Again = fmt.Sprintf("go test %s-run='^%s$' %s", flags, strings.ReplaceAll(l.input, "/", "$/^"), target.Package)
 	}
 }

@@ -151,6 +151,22 @@ func TestThatDoesNotBuild(t *testing.T) {
 	}
 }
 
+// TestOfTheTree: what is below test/ is built with the fork's tree, and not without.
+func TestOfTheTree(t *testing.T) {
+	co, _ := newToy(t)
+	toy.Write(t, filepath.Join(co.Root, "test", "toytree", "tree_test.go"), strings.NewReplacer("package holds", "package tree", "FuzzHolds", "FuzzTree").Replace(holds))
+	report, err := Run(t.Context(), co, Options{Time: "1x", IDs: []string{"FuzzTree"}})
+	if err != nil || len(report) != 1 || report[0].Verdict != Failed || !strings.Contains(report[0].Said, "pins.json is missing") {
+		t.Errorf("without pins: got %+v, %v", report, err)
+	}
+	l := &log{input: "FuzzTree/x"}
+	var r Result
+	l.into(&r, co, report[0].Target, []string{"-mod=mod", "-modfile=" + filepath.Join(co.Root, "a.mod")})
+	if want := "go test -mod=mod -modfile=a.mod -run='^FuzzTree$/^x$' ./test/toytree"; r.Again != want {
+		t.Errorf("to run it again: got %s, want %s", r.Again, want)
+	}
+}
+
 // interrupting cancels when it is told that a target is being fuzzed.
 type interrupting struct{ cancel func() }
 
