@@ -507,7 +507,7 @@ func (x *run1) checkRequest(i int, of *served, o Outcome) {
 	case timedOut:
 	case strings.Trim(a.body, letter(of.target)) != "":
 		wrong("there is something in the answer that its handler did not write")
-	case a.whole && o.Kind != Answered && o.Kind != Hijacked && !o.exited && a.header.Get("Trailer") == "":
+	case a.whole && o.Kind != Answered && o.Kind != Hijacked && !o.exited && (a.header.Get("Trailer") == "" || !bodyAllowed(a.status)):
 		// Runtime.Goexit is no answer, whatever has left, and of one with trailers more is awaited.
 		wrong("the client got a whole answer")
 	case a.status != o.Status:

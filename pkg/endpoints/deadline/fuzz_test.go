@@ -609,11 +609,12 @@ func (s strict) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 // note notes when the handler's response is complete, whatever comes next.
 func (x *experiment) note() {
-	if x.owned || x.status < 200 || x.sent["Trailer"] != nil {
+	bodyless := x.head || !bodyAllowed(x.status)
+	if x.owned || x.status < 200 || x.sent["Trailer"] != nil && !(bodyless && (x.http1 || x.head)) {
 		return
 	}
 	switch {
-	case x.head || !bodyAllowed(x.status) || x.body.Len() == 0 && x.sent.Get("Content-Length") == "0":
+	case bodyless || x.body.Len() == 0 && x.sent.Get("Content-Length") == "0":
 		// As it is committed, before the call that sends it.
 		x.mu.Lock()
 		x.completeFrom = min(x.completeFrom, x.committing)
