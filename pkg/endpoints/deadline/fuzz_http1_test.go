@@ -454,7 +454,7 @@ func (x *run1) check() {
 			t.Fatalf("%s: %d outcomes were reported: %+v", of.target, len(of.outcomes), of.outcomes)
 		}
 		x.checkRequest(i, of, of.outcomes[0])
-		x.checkCalls(of)
+		x.checkCalls(of, 2*stuckTime)
 	}
 	// Above the cap the serve goroutine stays with a handler.
 	over := x.ended() || x.went || hijacked || x.p.capped

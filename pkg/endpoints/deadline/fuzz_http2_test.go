@@ -551,7 +551,8 @@ func (x *run2) check() {
 			continue
 		}
 		if x.p.connContext { // Otherwise a connection that takes nothing holds them.
-			x.checkCalls(of)
+			// A read is not interrupted before the answer has been sent.
+			x.checkCalls(of, answerTime+2*stuckTime)
 		}
 		if s.method != of.method {
 			t.Errorf("%s: served as %s, and sent as %s", s.target, of.method, s.method)

@@ -140,12 +140,9 @@ func letter(target string) string { return string('a' + target[len(target)-1]%26
 // blocking are the steps that may wait for the client.
 var blocking = []int{opWrite, opStatus, opFlush, opRead, opClose}
 
-// later is how long a call may take to be interrupted.
-const later = 2 * stuckTime
-
 // checkCalls checks that no call of a handler's has waited for the client for
-// long after the deadline: the boundary interrupts it.
-func (s *fuzzServer) checkCalls(of *served) {
+// that long after the deadline: the boundary interrupts it.
+func (s *fuzzServer) checkCalls(of *served, later time.Duration) {
 	if !of.hijacked && of.held > later {
 		s.t.Errorf("%s: a call was held for %v after the deadline", of.target, of.held)
 	}
