@@ -197,7 +197,21 @@ func (c *Cluster) MakeRoom(ctx context.Context) error {
 	if err := c.askEtcd(ctx, "/v3/maintenance/defragment", struct{}{}, &struct{}{}); err != nil {
 		return err
 	}
-	return c.askEtcd(ctx, "/v3/maintenance/alarm", map[string]any{"action": "DEACTIVATE", "alarm": "NOSPACE"}, &struct{}{})
+	var raised struct {
+		Alarms []struct {
+			MemberID string `json:"memberID"`
+			Alarm    string `json:"alarm"`
+		} `json:"alarms"`
+	}
+	if err := c.askEtcd(ctx, "/v3/maintenance/alarm", map[string]any{"action": "GET"}, &raised); err != nil {
+		return err
+	}
+	for _, a := range raised.Alarms {
+		if err := c.askEtcd(ctx, "/v3/maintenance/alarm", map[string]any{"action": "DEACTIVATE", "memberID": a.MemberID, "alarm": a.Alarm}, &struct{}{}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // KeyValue is one key of etcd.

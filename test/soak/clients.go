@@ -62,7 +62,7 @@ func idleConnections(_, during context.Context, s *server) error {
 		if err != nil {
 			if during.Err() == nil {
 				failed.Add(1)
-				pause(during, time.Second)
+				traffic.Pause(during, time.Second)
 			}
 			return
 		}
@@ -71,7 +71,7 @@ func idleConnections(_, during context.Context, s *server) error {
 		if conn, err = says(conn); err == nil {
 			io.Copy(io.Discard, conn)
 		}
-		pause(during, 100*time.Millisecond)
+		traffic.Pause(during, 100*time.Millisecond)
 	}
 	handshake := func(conn net.Conn) (net.Conn, error) {
 		secure := tls.Client(conn, conf)
@@ -109,9 +109,9 @@ func idleConnections(_, during context.Context, s *server) error {
 func unreadLists(ctx, during context.Context, s *server) error {
 	return s.repeat(during, 3, func(c *traffic.Clients, proto string) {
 		held := false
-		x := c.Send(ctx, proto, traffic.Request{Method: "GET", Path: configMaps(hostile), Timeout: patience, Receive: func(x *traffic.Exchange, res *http.Response) {
+		x := c.Send(ctx, proto, traffic.Request{Method: "GET", Path: traffic.ConfigMaps(hostile), Timeout: patience, Receive: func(x *traffic.Exchange, res *http.Response) {
 			if res.StatusCode == http.StatusOK {
-				pause(ctx, patience+traffic.Slack)
+				traffic.Pause(ctx, patience+traffic.Slack)
 			}
 			x.Read(res)
 			held = x.Whole && x.Status == http.StatusOK
@@ -131,7 +131,7 @@ func unreadWatches(ctx, during context.Context, s *server) error {
 	return s.repeat(during, 10, func(c *traffic.Clients, proto string) {
 		going, cancel := context.WithTimeout(ctx, patience+rand.N(patience))
 		defer cancel()
-		path := configMaps(watched) + "?watch=1&resourceVersion=0"
+		path := traffic.ConfigMaps(watched) + "?watch=1&resourceVersion=0"
 		if rand.N(2) == 0 {
 			path += fmt.Sprintf("&timeoutSeconds=%d", 1+rand.N(5))
 		}
@@ -157,13 +157,13 @@ func unsentBodies(ctx, during context.Context, s *server) error {
 			if _, err := io.WriteString(w, `{"apiVersion":"v1","kind":"ConfigMap",`); err != nil || !drips {
 				return
 			}
-			for pause(bounded, time.Second) {
+			for traffic.Pause(bounded, time.Second) {
 				if _, err := io.WriteString(w, " "); err != nil {
 					return
 				}
 			}
 		}()
-		x := c.Send(ctx, proto, traffic.Request{Method: "POST", Path: configMaps(hostile), Timeout: patience, Body: body})
+		x := c.Send(ctx, proto, traffic.Request{Method: "POST", Path: traffic.ConfigMaps(hostile), Timeout: patience, Body: body})
 		if !rare.cut(x) {
 			c.Answered(x, http.StatusGatewayTimeout)
 		}
@@ -179,18 +179,18 @@ func goneClients(ctx, during context.Context, s *server) error {
 		defer cancel()
 		switch rand.N(4) {
 		case 0:
-			c.Send(going, proto, traffic.Request{Method: "POST", Path: configMaps(hostile), Body: hooked("hangs"), Timeout: 20 * time.Second})
+			c.Send(going, proto, traffic.Request{Method: "POST", Path: traffic.ConfigMaps(hostile), Body: hooked("hangs"), Timeout: 20 * time.Second})
 		case 1:
-			c.Send(going, proto, traffic.Request{Method: "GET", Path: configMaps(hostile), Timeout: 20 * time.Second, Receive: func(x *traffic.Exchange, _ *http.Response) {
+			c.Send(going, proto, traffic.Request{Method: "GET", Path: traffic.ConfigMaps(hostile), Timeout: 20 * time.Second, Receive: func(x *traffic.Exchange, _ *http.Response) {
 				<-going.Done()
 				x.Err = going.Err()
 			}})
 		case 2:
-			c.Send(going, proto, traffic.Request{Method: "GET", Path: configMaps(watched) + "?watch=1"})
+			c.Send(going, proto, traffic.Request{Method: "GET", Path: traffic.ConfigMaps(watched) + "?watch=1"})
 		case 3:
 			body, w := io.Pipe()
 			defer context.AfterFunc(going, func() { w.CloseWithError(going.Err()) })()
-			c.Send(going, proto, traffic.Request{Method: "POST", Path: configMaps(hostile), Body: body, Timeout: 20 * time.Second})
+			c.Send(going, proto, traffic.Request{Method: "POST", Path: traffic.ConfigMaps(hostile), Body: body, Timeout: 20 * time.Second})
 		}
 	})
 }

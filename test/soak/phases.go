@@ -76,7 +76,7 @@ func (s *server) repeat(during context.Context, n int, f func(c *traffic.Clients
 	traffic.Together(n, func(proto string, _ int) {
 		for during.Err() == nil {
 			f(c, proto)
-			pause(during, 5*time.Millisecond)
+			traffic.Pause(during, 5*time.Millisecond)
 		}
 	})
 	return nil
@@ -87,7 +87,7 @@ func timeouts(ctx, during context.Context, s *server) error {
 	rare := &rarity{}
 	err := s.repeat(during, 6, func(c *traffic.Clients, proto string) {
 		x := c.Send(ctx, proto, traffic.Request{
-			Method: "POST", Path: configMaps(hostile) + "?dryRun=All", Body: hooked("admits"),
+			Method: "POST", Path: traffic.ConfigMaps(hostile) + "?dryRun=All", Body: hooked("admits"),
 			Timeout: 1 + rand.N(2*hookTakes),
 		})
 		if !rare.cut(x) {
@@ -115,7 +115,7 @@ func webhooks(ctx, during context.Context, s *server) error {
 	return s.repeat(during, 6, func(c *traffic.Clients, proto string) {
 		kind := kinds[rand.N(len(kinds))]
 		c.Answered(c.Send(ctx, proto, traffic.Request{
-			Method: "POST", Path: configMaps(hostile) + "?dryRun=All", Body: hooked(kind.does), Timeout: kind.timeout,
+			Method: "POST", Path: traffic.ConfigMaps(hostile) + "?dryRun=All", Body: hooked(kind.does), Timeout: kind.timeout,
 		}), kind.want)
 	})
 }
@@ -153,12 +153,12 @@ func etcdPaused(ctx, during context.Context, s *server) error {
 		if err != nil {
 			return err
 		}
-		pause(ctx, pausedFor)
+		traffic.Pause(ctx, pausedFor)
 		resume()
 		if err := s.serves(ctx); err != nil {
 			return err
 		}
-		pause(during, pausedFor)
+		traffic.Pause(during, pausedFor)
 	}
 	return nil
 }
@@ -167,7 +167,7 @@ func etcdPaused(ctx, during context.Context, s *server) error {
 func (s *server) serves(ctx context.Context) error {
 	begun := time.Now()
 	for ctx.Err() == nil {
-		x := s.clients.Send(ctx, "HTTP/2", traffic.Request{Method: "POST", Path: configMaps(ordinary) + "?dryRun=All", Body: hooked("admits"), Timeout: 3 * time.Second})
+		x := s.clients.Send(ctx, "HTTP/2", traffic.Request{Method: "POST", Path: traffic.ConfigMaps(hostile), Body: traffic.NewMap(), Timeout: 3 * time.Second})
 		if x.Status == http.StatusCreated && s.cl.Ready(ctx) == nil {
 			return nil
 		}
@@ -175,7 +175,7 @@ func (s *server) serves(ctx context.Context) error {
 			s.lief("the server does not serve again within %v: %v", recovers, x)
 			return nil
 		}
-		pause(ctx, 100*time.Millisecond)
+		traffic.Pause(ctx, 100*time.Millisecond)
 	}
 	return ctx.Err()
 }

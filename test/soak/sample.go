@@ -119,7 +119,7 @@ func startSampler(ctx context.Context, s *server) *sampler {
 			if now, err := s.look(ctx); err == nil {
 				sm.add(now)
 			}
-			if !pause(ctx, sampleEvery) {
+			if !traffic.Pause(ctx, sampleEvery) {
 				return
 			}
 		}

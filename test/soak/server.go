@@ -86,8 +86,8 @@ func newServer(ctx context.Context, c Config, cl *cluster.Cluster, tokens demo.T
 	}
 	loses := *s.clients
 	loses.Wrongf = s.lostf
-	s.watch = traffic.StartWatches(&loses, configMaps(watched))
-	s.load = traffic.NewLoad(s.clients, configMaps(ordinary), s.lostf)
+	s.watch = traffic.StartWatches(&loses, traffic.ConfigMaps(watched))
+	s.load = traffic.NewLoad(s.clients, traffic.ConfigMaps(ordinary), s.lostf)
 	if err := s.warmUp(ctx); err != nil {
 		return nil, err
 	}
@@ -114,9 +114,7 @@ func (s *server) close() {
 
 // newClients are administrators with connections of their own.
 func (s *server) newClients(d *net.Dialer) (*traffic.Clients, error) {
-	conf := s.cl.RESTConfig()
-	conf.Dial = d.DialContext
-	c, err := traffic.NewClients(conf)
+	c, err := traffic.NewClientsBy(s.cl.RESTConfig(), d)
 	if err != nil {
 		return nil, err
 	}
@@ -141,12 +139,12 @@ func (s *server) setUp(ctx context.Context) (err error) {
 		}
 	}
 	for i := range bigMaps {
-		if err := create(configMaps(hostile), "ConfigMap", fmt.Sprintf("big-%02d", i), object{"x": strings.Repeat("x", bigBytes)}); err != nil {
+		if err := create(traffic.ConfigMaps(hostile), "ConfigMap", fmt.Sprintf("big-%02d", i), object{"x": strings.Repeat("x", bigBytes)}); err != nil {
 			return err
 		}
 	}
 	for _, o := range []struct{ path, kind, name string }{
-		{configMaps(watched), "ConfigMap", "ticks"}, {secrets(hostile), "Secret", "shared-0"}, {secrets(hostile), "Secret", "shared-1"},
+		{traffic.ConfigMaps(watched), "ConfigMap", "ticks"}, {secrets(hostile), "Secret", "shared-0"}, {secrets(hostile), "Secret", "shared-1"},
 	} {
 		if err := create(o.path, o.kind, o.name, nil); err != nil {
 			return err
@@ -158,34 +156,18 @@ func (s *server) setUp(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, fmt.Errorf("the webhook is not asked within a minute"))
 	defer cancel()
 	for s.hook.Asked() == 0 {
-		s.clients.Send(ctx, "HTTP/2", traffic.Request{Method: "POST", Path: configMaps(hostile) + "?dryRun=All", Body: hooked("admits")})
-		if !pause(ctx, 200*time.Millisecond) {
+		s.clients.Send(ctx, "HTTP/2", traffic.Request{Method: "POST", Path: traffic.ConfigMaps(hostile) + "?dryRun=All", Body: hooked("admits")})
+		if !traffic.Pause(ctx, 200*time.Millisecond) {
 			return context.Cause(ctx)
 		}
 	}
 	return nil
 }
 
-func configMaps(ns string) string { return "/api/v1/namespaces/" + ns + "/configmaps" }
-
 func secrets(ns string) string { return "/api/v1/namespaces/" + ns + "/secrets" }
 
 // hooked is a config map about which the webhook is asked.
-func hooked(does string) io.Reader {
-	return strings.NewReader(fmt.Sprintf(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"generateName":"x-","labels":{%q:%q}}}`, hookLabel, does))
-}
-
-// pause reports whether the time has passed before ctx ended.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
-}
+func hooked(does string) io.Reader { return webhook.ConfigMap(hookLabel, does) }
 
 func (s *server) keep(x *traffic.Exchange) {
 	s.mu.Lock()

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"fork.internal/apiserver/test/traffic"
 )
 
 const (
@@ -42,7 +44,7 @@ var spare = []struct {
 // warmUp has ordinary clients work, and notes how the server is when they rest.
 func (s *server) warmUp(ctx context.Context) (err error) {
 	stop := s.load.Start(ctx, loadClients, false)
-	pause(ctx, warmUpTime)
+	traffic.Pause(ctx, warmUpTime)
 	stop()
 	if _, err := s.watch.All(ctx); err != nil {
 		return err
@@ -86,7 +88,7 @@ func (s *server) settle(ctx context.Context) []string {
 		if time.Since(begun) > settles {
 			return append(what, s.saveProfile(ctx, "goroutine"), s.saveProfile(ctx, "heap"))
 		}
-		pause(ctx, time.Second)
+		traffic.Pause(ctx, time.Second)
 	}
 }
 

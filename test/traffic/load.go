@@ -20,8 +20,8 @@ const (
 	loadPause = 50 * time.Millisecond
 )
 
-// faulty are what a server may answer, besides what it ought to, while what it stands on is away.
-var faulty = []int{http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
+// Faulty are what a server may answer, besides what it ought to, while what it stands on is away.
+var Faulty = []int{http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
 
 // Load is ordinary clients, each of which makes a config map of its own, reads, changes, lists and deletes it, and looks
 // whether everything is as it has left it.
@@ -112,7 +112,7 @@ func (w *worker) round(ctx context.Context) {
 		case x.Whole && x.Status == http.StatusNotFound && step.want != http.StatusNotFound:
 			w.load.lostf("it was there, and is not: %v", x)
 			return
-		case w.faults && slices.Contains(faulty, x.Status):
+		case w.faults && slices.Contains(Faulty, x.Status):
 			w.load.c.Answered(x)
 			return
 		}

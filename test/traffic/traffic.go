@@ -3,8 +3,13 @@
 package traffic
 
 import (
+	"context"
+	"io"
+	"net"
 	"net/http"
+	"strings"
 	"sync"
+	"time"
 
 	"k8s.io/client-go/rest"
 )
@@ -42,10 +47,38 @@ func NewClients(conf *rest.Config) (*Clients, error) {
 	return c, nil
 }
 
+// NewClientsBy are clients with that configuration and connections of their own, which the dialer makes.
+func NewClientsBy(conf *rest.Config, d *net.Dialer) (*Clients, error) {
+	conf = rest.CopyConfig(conf)
+	// Without one of theirs they share connections with all of the same configuration.
+	conf.Dial = d.DialContext
+	return NewClients(conf)
+}
+
 // CloseIdle closes the connections that nobody uses.
 func (c *Clients) CloseIdle() {
 	for _, each := range c.HTTP {
 		each.CloseIdleConnections()
+	}
+}
+
+// ConfigMaps is the path of a namespace's config maps.
+func ConfigMaps(ns string) string { return "/api/v1/namespaces/" + ns + "/configmaps" }
+
+// NewMap is a config map of which the server chooses the name.
+func NewMap() io.Reader {
+	return strings.NewReader(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"generateName":"x-"}}`)
+}
+
+// Pause reports whether the time has passed before ctx ended.
+func Pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
 	}
 }
 

@@ -48,19 +48,22 @@ func TestWatchesThatLoseSomething(t *testing.T) {
 		return seen
 	}
 	for name, tt := range map[string]struct {
-		seen  []int64 // by one of them
-		wrong string
+		seen    []int64 // by one of them
+		skipped []span  // likewise
+		wrong   string
 	}{
-		"all":             {[]int64{3, 5, 8, 9}, ""},
-		"one more":        {[]int64{3, 5, 7, 8, 9}, ""}, // A write that has failed to its client.
-		"lost":            {[]int64{3, 5, 9}, "has not seen 1 of 4 writes, the first of them with resource version 8"},
-		"twice":           {[]int64{3, 5, 5, 8, 9}, "twice"},
-		"not in order":    {[]int64{3, 8, 5, 9}, "not in order"},
-		"nothing, at all": {nil, "5 watches have seen something"},
+		"all":             {[]int64{3, 5, 8, 9}, nil, ""},
+		"one more":        {[]int64{3, 5, 7, 8, 9}, nil, ""}, // A write that has failed to its client.
+		"lost":            {[]int64{3, 5, 9}, nil, "has not seen 1 of 4 writes, the first of them with resource version 8"},
+		"read anew":       {[]int64{3, 9}, []span{{3, 8}}, ""},
+		"and one lost":    {[]int64{3, 9}, []span{{5, 8}}, "has not seen 1 of 4 writes, the first of them with resource version 5"},
+		"twice":           {[]int64{3, 5, 5, 8, 9}, nil, "twice"},
+		"not in order":    {[]int64{3, 8, 5, 9}, nil, "not in order"},
+		"nothing, at all": {nil, nil, "5 watches have seen something"},
 	} {
 		var wrong []string
 		c := &Clients{Wrongf: func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }}
-		w := &Watches{c: c, cancel: func() {}, written: []int64{3, 5, 8, 9}, seen: whole()}
+		w := &Watches{skipped: map[string][]span{"HTTP/20": tt.skipped}, c: c, cancel: func() {}, written: []int64{3, 5, 8, 9}, seen: whole()}
 		if w.seen["HTTP/20"] = tt.seen; tt.seen == nil {
 			delete(w.seen, "HTTP/20")
 		}

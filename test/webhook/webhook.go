@@ -6,11 +6,13 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -73,6 +75,12 @@ func Start(ctx context.Context, cl *cluster.Cluster, label string, takes time.Du
 		return nil, err
 	}
 	return w, nil
+}
+
+// ConfigMap is a config map, of which the server chooses the name, about which the webhook with the label is asked, and does
+// what is said.
+func ConfigMap(label, does string) io.Reader {
+	return strings.NewReader(fmt.Sprintf(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"generateName":"x-","labels":{%q:%q}}}`, label, does))
 }
 
 // Asked is how often it has been asked.
