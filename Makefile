@@ -47,7 +47,7 @@ tag = $(if $(TAG),--tag $(call q,$(TAG)))
 given = $(if $(filter command,$(firstword $(origin $(1)))),$($(1)))
 
 .DEFAULT_GOAL := help
-.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags verify-next replace try-replace module export kube-apiserver image engine kind-node-image test-kind test-conformance run policy diagnose diagnose-fixtures monitoring mutants fuzz demo demo-ha repro model same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all test-consumers test-kubernetes test-integration soak test-ha test-alerts test-e2e clean $(FORK)
+.PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags verify-next replace try-replace module export kube-apiserver image engine kind-node-image test-kind test-conformance run policy diagnose diagnose-fixtures monitoring mutants fuzz demo demo-ha repro model same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all test-consumers test-kubernetes test-integration test-faults soak test-ha test-alerts test-e2e clean $(FORK)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -188,6 +188,9 @@ test-kubernetes: $(FORK) ## k8s.io/kubernetes's integration tests with the fork,
 
 test-integration: $(FORK) ## The real kube-apiserver, with -race, through what operators fear, and an unmodified one beside it [TAG=] [DURATION=10s]
 	@$(FORK) test-integration $(tag) $(if $(DURATION),--duration $(call q,$(DURATION))) -o $(O)
+
+test-faults: $(FORK) ## Do to both kube-apiservers, their webhooks, audit log, etcd and clients what befalls them at worst [TAG=] [ID=fault]
+	@$(FORK) test-faults $(tag) -o $(O) -- $(ID)
 
 soak: $(FORK) ## Have a patched kube-apiserver serve for long beside hostile clients, and an unmodified one beside it [DURATION=30m] [TAG=] [RACE=1]
 	@$(FORK) soak $(tag) $(if $(DURATION),--duration $(call q,$(DURATION))) $(if $(call yes,$(RACE)),--race) -o $(O)

@@ -35,6 +35,7 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 	newTestIntegrationCommand,
 	newTestHACommand,
 	newSoakCommand,
+	newTestFaultsCommand,
 	newGateOffCommand,
 	newExportCommand,
 	newKubeAPIServerCommand,

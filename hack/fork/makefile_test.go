@@ -52,6 +52,7 @@ func TestMakePassesItsVariablesOn(t *testing.T) {
 		"demo-ha TAG=v0.1.0":                        "demo-ha --tag 'v0.1.0' -o text",
 		"soak DURATION=3m RACE=1 O=json":            "soak --duration '3m' --race -o json",
 		"soak TAG=v0.1.0":                           "soak --tag 'v0.1.0' -o text",
+		"test-faults ID=etcd- O=json":               "test-faults -o json -- etcd-",
 		"test-ha O=json":                            "test-ha -o json",
 		"kind-node-image TAG=v0.1.0":                "kind-node-image --tag 'v0.1.0' -o text",
 		"test-kind KIND_NODE_IMAGE=a/b:v1 NODES=3":  "test-kind --node-image 'a/b:v1' --nodes '3' -o text --",

@@ -140,14 +140,14 @@ func (c *Cluster) etcdHealthy(ctx context.Context, url string) error {
 	return err
 }
 
-// etcdPost sends a request of etcd's gRPC gateway, whose JSON has bytes in base64 and numbers as text. The
-// response's body is the caller's.
-func (c *Cluster) etcdPost(ctx context.Context, path string, request any) (*http.Response, error) {
+// etcdPost sends a request of etcd's gRPC gateway, whose JSON has bytes in base64 and numbers as text, to the member with the
+// URL. The response's body is the caller's.
+func (c *Cluster) etcdPost(ctx context.Context, member, path string, request any) (*http.Response, error) {
 	body, err := json.Marshal(request)
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.etcdURL+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, member+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -163,11 +163,16 @@ func (c *Cluster) etcdPost(ctx context.Context, path string, request any) (*http
 	return resp, nil
 }
 
-// askEtcd sends a request and decodes the one answer.
+// askEtcd sends a request to the first member and decodes the one answer.
 func (c *Cluster) askEtcd(ctx context.Context, path string, request, into any) error {
+	return c.askMember(ctx, c.etcdURL, path, request, into)
+}
+
+// askMember is askEtcd for the member with the URL.
+func (c *Cluster) askMember(ctx context.Context, member, path string, request, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
-	resp, err := c.etcdPost(ctx, path, request)
+	resp, err := c.etcdPost(ctx, member, path, request)
 	if err != nil {
 		return err
 	}
@@ -212,6 +217,34 @@ func (c *Cluster) MakeRoom(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// MoveEtcdLeader has the leader of several members of etcd give its office to another, and returns when that has it.
+func (c *Cluster) MoveEtcdLeader(ctx context.Context) error {
+	var ids []string
+	leader := ""
+	status := func(i int) error {
+		var answer struct {
+			Header struct {
+				MemberID string `json:"member_id"`
+			} `json:"header"`
+			Leader string `json:"leader"`
+		}
+		err := c.askMember(ctx, "https://"+loopback(c.ports.etcd[i].client), "/v3/maintenance/status", struct{}{}, &answer)
+		ids, leader = append(ids, answer.Header.MemberID), answer.Leader
+		return err
+	}
+	for i := range c.ports.etcd {
+		if err := status(i); err != nil {
+			return err
+		}
+	}
+	i := slices.Index(ids, leader)
+	if i < 0 || len(ids) == 1 {
+		return fmt.Errorf("etcd's leader is %q, of the members %q: it cannot be moved", leader, ids)
+	}
+	return c.askMember(ctx, "https://"+loopback(c.ports.etcd[i].client), "/v3/maintenance/transfer-leadership",
+		map[string]string{"targetID": ids[(i+1)%len(ids)]}, &struct{}{})
 }
 
 // KeyValue is one key of etcd.
@@ -263,7 +296,7 @@ func (c *Cluster) History(ctx context.Context, prefix, last string, from int64) 
 	defer cancel()
 	end := []byte(prefix)
 	end[len(end)-1]++
-	resp, err := c.etcdPost(ctx, "/v3/watch", map[string]any{"create_request": map[string]any{
+	resp, err := c.etcdPost(ctx, c.etcdURL, "/v3/watch", map[string]any{"create_request": map[string]any{
 		"key": []byte(prefix), "range_end": end, "start_revision": fmt.Sprint(from),
 	}})
 	if err != nil {

@@ -1,0 +1,128 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// limitFiles sets how many descriptors a process may have, until restore is called.
+func limitFiles(pid int, n uint64) (restore func(), err error) {
+	var old unix.Rlimit
+	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &old); err != nil {
+		return nil, fmt.Errorf("the limit of open files of process %d: %w", pid, err)
+	}
+	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: n, Max: old.Max}, nil); err != nil {
+		return nil, fmt.Errorf("the limit of open files of process %d: %w", pid, err)
+	}
+	return func() { unix.Prlimit(pid, unix.RLIMIT_NOFILE, &old, nil) }, nil
+}
+
+// mountTiny mounts an empty file system of so many bytes until unmount is called.
+func mountTiny(dir string, bytes int) (unmount func(), err error) {
+	if os.Geteuid() != 0 {
+		return nil, errNeeds("root, to mount a file system that can be full")
+	}
+	if err := unix.Mount("faults", dir, "tmpfs", 0, fmt.Sprintf("size=%d,mode=0700", bytes)); errors.Is(err, unix.EPERM) {
+		return nil, errNeeds("the right to mount a file system that can be full: CAP_SYS_ADMIN")
+	} else if err != nil {
+		return nil, fmt.Errorf("mounting a file system on %s: %w", dir, err)
+	}
+	return func() { unix.Unmount(dir, unix.MNT_DETACH) }, nil
+}
+
+// farAway is a network namespace, of which one pair of interfaces leads here.
+type farAway struct {
+	name string
+	here string // our interface
+	host string // our address, as it is seen from there
+}
+
+// newFarAway makes one. Its addresses are of a network for tests (RFC 2544).
+func newFarAway() (*farAway, error) {
+	if os.Geteuid() != 0 {
+		return nil, errNeeds("root, to make a network namespace")
+	}
+	if _, err := exec.LookPath("ip"); err != nil {
+		return nil, errNeeds("ip (of iproute2), to make a network namespace")
+	}
+	f := &farAway{name: fmt.Sprintf("faults-%d", os.Getpid()), here: fmt.Sprintf("flt%d", os.Getpid()), host: "198.18.255.1"}
+	const there = "eth0"
+	for _, args := range [][]string{
+		{"netns", "add", f.name},
+		{"link", "add", f.here, "type", "veth", "peer", "name", there, "netns", f.name},
+		{"addr", "add", f.host + "/30", "dev", f.here},
+		{"link", "set", f.here, "up"},
+		{"-n", f.name, "addr", "add", "198.18.255.2/30", "dev", there},
+		{"-n", f.name, "link", "set", there, "up"},
+	} {
+		if err := ip(args...); err != nil {
+			f.close()
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+func ip(args ...string) error {
+	out, err := exec.Command("ip", args...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("ip %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+// dial connects from there.
+func (f *farAway) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	type result struct {
+		conn net.Conn
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		// Not unlocked: the thread is in the namespace, and ends with this goroutine. The dialer has a numeric address of one
+		// family, and connects on it.
+		runtime.LockOSThread()
+		conn, err := f.dialHere(ctx, network, addr)
+		done <- result{conn, err}
+	}()
+	r := <-done
+	return r.conn, r.err
+}
+
+func (f *farAway) dialHere(ctx context.Context, network, addr string) (net.Conn, error) {
+	ns, err := os.Open("/run/netns/" + f.name)
+	if err != nil {
+		return nil, err
+	}
+	defer ns.Close()
+	if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
+		return nil, fmt.Errorf("entering the network namespace %s: %w", f.name, err)
+	}
+	return (&net.Dialer{}).DialContext(ctx, network, addr)
+}
+
+// cut has everything be dropped that comes there or leaves it, and nobody be told.
+func (f *farAway) cut() error {
+	for _, chain := range []string{"INPUT", "OUTPUT"} {
+		args := []string{"netns", "exec", f.name, "iptables", "-A", chain, "-j", "DROP"}
+		if err := ip(args...); err != nil {
+			return errNeeds("iptables, to drop packets in a network namespace: " + err.Error())
+		}
+	}
+	return nil
+}
+
+// close removes it.
+func (f *farAway) close() {
+	ip("netns", "delete", f.name)
+	// The interface goes with its peer, unless something still holds that.
+	ip("link", "delete", f.here)
+}

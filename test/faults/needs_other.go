@@ -1,0 +1,27 @@
+//go:build !linux
+
+package faults
+
+import (
+	"context"
+	"net"
+)
+
+const needsLinux = errNeeds("Linux")
+
+// limitFiles needs Linux.
+func limitFiles(int, uint64) (restore func(), err error) { return nil, needsLinux }
+
+// mountTiny needs Linux.
+func mountTiny(string, int) (unmount func(), err error) { return nil, needsLinux }
+
+// farAway needs Linux.
+type farAway struct{ host string }
+
+func newFarAway() (*farAway, error) { return nil, needsLinux }
+
+func (*farAway) dial(context.Context, string, string) (net.Conn, error) { return nil, needsLinux }
+
+func (*farAway) cut() error { return needsLinux }
+
+func (*farAway) close() {}
