@@ -152,17 +152,24 @@ func Run(ctx context.Context, c Config) (r Report, err error) {
 		}
 		done := e.end(time.Since(start))
 		r.Phases = append(r.Phases, done)
-		fmt.Fprintf(c.Progress, "%s: %s: %d requests, %d answered, %d of them 504, %d wrong (%.0f s)\n",
-			c.Name, p.name, done.Requests, done.Answered, done.TimedOut, done.WrongCount, done.Seconds)
-		for _, wrong := range done.Wrong {
-			fmt.Fprintf(c.Progress, "    %s\n", wrong)
-		}
+		done.say(c)
 	}
 	e.begin("the records")
 	start := time.Now()
 	if r.Events, err = e.checkRecords(); err != nil {
 		return r, err
 	}
-	r.Phases = append(r.Phases, e.end(time.Since(start)))
+	done := e.end(time.Since(start))
+	r.Phases = append(r.Phases, done)
+	done.say(c)
 	return r, ctx.Err()
+}
+
+// say tells of a phase that is over.
+func (p Phase) say(c Config) {
+	fmt.Fprintf(c.Progress, "%s: %s: %d requests, %d answered, %d of them 504, %d wrong (%.0f s)\n",
+		c.Name, p.Name, p.Requests, p.Answered, p.TimedOut, p.WrongCount, p.Seconds)
+	for _, wrong := range p.Wrong {
+		fmt.Fprintf(c.Progress, "    %s\n", wrong)
+	}
 }
