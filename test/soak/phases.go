@@ -72,7 +72,12 @@ func (s *server) repeat(during context.Context, n int, f func(c *traffic.Clients
 	if err != nil {
 		return err
 	}
-	defer c.CloseIdle()
+	defer func() {
+		// A connection may come that was made for a request which has ended before it was there. The server would keep it
+		// for half a minute.
+		traffic.Pause(context.Background(), time.Second)
+		c.CloseIdle()
+	}()
 	traffic.Together(n, func(proto string, _ int) {
 		for during.Err() == nil {
 			f(c, proto)
