@@ -441,9 +441,9 @@ func (x *run1) check() {
 		sent -= len(x.p.requests[i].text)
 		whole++
 	}
-	hijacked := false
+	hijacked, duplex := false, false
 	for i, of := range x.requests {
-		hijacked = hijacked || of.hijacked
+		hijacked, duplex = hijacked || of.hijacked, duplex || of.duplex
 		if of.target != x.p.requests[i].target || of.method != x.p.requests[i].method {
 			t.Fatalf("request %d was served as %s %s: the client sent none such there", i, of.method, of.target)
 		}
@@ -456,8 +456,9 @@ func (x *run1) check() {
 		x.checkRequest(i, of, of.outcomes[0])
 		x.checkCalls(of, 2*stuckTime)
 	}
-	// Above the cap the serve goroutine stays with a handler.
-	over := x.ended() || x.went || hijacked || x.p.capped
+	// Above the cap the serve goroutine stays with a handler. And beside a body that is read with full duplex net/http waits for
+	// the rest, as long as the client likes where the connection is not Listener's.
+	over := x.ended() || x.went || hijacked || x.p.capped || duplex && x.p.unfinished
 	for i, a := range x.answers {
 		last := i == len(x.answers)-1
 		if i >= len(x.requests) && (a.status != 400 && a.status != 0 || !last) {

@@ -29,6 +29,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -205,7 +206,7 @@ type run2 struct {
 	got      int64 // of which the server has used that much
 	goAway   bool  // the server has sent one
 	went     bool
-	odd      bool // the client has sent what it must not
+	odd      atomic.Bool // the client has sent what it must not
 	paused   bool
 	tight    bool // windows may have been in the way
 	slept    time.Duration
@@ -296,7 +297,7 @@ func (p *program2) play(t *testing.T) *run2 {
 			fr.WriteHeaders(http2.HeadersFrameParam{StreamID: next, BlockFragment: block[:3], EndStream: end})
 			fr.WriteContinuation(next, false, block[3:5])
 			if arg == 15 { // Another frame between is an error of the connection.
-				x.odd = true
+				x.odd.Store(true)
 				fr.WritePing(false, [8]byte{})
 			}
 			fr.WriteContinuation(next, true, block[5:])
@@ -323,7 +324,9 @@ func (p *program2) play(t *testing.T) *run2 {
 			}
 			// What comes after the end is an error of the stream, or of the connection.
 			s.broken = s.broken || s.ended || s.reset
-			x.odd = x.odd || s.ended || s.reset
+			if s.ended || s.reset {
+				x.odd.Store(true)
+			}
 			s.ended = s.ended || act.op != act2Data
 			if act.op == act2Trailer {
 				fr.WriteHeaders(http2.HeadersFrameParam{StreamID: s.id, BlockFragment: fields("x-trailer", "sent"), EndStream: true, EndHeaders: true})
@@ -344,9 +347,10 @@ func (p *program2) play(t *testing.T) *run2 {
 			switch {
 			case size == 255:
 				n = 1<<31 - 1 // It overflows.
-				x.odd, x.tight = true, true
+				x.odd.Store(true)
+				x.tight = true
 			case size == 0:
-				x.odd = true
+				x.odd.Store(true)
 			}
 			x.mu.Lock()
 			if s == nil || arg&1 == 0 {
@@ -385,12 +389,14 @@ func (p *program2) play(t *testing.T) *run2 {
 			}
 			switch {
 			case arg < 4:
-				x.odd = x.odd || id == uint32(size) // A stream that is to wait for itself.
+				if id == uint32(size) { // A stream that is to wait for itself.
+					x.odd.Store(true)
+				}
 				fr.WritePriority(id, http2.PriorityParam{StreamDep: uint32(size), Weight: arg})
 			case arg < 8: // Of a type that nobody knows: to be left alone.
 				fr.WriteRawFrame(http2.FrameType(0x20+size%64), http2.Flags(arg), id, make([]byte, size))
 			default:
-				x.odd = true
+				x.odd.Store(true)
 				fr.WriteRawFrame(http2.FrameType(size%10), http2.Flags(arg), id, make([]byte, size/8))
 			}
 			send()
@@ -455,14 +461,15 @@ func (x *run2) take(frame http2.Frame) {
 	}
 	s := x.streams[h.StreamID]
 	if s == nil {
-		if _, ok := frame.(*http2.RSTStreamFrame); !ok || !x.odd {
+		if _, ok := frame.(*http2.RSTStreamFrame); !ok || !x.odd.Load() {
 			x.violation("%v: the client has opened no such stream", h)
 		}
 		return
 	}
 	switch f := frame.(type) {
 	case *http2.RSTStreamFrame:
-		s.cut = true // Perhaps again, for what the client sends on it.
+		// Perhaps again, for what the client sends on it; or for what it had sent before it opened it.
+		s.cut = s.cut || !x.odd.Load()
 		return
 	case *http2.WindowUpdateFrame:
 		if s.cut {
@@ -511,7 +518,7 @@ func (x *run2) take(frame http2.Frame) {
 
 // patient is whether the client has read all the time, and broken nothing.
 func (x *run2) patient() bool {
-	return !x.went && !x.paused && !x.odd && !x.goAway && !x.tight && x.slept < 300*time.Millisecond
+	return !x.went && !x.paused && !x.odd.Load() && !x.goAway && !x.tight && x.slept < 300*time.Millisecond
 }
 
 func (x *run2) check() {

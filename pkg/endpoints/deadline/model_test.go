@@ -95,7 +95,7 @@ func (x *experiment) allowsAt(timeout, client time.Duration, k Kind) bool {
 	case TimedOut:
 		return !x.hijacked && !committed && timeout <= client && outlasts(timeout)
 	case Aborted:
-		if first := min(timeout, client); !x.hijacked && (x.writeBound && (!x.http1 || min(x.ended, x.failedAt) <= first) || x.exits) {
+		if first := min(granted, client); !x.hijacked && (x.writeBound && (!x.http1 || min(x.ended, x.failedAt) <= first) || x.exits) {
 			// It had bound its own writes, which over HTTP/2 ends the stream, and
 			// over HTTP/1 counts when one has failed; or it ended as no answer does.
 			return true
