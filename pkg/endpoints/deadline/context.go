@@ -38,8 +38,8 @@ type owner interface {
 	// decided returns the outcome that the handler did not bring about, if that
 	// is so.
 	decided() (Outcome, bool)
-	// seat notes what Seated is told.
-	seat(ctx context.Context)
+	// sit notes what Seated is told.
+	sit(ctx context.Context)
 }
 
 // ownerFrom returns the innermost owner, or nil.

@@ -31,76 +31,82 @@ import (
 // stalledTime is for how long a write must have made no progress to be listed.
 const stalledTime = 2 * sweepInterval
 
-// all is what outlasts its time in this process.
-var all = outlasting{handlers: map[*overdue]struct{}{}, sweepers: map[*LongRunning]struct{}{}}
+// What of this process may outlast its time.
+var (
+	overdueNow = registry[*overdue]{members: map[*overdue]struct{}{}}         // those that run
+	sweeping   = registry[*LongRunning]{members: map[*LongRunning]struct{}{}} // those that serve something
+)
 
-type outlasting struct {
-	mu       sync.Mutex
-	handlers map[*overdue]struct{}     // those that run
-	sweepers map[*LongRunning]struct{} // those that serve something
+// registry is who is there now. It may be used by any goroutine.
+type registry[T comparable] struct {
+	mu sync.Mutex
+	// Guarded by mu.
+	members map[T]struct{}
 }
 
-func (a *outlasting) overdue(o *overdue, running bool) { set(&a.mu, a.handlers, o, running) }
+func (r *registry[T]) add(member T) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.members[member] = struct{}{}
+}
 
-func (a *outlasting) sweeping(l *LongRunning, sweeps bool) { set(&a.mu, a.sweepers, l, sweeps) }
+func (r *registry[T]) remove(member T) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.members, member)
+}
 
-func set[T comparable](mu *sync.Mutex, m map[T]struct{}, member T, is bool) {
-	mu.Lock()
-	defer mu.Unlock()
-	if is {
-		m[member] = struct{}{}
-	} else {
-		delete(m, member)
+func (r *registry[T]) list() []T {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := make([]T, 0, len(r.members))
+	for member := range r.members {
+		list = append(list, member)
+	}
+	return list
+}
+
+// Seated has the boundary, or the LongRunning, that the request is served in and
+// that w leads to know the request's context once that has been let in: it tells
+// whose the request is to who lists what outlasts its time, and that it holds the
+// seat that it was given. It does nothing outside of both, and for a sub-request.
+// It is called by the handler.
+func Seated(w http.ResponseWriter, r *http.Request) {
+	if o := ownerFrom(r.Context()); o != nil && o.leads(w) {
+		o.sit(r.Context())
 	}
 }
 
-// Seated has the boundary, or the LongRunning, around know the context of its
-// request once that has been let in: it tells whose the request is to who lists
-// what outlasts its time, and that it holds the seat that it was given. It does
-// nothing outside of both. It is called by the handler.
-func Seated(ctx context.Context) {
-	if o := ownerFrom(ctx); o != nil {
-		o.seat(ctx)
-	}
+// seat is an owner's: what names its request.
+type seat struct {
+	seatMu sync.Mutex
+	// Guarded by seatMu.
+	seated context.Context // that Seated was told of, or nil
 }
 
-func (g *guard) seat(ctx context.Context) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.seated = ctx
-}
-
-func (s *stream) seat(ctx context.Context) {
-	s.control.Lock()
-	defer s.control.Unlock()
+func (s *seat) sit(ctx context.Context) {
+	s.seatMu.Lock()
+	defer s.seatMu.Unlock()
 	s.seated = ctx
 }
 
-// describe names the request. Nothing names it where there is no Describe.
-func (g *guard) describe() []any {
-	g.mu.Lock()
-	seated := g.seated
-	g.mu.Unlock()
-	return described(g.b.Describe, g.outer, seated)
-}
-
-func (s *stream) describe() []any {
-	s.control.Lock()
-	seated := s.seated
-	s.control.Unlock()
-	return described(s.l.Describe, s.outer, seated)
-}
-
-func described(describe func(*http.Request) []any, r *http.Request, seated context.Context) (keysAndValues []any) {
+// name has describe name the request, with the context that is seated. Nothing
+// names it where describe is nil.
+func (s *seat) name(describe func(*http.Request) []any, r *http.Request) (keysAndValues []any) {
 	if describe == nil {
 		return nil
 	}
+	s.seatMu.Lock()
+	seated := s.seated
+	s.seatMu.Unlock()
 	if seated != nil {
 		r = r.WithContext(seated)
 	}
 	contain("description", func() { keysAndValues = describe(r) })
 	return append(keysAndValues, "seated", seated != nil)
 }
+
+func (g *guard) describe() []any { return g.name(g.b.Describe, g.outer) }
 
 // entry is one of a list.
 type entry struct {
@@ -143,14 +149,8 @@ func text(keysAndValues ...any) string {
 // and how long ago, the longest first. It is for who has to stop waiting for
 // them. It may be called by any goroutine.
 func RunningOverdue() []string {
-	var running []*overdue
-	all.mu.Lock()
-	for o := range all.handlers {
-		running = append(running, o)
-	}
-	all.mu.Unlock()
-	list := make([]entry, 0, len(running))
-	for _, o := range running {
+	var list []entry
+	for _, o := range overdueNow.list() {
 		after, outcome := o.g.overdueBy()
 		list = append(list, entry{after, text(append(o.g.describe(), "ended", outcome.Kind, "overdue", after.Round(time.Millisecond))...)})
 	}
@@ -164,16 +164,10 @@ func RunningOverdue() []string {
 // is the write under way that has taken that long. It may be called by any
 // goroutine.
 func StalledWrites() []string {
-	var sweepers []*LongRunning
-	all.mu.Lock()
-	for l := range all.sweepers {
-		sweepers = append(sweepers, l)
-	}
-	all.mu.Unlock()
 	var list []entry
-	for _, l := range sweepers {
+	for _, l := range sweeping.list() {
 		for s, after := range l.stalled() {
-			list = append(list, entry{after, text(append(s.describe(), "bytes", s.written.Load(), "stalled", after)...)})
+			list = append(list, entry{after, text(append(s.name(l.Describe, s.outer), "bytes", s.written.Load(), "stalled", after)...)})
 		}
 	}
 	return lines(list)

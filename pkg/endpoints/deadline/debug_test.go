@@ -35,6 +35,11 @@ func whose(r *http.Request) []any {
 	return []any{"method", r.Method, "user", r.Context().Value(whoKey{})}
 }
 
+// by is the request with a context that says whose it is.
+func by(r *http.Request, who string) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), whoKey{}, who))
+}
+
 func listed(t *testing.T) string {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -53,21 +58,21 @@ const (
 // TestOutlastingHandler is listed for as long as it runs after its request has ended, with whose it is if it was let in.
 func TestOutlastingHandler(t *testing.T) {
 	for name, tt := range map[string]struct {
-		seat func(*http.Request)
+		seat func(http.ResponseWriter, *http.Request)
 		want string
 	}{
 		"that was let in": {
-			func(r *http.Request) { Seated(context.WithValue(r.Context(), whoKey{}, "a user\nwith a line")) },
+			func(w http.ResponseWriter, r *http.Request) { Seated(w, by(r, "a user\nwith a line")) },
 			`method=POST user="a user\nwith a line" seated=true ended="timed out" overdue=2s`,
 		},
-		"that was not":     {func(*http.Request) {}, `method=POST user=<nil> seated=false ended="timed out" overdue=2s`},
-		"of a sub-request": {func(r *http.Request) { Seated(For(httptest.NewRecorder(), r).Context()) }, `method=POST user=<nil> seated=false ended="timed out" overdue=2s`},
+		"that was not":     {func(http.ResponseWriter, *http.Request) {}, `method=POST user=<nil> seated=false ended="timed out" overdue=2s`},
+		"of a sub-request": {func(_ http.ResponseWriter, r *http.Request) { Seated(httptest.NewRecorder(), by(r, "another")) }, `method=POST user=<nil> seated=false ended="timed out" overdue=2s`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				release := make(chan struct{})
-				tr := newTrial(t, false, time.Second, func(_ http.ResponseWriter, r *http.Request) {
-					tt.seat(r)
+				tr := newTrial(t, false, time.Second, func(w http.ResponseWriter, r *http.Request) {
+					tt.seat(w, r)
 					<-release
 				})
 				tr.boundary.Describe = whose
@@ -103,7 +108,7 @@ func TestOutlastingWrite(t *testing.T) {
 		go func() {
 			defer close(served)
 			l.Serve(w, r, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				Seated(context.WithValue(r.Context(), whoKey{}, "w"))
+				Seated(w, by(r, "w"))
 				time.Sleep(time.Hour) // Nothing is listed that has nothing to send.
 				w.Write([]byte("x"))
 			}))
@@ -124,17 +129,15 @@ func TestOutlastingWrite(t *testing.T) {
 			t.Errorf("after its end: %s", got)
 		}
 		time.Sleep(2 * l.interval())
-		all.mu.Lock()
-		defer all.mu.Unlock()
-		if len(all.sweepers) != 0 {
-			t.Errorf("%d are kept that serve nothing", len(all.sweepers))
+		if n := len(sweeping.list()); n != 0 {
+			t.Errorf("%d are kept that serve nothing", n)
 		}
 	})
 }
 
 // TestSeatedOutsideOfABoundary does nothing.
 func TestSeatedOutsideOfABoundary(t *testing.T) {
-	Seated(context.Background())
 	r := httptest.NewRequest("GET", "/", nil)
-	Seated(For(httptest.NewRecorder(), r.WithContext(context.WithValue(r.Context(), guardKey{}, nil))).Context())
+	Seated(httptest.NewRecorder(), r)
+	Seated(httptest.NewRecorder(), r.WithContext(context.WithValue(r.Context(), guardKey{}, nil)))
 }

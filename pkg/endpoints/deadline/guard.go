@@ -156,8 +156,6 @@ type guard struct {
 	left       func()    // what to do when a handler that is overdue returns
 	released   bool      // the serve goroutine has let go of the request
 
-	seated context.Context // what Seated was told, or nil
-
 	// What is to be said about the outcome: see report.
 	reports   []report
 	few       [3]report   // their place, mostly
@@ -171,6 +169,8 @@ type guard struct {
 	ctxErr  error
 	ctxDone chan struct{} // nil if nobody has asked
 	after   map[*afterFunc]struct{}
+
+	seat
 }
 
 // exit is how a handler ended: by returning, with a panic, or by runtime.Goexit.

@@ -30,7 +30,7 @@ type fakeOwner bool
 
 func (o fakeOwner) leads(http.ResponseWriter) bool { return bool(o) }
 func (fakeOwner) decided() (Outcome, bool)         { return Outcome{}, false }
-func (fakeOwner) seat(context.Context)             {}
+func (fakeOwner) sit(context.Context)              {}
 
 // TestWhatAGuardHasOfTheServer: the server, the connection and the way to set deadlines on it are the request's own, or
 // are left alone.

@@ -99,7 +99,7 @@ func (o *overdue) begin() (returned bool) {
 		return true
 	}
 	overdueHandlers.Inc()
-	all.overdue(o, true)
+	overdueNow.add(o)
 	o.interval = overdueInterval
 	o.timer = time.AfterFunc(o.interval, o.again)
 	return false
@@ -122,7 +122,7 @@ func (o *overdue) end() {
 	defer o.mu.Unlock()
 	o.ended = true
 	o.timer.Stop()
-	all.overdue(o, false)
+	overdueNow.remove(o)
 	overdueHandlers.Dec()
 	after, _ := o.g.overdueBy()
 	overdueDuration.Observe(after.Seconds())

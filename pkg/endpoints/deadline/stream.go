@@ -76,7 +76,6 @@ type stream struct {
 	control sync.Mutex
 	// Guarded by control.
 	finished bool            // net/http's writer is not to be touched
-	seated   context.Context // what Seated was told, or nil
 	endsAt   time.Time       // the request's own timeout, or zero
 	shutdown <-chan struct{} // closed when the server's shutdown has ended it, or nil
 	writeBy  time.Time       // the handler's own write deadline, or zero
@@ -86,6 +85,8 @@ type stream struct {
 	stall    *stall          // of the connection, since then, over HTTP/2
 	overAt   int64           // the tick at which it was first found to be over by itself, or 0
 	stays    int64           // how many times the sweeper has found that write under way since then
+
+	seat
 }
 
 var (

@@ -49,7 +49,7 @@ func (l *LongRunning) add(s *stream) {
 	}
 	l.streams = s
 	if l.timer == nil {
-		all.sweeping(l, true)
+		sweeping.add(l)
 		l.tick.Add(1) // Which is never 0 then.
 		l.timer = time.AfterFunc(l.interval(), l.sweep)
 	}
@@ -91,7 +91,7 @@ func (l *LongRunning) sweep() {
 	defer l.mu.Unlock()
 	l.looking = looking
 	if l.streams == nil {
-		all.sweeping(l, false)
+		sweeping.remove(l)
 		l.timer = nil
 		return
 	}
