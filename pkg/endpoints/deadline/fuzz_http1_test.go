@@ -56,17 +56,8 @@ func FuzzHTTP1(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if len(data) > 160 {
-			t.Skip("nothing that a shorter one does not show")
-		}
 		p := newProgram1(data)
-		synctest.Test(t, func(t *testing.T) {
-			outlastKept(t)
-			defer func() {
-				if t.Failed() {
-					t.Logf("the program: %s", p)
-				}
-			}()
+		playIn(t, data, p, func(t *testing.T) {
 			got := p.play(t, false)
 			got.check()
 			if t.Failed() {

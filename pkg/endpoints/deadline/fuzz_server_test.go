@@ -21,6 +21,7 @@ package deadline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -132,6 +133,22 @@ func (s *fuzzServer) request(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.boundary.Serve(w, r.WithContext(ctx), handler)
+}
+
+// playIn plays a program, which was made of the data, in a bubble, and shows it if that has failed.
+func playIn(t *testing.T, data []byte, p fmt.Stringer, play func(t *testing.T)) {
+	if len(data) > 160 {
+		t.Skip("nothing that a shorter one does not show")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		outlastKept(t)
+		defer func() {
+			if t.Failed() {
+				t.Logf("the program: %s", p)
+			}
+		}()
+		play(t)
+	})
 }
 
 // letter is what the body of the answer to a request is made of.
