@@ -33,7 +33,7 @@ func newBenchCommand(co *checkout.Checkout) *cobra.Command {
 		}
 		o.Servers = func(ctx context.Context) (etcd, upstream, fork string, err error) {
 			cmd.SetContext(ctx) // It holds the checkout's lock.
-			return kubeAPIServers(cmd, co, o.Tag)
+			return kubeAPIServers(cmd, co, o.Tag, false)
 		}
 		var report bench.Report
 		err := bench.Run(cmd.Context(), co, o, func(l bench.Level) {

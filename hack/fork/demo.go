@@ -22,7 +22,7 @@ func newDemoCommand(co *checkout.Checkout) *cobra.Command {
 	tagFlag(cmd, &tag, "the newest pinned one")
 	cmd.Flags().DurationVar(&duration, "duration", 2*time.Minute, "how long the unmodified one is given to die; the patched one gets three times what that took, and a minute anyhow")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		etcd, unmodified, patched, err := kubeAPIServers(cmd, co, tag)
+		etcd, unmodified, patched, err := kubeAPIServers(cmd, co, tag, false)
 		if err != nil {
 			return err
 		}

@@ -25,7 +25,7 @@ func newDemoHACommand(co *checkout.Checkout) *cobra.Command {
 	tagFlag(cmd, &tag, "the newest pinned one")
 	cmd.Flags().DurationVar(&duration, "duration", 0, "how long the unmodified ones are given to die; the patched ones get a minute, or less when this is (default 5m)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		etcd, unmodified, patched, err := kubeAPIServers(cmd, co, tag)
+		etcd, unmodified, patched, err := kubeAPIServers(cmd, co, tag, false)
 		if err != nil {
 			return err
 		}

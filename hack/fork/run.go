@@ -51,16 +51,17 @@ func newRunCommand(co *checkout.Checkout) *cobra.Command {
 	return cmd
 }
 
-// kubeAPIServers builds etcd and both kube-apiservers.
-func kubeAPIServers(cmd *cobra.Command, co *checkout.Checkout, tag string) (etcd, unmodified, patched string, err error) {
+// kubeAPIServers builds etcd and both kube-apiservers, the patched one with the race detector if race says so.
+func kubeAPIServers(cmd *cobra.Command, co *checkout.Checkout, tag string, race bool) (etcd, unmodified, patched string, err error) {
 	if etcd, err = build.Etcd(cmd.Context(), co); err != nil {
 		return
 	}
 	if unmodified, err = build.KubeAPIServer(cmd.Context(), co, tag, build.Upstream); err != nil {
 		return
 	}
-	patched, err = build.KubeAPIServer(cmd.Context(), co, tag, build.Fork)
+	built, err := build.Kubernetes(cmd.Context(), co, tag, build.Wanted{Program: "kube-apiserver", Variant: build.Fork, Race: race})
 	if err == nil {
+		patched = built.Path
 		fmt.Fprintf(co.Err, "unmodified: %s\npatched:    %s\n", co.Rel(unmodified), co.Rel(patched))
 	}
 	return

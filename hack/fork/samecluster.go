@@ -39,7 +39,7 @@ func newSameClusterCommand(co *checkout.Checkout) *cobra.Command {
 			conf.Unmodified, err = build.KubeAPIServer(cmd.Context(), co, tag, build.Upstream)
 			conf.Patched = conf.Unmodified
 		} else {
-			conf.Etcd, conf.Unmodified, conf.Patched, err = kubeAPIServers(cmd, co, tag)
+			conf.Etcd, conf.Unmodified, conf.Patched, err = kubeAPIServers(cmd, co, tag, false)
 		}
 		if err != nil {
 			return err

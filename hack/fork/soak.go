@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"fork.internal/apiserver/hack/internal/build"
 	"fork.internal/apiserver/hack/internal/checkout"
 	"fork.internal/apiserver/test/soak"
 )
@@ -33,21 +32,13 @@ func newSoakCommand(co *checkout.Checkout) *cobra.Command {
 		if duration < soak.Least() {
 			return fmt.Errorf("%v is too short for the phases of a soak; next: give it %v at least", duration, soak.Least())
 		}
-		etcd, err := build.Etcd(cmd.Context(), co)
-		if err != nil {
-			return err
-		}
-		unmodified, err := build.KubeAPIServer(cmd.Context(), co, tag, build.Upstream)
-		if err != nil {
-			return err
-		}
-		patched, err := build.Kubernetes(cmd.Context(), co, tag, build.Wanted{Program: "kube-apiserver", Variant: build.Fork, Race: race})
+		etcd, unmodified, patched, err := kubeAPIServers(cmd, co, tag, race)
 		if err != nil {
 			return err
 		}
 		dir := filepath.Join(co.Output(), "soak")
 		report, err := soak.Run(cmd.Context(), soak.Config{
-			Unmodified: unmodified, Patched: patched.Path, Etcd: etcd, Dir: dir, Duration: duration, Progress: co.Err,
+			Unmodified: unmodified, Patched: patched, Etcd: etcd, Dir: dir, Duration: duration, Progress: co.Err,
 		})
 		if err != nil {
 			return err

@@ -29,7 +29,7 @@ func newTestFaultsCommand(co *checkout.Checkout) *cobra.Command {
 		if err := faults.Check(id); err != nil {
 			return err
 		}
-		etcd, unmodified, patched, err := kubeAPIServers(cmd, co, tag)
+		etcd, unmodified, patched, err := kubeAPIServers(cmd, co, tag, false)
 		if err != nil {
 			return err
 		}

@@ -20,7 +20,7 @@ func newTestHACommand(co *checkout.Checkout) *cobra.Command {
 	out := outputFlag(cmd)
 	tagFlag(cmd, &tag, "the newest pinned one")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		etcd, unmodified, patched, err := kubeAPIServers(cmd, co, tag)
+		etcd, unmodified, patched, err := kubeAPIServers(cmd, co, tag, false)
 		if err != nil {
 			return err
 		}

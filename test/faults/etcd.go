@@ -150,10 +150,10 @@ func tinyQuota(_ *run, c *cluster.Config) error {
 func fullEtcd(ctx context.Context, r *run) error {
 	var names []string
 	full := false
-	for i := 0; i < 2*quota/bigBytes && !full; i++ {
+	for i := 0; i < 2*quota/traffic.BigBytes && !full; i++ {
 		name := fmt.Sprintf("fills-%02d", i)
 		x := r.clients.Send(ctx, "HTTP/2", traffic.Request{Method: "POST", Path: traffic.ConfigMaps(hostile), Timeout: 10 * time.Second, Body: strings.NewReader(
-			fmt.Sprintf(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":%q},"data":{"x":%q}}`, name, strings.Repeat("x", bigBytes)))})
+			fmt.Sprintf(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":%q},"data":{"x":%q}}`, name, strings.Repeat("x", traffic.BigBytes)))})
 		r.clients.Answered(x, http.StatusCreated, http.StatusInternalServerError)
 		if x.Status == http.StatusCreated {
 			names = append(names, name)

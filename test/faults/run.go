@@ -35,10 +35,6 @@ const (
 	hookLabel = "hook"
 	hookTakes = 200 * time.Millisecond
 
-	// bigMaps are as many as make a list that no buffer between a server and a client takes.
-	bigMaps  = 16
-	bigBytes = 960 << 10
-
 	// kept is how many objects are made before the fault, and looked for after it.
 	kept = 20
 
@@ -265,28 +261,11 @@ func (r *run) setUp(ctx context.Context) (err error) {
 	if r.hook, err = webhook.Start(ctx, r.cl, hookLabel, hookTakes); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, errors.New("the webhook is not asked within a minute"))
-	defer cancel()
-	for r.hook.Asked() == 0 {
-		r.clients.Send(ctx, "HTTP/2", hooked("admits", 0))
-		if !traffic.Pause(ctx, 200*time.Millisecond) {
-			return context.Cause(ctx)
-		}
-	}
-	return nil
+	return r.hook.UntilAsked(ctx, func(ctx context.Context) { r.clients.Send(ctx, "HTTP/2", hooked("admits", 0)) })
 }
 
 // fill makes what is large to list.
-func (r *run) fill(ctx context.Context) error {
-	for i := range bigMaps {
-		err := r.cl.Create(ctx, traffic.ConfigMaps(hostile), object{"apiVersion": "v1", "kind": "ConfigMap",
-			"metadata": object{"name": fmt.Sprintf("big-%02d", i)}, "data": object{"x": strings.Repeat("x", bigBytes)}})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func (r *run) fill(ctx context.Context) error { return traffic.Fill(ctx, hostile, r.cl.Create) }
 
 // hooked is a config map about which the webhook is asked.
 func hooked(does string, timeout time.Duration) traffic.Request {

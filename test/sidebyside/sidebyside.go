@@ -16,6 +16,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"fork.internal/apiserver/test/cluster"
 )
 
 // Config says what to compare.
@@ -56,10 +58,7 @@ func Run(ctx context.Context, c Config) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	progress := &shared{w: c.Progress}
-	if c.Progress == nil {
-		progress.w = io.Discard
-	}
+	progress := cluster.Shared(c.Progress)
 	first, second, table := "unmodified", "patched", expected
 	if c.Self {
 		first, second, table = "first", "second", nil
@@ -105,16 +104,4 @@ func choose(all []group, wanted []string) ([]group, error) {
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(all), func(g group) bool { return !slices.Contains(wanted, g.name) }), nil
-}
-
-// shared is a writer for several goroutines.
-type shared struct {
-	mu sync.Mutex
-	w  io.Writer
-}
-
-func (s *shared) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.w.Write(p)
 }

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -28,10 +27,6 @@ const (
 	// hookLabel has a webhook asked about a config map, which then does what the label says.
 	hookLabel = "hook"
 	hookTakes = 200 * time.Millisecond
-
-	// bigMaps are as many as make a list that no buffer between a server and a client takes.
-	bigMaps  = 16
-	bigBytes = 960 << 10
 
 	// loadClients are the ordinary ones, over each protocol.
 	loadClients = 3
@@ -130,38 +125,27 @@ func (s *server) setUp(ctx context.Context) (err error) {
 		return err
 	}
 	meta := func(name string) object { return object{"name": name} }
-	create := func(path, kind, name string, data object) error {
-		return s.cl.Create(ctx, path, object{"apiVersion": "v1", "kind": kind, "metadata": meta(name), "data": data})
-	}
 	for _, ns := range []string{ordinary, watched, hostile} {
 		if err := s.cl.Create(ctx, "/api/v1/namespaces", object{"apiVersion": "v1", "kind": "Namespace", "metadata": meta(ns)}); err != nil {
 			return err
 		}
 	}
-	for i := range bigMaps {
-		if err := create(traffic.ConfigMaps(hostile), "ConfigMap", fmt.Sprintf("big-%02d", i), object{"x": strings.Repeat("x", bigBytes)}); err != nil {
-			return err
-		}
+	if err := traffic.Fill(ctx, hostile, s.cl.Create); err != nil {
+		return err
 	}
 	for _, o := range []struct{ path, kind, name string }{
 		{traffic.ConfigMaps(watched), "ConfigMap", "ticks"}, {secrets(hostile), "Secret", "shared-0"}, {secrets(hostile), "Secret", "shared-1"},
 	} {
-		if err := create(o.path, o.kind, o.name, nil); err != nil {
+		if err := s.cl.Create(ctx, o.path, object{"apiVersion": "v1", "kind": o.kind, "metadata": meta(o.name)}); err != nil {
 			return err
 		}
 	}
 	if s.hook, err = webhook.Start(ctx, s.cl, hookLabel, hookTakes); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, fmt.Errorf("the webhook is not asked within a minute"))
-	defer cancel()
-	for s.hook.Asked() == 0 {
+	return s.hook.UntilAsked(ctx, func(ctx context.Context) {
 		s.clients.Send(ctx, "HTTP/2", traffic.Request{Method: "POST", Path: traffic.ConfigMaps(hostile) + "?dryRun=All", Body: hooked("admits")})
-		if !traffic.Pause(ctx, 200*time.Millisecond) {
-			return context.Cause(ctx)
-		}
-	}
-	return nil
+	})
 }
 
 func secrets(ns string) string { return "/api/v1/namespaces/" + ns + "/secrets" }

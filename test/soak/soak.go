@@ -56,7 +56,7 @@ func Run(ctx context.Context, c Config) (Report, error) {
 	if c.Duration < Least() {
 		return Report{}, fmt.Errorf("a soak of %v is too short for its %d phases; next: give it %v at least", c.Duration, len(phases), Least())
 	}
-	out := &lockedWriter{w: c.Progress}
+	out := cluster.Shared(c.Progress)
 	r := Report{Duration: c.Duration.Seconds(), Sides: []Side{{Name: "patched", mustHold: true}}}
 	programs := []string{c.Patched}
 	if c.Unmodified != "" {
@@ -142,20 +142,4 @@ func runSide(ctx context.Context, c Config, out io.Writer, program string, side 
 	}
 	s.end(nil)
 	return errors.Join(stop(), writeSamples(filepath.Join(dir, "samples.csv"), side.Samples))
-}
-
-// lockedWriter is for several goroutines.
-type lockedWriter struct {
-	mu sync.Mutex
-	w  io.Writer
-}
-
-// Write writes a whole line.
-func (l *lockedWriter) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.w == nil {
-		return len(p), nil
-	}
-	return l.w.Write(p)
 }

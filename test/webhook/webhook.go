@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -85,6 +86,22 @@ func ConfigMap(label, does string) io.Reader {
 
 // Asked is how often it has been asked.
 func (w *Webhook) Asked() int64 { return w.asked.Load() }
+
+// UntilAsked has request send something that it is asked about, until it has been: a server takes a moment to learn of it, and
+// a minute at most.
+func (w *Webhook) UntilAsked(ctx context.Context, request func(context.Context)) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, errors.New("the webhook is not asked within a minute"))
+	defer cancel()
+	for w.Asked() == 0 {
+		request(ctx)
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+	return nil
+}
 
 // Close ends it, with the questions that it has not answered.
 func (w *Webhook) Close() {
