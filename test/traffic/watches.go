@@ -126,18 +126,11 @@ func (w *Watches) watch(ctx context.Context, proto, name string, from int64) {
 
 // once is one watch, and returns what it has seen last.
 func (w *Watches) once(ctx context.Context, proto, name string, from int64) int64 {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s%s?watch=1&fieldSelector=metadata.name%%3Dticks&resourceVersion=%d", w.c.URL, w.path, from), nil)
-	if err != nil {
-		return from
-	}
-	res, err := w.c.HTTP[proto].Do(req)
-	if err != nil {
+	res := w.get(ctx, proto, fmt.Sprintf("?watch=1&fieldSelector=metadata.name%%3Dticks&resourceVersion=%d", from))
+	if res == nil {
 		return from
 	}
 	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return from // 429 or 503 while the storage is away.
-	}
 	w.begun.Add(1)
 	w.open.Add(1)
 	defer w.open.Add(-1)
@@ -170,21 +163,34 @@ func (w *Watches) once(ctx context.Context, proto, name string, from int64) int6
 	return from
 }
 
+// get returns the answer, whose body is to be closed, or nil if it is none: a 429 or 503, for one, while the storage is away.
+func (w *Watches) get(ctx context.Context, proto, what string) *http.Response {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.c.URL+w.path+what, nil)
+	if err != nil {
+		return nil
+	}
+	res, err := w.c.HTTP[proto].Do(req)
+	if err != nil {
+		return nil
+	}
+	if res.StatusCode != http.StatusOK {
+		res.Body.Close()
+		return nil
+	}
+	return res
+}
+
 // relist reads what is watched, and returns its resource version, from which the watch goes on.
 func (w *Watches) relist(ctx context.Context, proto, name string, from int64) int64 {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.c.URL+w.path+"/ticks", nil)
-	if err != nil {
-		return from
-	}
-	res, err := w.c.HTTP[proto].Do(req)
-	if err != nil {
+	res := w.get(ctx, proto, "/ticks")
+	if res == nil {
 		return from
 	}
 	defer res.Body.Close()
 	var got versioned
-	if res.StatusCode != http.StatusOK || json.NewDecoder(res.Body).Decode(&got) != nil || got.version() < from {
+	if json.NewDecoder(res.Body).Decode(&got) != nil || got.version() < from {
 		return from
 	}
 	w.mu.Lock()
