@@ -57,6 +57,9 @@ func functions(t *testing.T, dir string) map[reference]bool {
 				if star, ok := of.(*ast.StarExpr); ok {
 					of = star.X
 				}
+				if generic, ok := of.(*ast.IndexExpr); ok {
+					of = generic.X
+				}
 				name = of.(*ast.Ident).Name + "." + name
 			}
 			all[reference{filepath.Base(path), name}] = true
