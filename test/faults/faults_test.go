@@ -4,13 +4,17 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -220,4 +224,46 @@ func TestLimitFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Close()
+}
+
+// TestLimitMemory: the kernel knows of the limit, and of whom it is, and nothing of it is left.
+func TestLimitMemory(t *testing.T) {
+	c := exec.Command("sleep", "60")
+	if err := c.Start(); err != nil {
+		t.Skip(err)
+	}
+	end := sync.OnceFunc(func() {
+		c.Process.Kill()
+		c.Wait()
+	})
+	defer end()
+	const most = 64 << 20
+	remove, err := limitMemory(c.Process.Pid, most)
+	var needs errNeeds
+	if errors.As(err, &needs) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var set []string
+	for _, file := range []string{"memory.max", "memory.limit_in_bytes", "cgroup.procs"} {
+		dirs, err := filepath.Glob(filepath.Join(cgroups, "*", fmt.Sprintf("faults-%d", c.Process.Pid)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, dir := range append(dirs, filepath.Join(cgroups, fmt.Sprintf("faults-%d", c.Process.Pid))) {
+			if text, err := os.ReadFile(filepath.Join(dir, file)); err == nil {
+				set = append(set, strings.TrimSpace(string(text)))
+			}
+		}
+	}
+	if want := []string{fmt.Sprint(most), fmt.Sprint(c.Process.Pid)}; !slices.Equal(set, want) {
+		t.Errorf("got %q, want %q", set, want)
+	}
+	end()
+	remove()
+	if left, err := filepath.Glob(filepath.Join(cgroups, "*", fmt.Sprintf("faults-%d", c.Process.Pid))); err != nil || len(left) > 0 {
+		t.Errorf("left: %q, %v", left, err)
+	}
 }

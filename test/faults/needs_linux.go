@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 
@@ -23,6 +24,44 @@ func limitFiles(pid int, n uint64) (restore func(), err error) {
 		return nil, fmt.Errorf("the limit of open files of process %d: %w", pid, err)
 	}
 	return func() { unix.Prlimit(pid, unix.RLIMIT_NOFILE, &old, nil) }, nil
+}
+
+// cgroups is where the kernel's control groups are mounted: of version 2, or a directory for each controller of version 1.
+const cgroups = "/sys/fs/cgroup"
+
+// limitMemory lets a process have so many bytes beyond those that it has, and none of them swapped out. If it takes more, the
+// kernel kills it. The limit stays until the process ends; remove is for after that.
+func limitMemory(pid int, bytes int64) (remove func(), err error) {
+	if os.Geteuid() != 0 {
+		return nil, errNeeds("root, to make a control group")
+	}
+	type setting struct {
+		file  string
+		value int64
+	}
+	dir, limit, swap := filepath.Join(cgroups, "memory"), setting{"memory.limit_in_bytes", bytes}, setting{"memory.memsw.limit_in_bytes", bytes}
+	if _, err := os.Stat(filepath.Join(cgroups, "cgroup.controllers")); err == nil {
+		dir, limit, swap = cgroups, setting{"memory.max", bytes}, setting{"memory.swap.max", 0}
+	}
+	dir = filepath.Join(dir, fmt.Sprintf("faults-%d", pid))
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return nil, errNeeds(fmt.Sprintf("a control group for memory: %v", err))
+	}
+	remove = func() { os.Remove(dir) }
+	for _, s := range []setting{limit, swap, {"cgroup.procs", int64(pid)}} {
+		file, err := os.OpenFile(filepath.Join(dir, s.file), os.O_WRONLY, 0) // Those that are not there are not to be made.
+		if err == nil {
+			_, err = fmt.Fprint(file, s.value)
+			err = errors.Join(err, file.Close())
+		} else if s == swap && errors.Is(err, os.ErrNotExist) {
+			continue // The kernel does not account for it.
+		}
+		if err != nil {
+			remove()
+			return nil, errNeeds(fmt.Sprintf("a control group that limits memory: %v", err))
+		}
+	}
+	return remove, nil
 }
 
 // mountTiny mounts an empty file system of so many bytes until unmount is called.

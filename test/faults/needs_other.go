@@ -12,6 +12,11 @@ const needsLinux = errNeeds("Linux")
 // limitFiles needs Linux.
 func limitFiles(int, uint64) (restore func(), err error) { return nil, needsLinux }
 
+// limitMemory needs Linux, where cgroups are.
+const cgroups = ""
+
+func limitMemory(int, int64) (remove func(), err error) { return nil, needsLinux }
+
 // mountTiny needs Linux.
 func mountTiny(string, int) (unmount func(), err error) { return nil, needsLinux }
 

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"fork.internal/apiserver/test/cluster"
@@ -164,6 +165,49 @@ func largeLists(ctx context.Context, r *run) error {
 	return nil
 }
 
+// unreadLists has clients, one after the other, ask for a list of which the server has to hold all, and read nothing of it. As
+// long as nobody lets go of them, they are soon more than the server may have of memory.
+func unreadLists(ctx context.Context, r *run) error {
+	const (
+		more    = 768 << 20
+		clients = 96
+		every   = 500 * time.Millisecond
+		timeout = 3 * time.Second
+	)
+	if err := r.fill(ctx); err != nil {
+		return err
+	}
+	remove, err := limitMemory(r.server.Pid(), more)
+	if err != nil {
+		return err
+	}
+	r.cleanup(remove)
+	gone, leave := context.WithCancel(ctx)
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer leave()
+	var begun atomic.Int64
+	for i := range clients {
+		all.Go(func() {
+			r.clients.Send(gone, traffic.Protocols[i%len(traffic.Protocols)], traffic.Request{
+				Method: "GET", Path: traffic.ConfigMaps(hostile), Accept: "application/yaml", Timeout: timeout,
+				Receive: func(x *traffic.Exchange, _ *http.Response) {
+					begun.Add(1)
+					<-gone.Done()
+					x.Err = gone.Err()
+				},
+			})
+		})
+		if traffic.Pause(ctx, every); r.server.ExitError() != nil {
+			return fmt.Errorf("the server has ended, when %d lists had begun to come", begun.Load())
+		}
+	}
+	if asked := begun.Load() * traffic.BigMaps * traffic.BigBytes; asked < more {
+		return fmt.Errorf("all lists that have begun to come are %d MiB, and the server may have %d MiB: nothing was tried", asked>>20, more>>20)
+	}
+	return nil
+}
+
 const (
 	// watchWriteTimeout is the fork's bound for watches that are not taken.
 	watchWriteTimeout = 5 * time.Second
@@ -285,4 +329,6 @@ var resourceFaults = []fault{
 		conf: reachable, inject: lostRoute},
 	{id: "memory", what: "GOMEMLIMIT is 150 MiB, and lists take more",
 		conf: littleMemory, inject: largeLists},
+	{id: "memory-limit", what: "a control group leaves 768 MiB to the server, and clients ask for lists and do not read them",
+		inject: unreadLists},
 }

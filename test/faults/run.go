@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -139,7 +140,7 @@ func (r *run) try(ctx context.Context) (err error) {
 		if exit == nil || ctx.Err() != nil {
 			return err
 		}
-		r.wrongf("the server has ended: %v", exit)
+		r.wrongFirst(fmt.Sprintf("%v: %v", err, exit))
 		r.count()
 		return nil
 	}
@@ -236,6 +237,14 @@ func (r *run) wrongf(format string, args ...any) {
 	if r.result.WrongCount++; len(r.result.Wrong) < keepWrong {
 		r.result.Wrong = append(r.result.Wrong, fmt.Sprintf(format, args...))
 	}
+}
+
+// wrongFirst is wrongf for what explains the others, which so is kept whatever was there before.
+func (r *run) wrongFirst(what string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.result.WrongCount++
+	r.result.Wrong = slices.Insert(r.result.Wrong, 0, what)
 }
 
 type object = map[string]any

@@ -42,6 +42,7 @@ const GiveUp = 30 * time.Second
 type Request struct {
 	Method, Path string
 	ContentType  string // "application/json" if it is empty
+	Accept       string // "" leaves it to the server
 	Body         io.Reader
 	Timeout      time.Duration
 	User         string // to impersonate; "" is none
@@ -75,6 +76,9 @@ func (c *Clients) Send(ctx context.Context, proto string, q Request) *Exchange {
 	req.Header.Set("Content-Type", "application/json")
 	if q.ContentType != "" {
 		req.Header.Set("Content-Type", q.ContentType)
+	}
+	if q.Accept != "" {
+		req.Header.Set("Accept", q.Accept)
 	}
 	if q.User != "" {
 		req.Header.Set("Impersonate-User", q.User)
