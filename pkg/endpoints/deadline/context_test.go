@@ -46,6 +46,7 @@ func wait(d time.Duration) { <-time.After(d) }
 // TestOwnDeadlines has handlers, and servers, set deadlines on the connection
 // that pass. That is an error of the call that is under way, and no more.
 func TestOwnDeadlines(t *testing.T) {
+	t.Parallel() // Mostly it waits.
 	const stalled = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc"
 	whole := "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n" + strings.Repeat("b", 100)
 	const none = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -142,6 +143,7 @@ func TestOwnDeadlines(t *testing.T) {
 // TestOwnDeadlineEndsNoContext: a handler that bounds a read of its own is not
 // told that its client has gone.
 func TestOwnDeadlineEndsNoContext(t *testing.T) {
+	t.Parallel() // Mostly it waits.
 	eachProto(t, func(t *testing.T, proto string) {
 		s := newTestServer(t, proto, serverConfig{timeout: time.Minute,
 			handler: func(w http.ResponseWriter, r *http.Request) {
@@ -205,6 +207,7 @@ func TestCauseAgreesWithTheEnd(t *testing.T) {
 // TestContextThatAnOuterFilterCancels: that a request is given up is no client
 // that goes, whatever the filter says for it.
 func TestContextThatAnOuterFilterCancels(t *testing.T) {
+	t.Parallel() // Mostly it waits.
 	for name, cause := range map[string]error{"a deadline": context.DeadlineExceeded, "another cause": errors.New("another"), "none": nil} {
 		t.Run(name, func(t *testing.T) {
 			eachProto(t, func(t *testing.T, proto string) {
@@ -406,6 +409,7 @@ func TestSubRequest(t *testing.T) {
 // TestSubRequestOutsideOfABoundary: what is set on a connection for the sake of a
 // request is not, for one that a handler makes in its own process.
 func TestSubRequestOutsideOfABoundary(t *testing.T) {
+	t.Parallel() // Mostly it waits.
 	b := Boundary{Answer: timeoutStatus}
 	s := newTestServer(t, "HTTP/1.1", serverConfig{timeout: time.Minute, direct: true,
 		handler: func(w http.ResponseWriter, r *http.Request) {

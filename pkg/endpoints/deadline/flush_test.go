@@ -80,6 +80,7 @@ func wantReleased(t *testing.T, s *testServer, end time.Time, within time.Durati
 // bytes of the response in net/http's own buffer: nobody is in a call that could
 // be interrupted, and net/http would wait for the client as it returns.
 func TestBytesInBuffers(t *testing.T) {
+	t.Parallel() // Mostly it waits.
 	for name, tt := range map[string]struct {
 		handler func(w http.ResponseWriter, r *http.Request)
 		within  time.Duration // of the deadline
@@ -248,6 +249,7 @@ func TestUnsentBytesAreNotSaidToHaveArrived(t *testing.T) {
 // whatever its client and its handler do next; one of which a part is missing is
 // not.
 func TestClientThatGoesWhenItHasItAll(t *testing.T) {
+	t.Parallel() // Mostly it waits.
 	answer := func(w http.ResponseWriter, length, n int, flush bool) {
 		w.Header().Set("Content-Length", fmt.Sprint(length))
 		w.Write(make([]byte, n))

@@ -47,6 +47,7 @@ func (w sluggish) Flush() {
 
 // TestCallThatCannotBeInterrupted is waited for; what was interrupted for it is not what the client's next request finds.
 func TestCallThatCannotBeInterrupted(t *testing.T) {
+	t.Parallel() // Mostly it waits.
 	for name, tt := range map[string]struct {
 		handler func(http.ResponseWriter, *http.Request)
 		want    int

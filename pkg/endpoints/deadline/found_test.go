@@ -44,6 +44,7 @@ func (brokenWriter) Write([]byte) (int, error) {
 // TestEndingThatHasBeenSaid: a write fails because the client has gone, and the
 // handler returns as the deadline passes. All that is said of it agrees.
 func TestEndingThatHasBeenSaid(t *testing.T) {
+	t.Parallel() // Mostly it waits.
 	differ := 0
 	for range 500 {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Millisecond)

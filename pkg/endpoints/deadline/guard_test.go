@@ -302,6 +302,7 @@ func TestHijackInFlight(t *testing.T) {
 // interrupt, nor reach the next request. Not in a bubble, in which nobody may
 // wait for a mutex.
 func TestSetDeadlineInFlight(t *testing.T) {
+	t.Parallel() // Mostly it waits.
 	for _, http1 := range []bool{true, false} {
 		tr := newTrial(t, http1, 0, func(w http.ResponseWriter, r *http.Request) {
 			http.NewResponseController(w).SetReadDeadline(time.Time{})

@@ -165,6 +165,7 @@ func TestOtherStreamsGoOn(t *testing.T) {
 
 // TestClientThatTakesSome within the bound is healthy, however long a Write takes.
 func TestClientThatTakesSome(t *testing.T) {
+	t.Parallel() // Mostly it waits.
 	eachProto(t, func(t *testing.T, proto string) {
 		const bound, size = time.Second, 1 << 20
 		done := make(chan error, 1)
@@ -255,6 +256,7 @@ func TestHandlerThatStaysAfterAStall(t *testing.T) {
 // TestWriteEndsWithItsRequest: what a client takes nothing of does not outlast
 // what its request ends with.
 func TestWriteEndsWithItsRequest(t *testing.T) {
+	t.Parallel() // Mostly it waits.
 	const after = 100 * time.Millisecond
 	for name, by := range map[string]func() (timeout time.Duration, shutdown <-chan struct{}){
 		"a timeout of its own": func() (time.Duration, <-chan struct{}) { return after, nil },
@@ -265,6 +267,7 @@ func TestWriteEndsWithItsRequest(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			eachProto(t, func(t *testing.T, proto string) {
 				var s *longRunning
 				s = newLongRunning(t, proto, 0, serverConfig{handler: func(w http.ResponseWriter, r *http.Request) {
@@ -292,6 +295,7 @@ func TestWriteEndsWithItsRequest(t *testing.T) {
 // TestWhatIsLeftIsBounded: what net/http has still to send when the handler has
 // returned, and nobody could end.
 func TestWhatIsLeftIsBounded(t *testing.T) {
+	t.Parallel() // Mostly it waits.
 	const bound = time.Second
 	t.Run("HTTP/2.0", func(t *testing.T) {
 		t.Parallel()
@@ -359,6 +363,7 @@ func TestConnectionIsUsedAgain(t *testing.T) {
 
 // TestHijackerHasTheConnection, and its deadlines.
 func TestHijackerHasTheConnection(t *testing.T) {
+	t.Parallel() // Mostly it waits.
 	const bound = 100 * time.Millisecond
 	wrote := make(chan error, 1)
 	s := newLongRunning(t, "HTTP/1.1", bound, serverConfig{plain: true, handler: func(w http.ResponseWriter, _ *http.Request) {
@@ -390,6 +395,7 @@ func TestHijackerHasTheConnection(t *testing.T) {
 // HTTP/1.1, with what net/http sends alone, for handlers that write what a random
 // number says.
 func TestLongRunningIsAsWithout(t *testing.T) {
+	t.Parallel() // Mostly it waits.
 	eachProto(t, func(t *testing.T, proto string) {
 		seed := func(r *http.Request) uint64 {
 			var n uint64

@@ -29,6 +29,7 @@ import (
 // TestReadDeadlineAfterTheBody: what a handler sets when it has come to the end of the body is not taken back by net/http,
 // and when it has passed, and so has ended the context that net/http gave the request, the client has not gone.
 func TestReadDeadlineAfterTheBody(t *testing.T) {
+	t.Parallel() // Mostly it waits.
 	for _, direct := range []bool{true, false} {
 		s := newTestServer(t, "HTTP/1.1", serverConfig{timeout: time.Minute, direct: direct, handler: func(w http.ResponseWriter, r *http.Request) {
 			io.Copy(io.Discard, r.Body)
@@ -99,6 +100,7 @@ func TestAnswerAboveTheCapWaitsForNoBody(t *testing.T) {
 // TestTrailerOfAnAnswerWithoutBody: one is announced that will never come, but over HTTP/2 where it is no HEAD; so the answer
 // is whole once it is flushed.
 func TestTrailerOfAnAnswerWithoutBody(t *testing.T) {
+	t.Parallel() // Mostly it waits.
 	for _, tt := range []struct {
 		proto, method string
 		status        int

@@ -433,6 +433,7 @@ func TestDeadlineWithNothingCommitted(t *testing.T) {
 }
 
 func TestUnauthenticatedClientThatStallsInItsBodyIsAnswered(t *testing.T) {
+	t.Parallel() // Mostly it waits.
 	for _, size := range []int{10, 1 << 20} {
 		s := newTestServer(t, "HTTP/1.1", serverConfig{timeout: 10 * time.Second,
 			handler: func(w http.ResponseWriter, _ *http.Request) { http.Error(w, strings.Repeat("x", size), 401) }})
@@ -497,6 +498,7 @@ func TestConnectionIsUsedAgainAfterA504(t *testing.T) {
 }
 
 func TestClientThatDoesNotRead(t *testing.T) {
+	t.Parallel() // Mostly it waits.
 	const timeout = time.Second
 	for name, proto := range map[string]string{"HTTP/1.1": "HTTP/1.1", "HTTP/2.0": "HTTP/2.0", "plain": "HTTP/1.1", "no ConnContext": "HTTP/1.1"} {
 		t.Run(name, func(t *testing.T) {

@@ -64,6 +64,7 @@ func chunked(n int) string {
 // TestUnreadBody has clients send bodies in various ways that handlers do not
 // read, or not all of.
 func TestUnreadBody(t *testing.T) {
+	t.Parallel() // Mostly it waits.
 	const k = 1 << 10
 	handlers := map[string]func(http.ResponseWriter, *http.Request){
 		"answers nothing":  func(http.ResponseWriter, *http.Request) {},
@@ -207,6 +208,7 @@ func TestTrailerOfAnUnreadBody(t *testing.T) {
 // TestExpectedBodyThatIsClosed: a client that waits to be asked for its body, and
 // is not, holds its connection no longer than one that lingers.
 func TestExpectedBodyThatIsClosed(t *testing.T) {
+	t.Parallel() // Mostly it waits.
 	gone, err := url.Parse("http://127.0.0.1:1")
 	if err != nil {
 		t.Fatal(err)
@@ -307,6 +309,7 @@ func TestClientThatSendsBeforeItReads(t *testing.T) {
 // the sake of an unread body, it does not set on one that has been read, nor
 // leaves it for what comes after.
 func TestBodyThatAnOuterFilterHasRead(t *testing.T) {
+	t.Parallel() // Mostly it waits.
 	for _, works := range []time.Duration{0, 200 * time.Millisecond, lingerTime + 200*time.Millisecond} {
 		t.Run(works.String(), func(t *testing.T) {
 			t.Parallel()
@@ -422,6 +425,7 @@ func TestBodyThatAFilterWraps(t *testing.T) {
 // which an answer was given, when it has been. The request's deadline bounds
 // that, and nothing of the rest is taken for a request.
 func TestFullDuplexBodyThatNeverComes(t *testing.T) {
+	t.Parallel() // Mostly it waits.
 	const timeout, rest = 300 * time.Millisecond, "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 	for _, plain := range []bool{true, false} {
 		t.Run(fmt.Sprintf("tls=%v", !plain), func(t *testing.T) {
@@ -465,6 +469,7 @@ func TestFullDuplexBodyThatNeverComes(t *testing.T) {
 // TestBodyOfAFilterThatNeverEnds holds the answer up for a time, and then goes
 // its own way.
 func TestBodyOfAFilterThatNeverEnds(t *testing.T) {
+	t.Parallel() // Mostly it waits.
 	s := newTestServer(t, "HTTP/1.1", serverConfig{timeout: time.Minute, handler: deny(10),
 		outer: func(h http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -578,6 +583,7 @@ func (ownFullDuplex) EnableFullDuplex() error     { return nil }
 // a request whose body is on its way, the rest of it is never served as one,
 // and a part of a response never passes for all of it.
 func TestRestOfABodyIsNoRequest(t *testing.T) {
+	t.Parallel() // Mostly it waits.
 	writers := map[string]func(w http.ResponseWriter) http.ResponseWriter{
 		"net/http's":           func(w http.ResponseWriter) http.ResponseWriter { return w },
 		"bare":                 func(w http.ResponseWriter) http.ResponseWriter { return own{w} },
@@ -695,6 +701,7 @@ func TestRestOfABodyIsNoRequest(t *testing.T) {
 // up an answer that does not need them for bodyTime at most; one that sends
 // none, for less.
 func TestSlowBodyIsNotWaitedForLong(t *testing.T) {
+	t.Parallel() // Mostly it waits.
 	for _, proto := range []string{"1.0", "1.1"} {
 		for _, trickles := range []bool{true, false} {
 			for _, plain := range []bool{true, false} {
