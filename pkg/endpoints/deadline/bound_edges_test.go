@@ -61,7 +61,11 @@ func TestBoundThatAddsNothing(t *testing.T) {
 type stopped struct {
 	context.Context
 	functions int
+	done      chan struct{}
 }
+
+// Done is its own, so that package context asks for AfterFunc.
+func (s *stopped) Done() <-chan struct{} { return s.done }
 
 func (s *stopped) AfterFunc(func()) (stop func() bool) {
 	s.functions++
@@ -72,7 +76,7 @@ func (s *stopped) AfterFunc(func()) (stop func() bool) {
 func TestReleaseLeavesNothingBehind(t *testing.T) {
 	inBubbles(t, func(t *testing.T, http1 bool) {
 		newTrial(t, http1, 0, func(_ http.ResponseWriter, r *http.Request) {
-			ctx := &stopped{Context: r.Context()}
+			ctx := &stopped{Context: r.Context(), done: make(chan struct{})}
 			release, _ := Bind(ctx, boundStatus)
 			if ctx.functions != 1 {
 				t.Errorf("%d functions wait for the end of the context, want 1", ctx.functions)

@@ -77,25 +77,25 @@ func (g *guard) leads(w http.ResponseWriter) bool { return sameHeader(w, g) }
 // timed out: to net/http that is a client that has gone. The cause of the end is
 // the other one's if both have ended alike.
 //
+// The handler has not this one, but a child of package context's own kind, which
+// alone it derives contexts from: those then hang on each other without a
+// goroutine, whatever filters have put in between. This one ends the child.
+//
 // The serve goroutine ends it. It has a lock of its own, which is held for no
-// call: who holds the guard's asks contexts that were derived from it. It costs
-// no goroutine, no timer and, for a handler that derives nothing from it, no
-// allocation.
+// call: who holds the guard's asks contexts that were derived from it.
 type guardContext guard
+
+// handlerContext returns the child of the guard's context that its handler is
+// to have. It is called once, before there is anybody else.
+func (g *guard) handlerContext() context.Context {
+	ctx, cancel := context.WithCancel((*guardContext)(g))
+	g.cancel = cancel
+	return ctx
+}
 
 func (c *guardContext) Deadline() (time.Time, bool) { return c.ctx.Deadline() }
 
-func (c *guardContext) Done() <-chan struct{} {
-	c.ctxMu.Lock()
-	defer c.ctxMu.Unlock()
-	if c.ctxDone == nil {
-		c.ctxDone = make(chan struct{})
-		if c.ctxErr != nil {
-			close(c.ctxDone)
-		}
-	}
-	return c.ctxDone
-}
+func (c *guardContext) Done() <-chan struct{} { return c.ctxDone }
 
 func (c *guardContext) Err() error {
 	c.ctxMu.Lock()
@@ -119,32 +119,13 @@ func (c *guardContext) Value(key any) any {
 func (c *guardContext) String() string   { return "deadline.Boundary" }
 func (c *guardContext) GoString() string { return c.String() }
 
-// afterFunc is a function that is to be called at the end of a guardContext.
-type afterFunc struct{ f func() }
-
 // AfterFunc is what package context looks for in a parent that is none of its
-// own, to cancel a child without a goroutine for each. As it asks, f is called
-// without any lock, once, unless stop is called before and returns true; other
-// than it asks, on the serve goroutine, since its own f do not block.
+// own, to cancel a child without a goroutine. There is one child, which is
+// cancelled by nobody else, and whose f does not block: so f is called once, on
+// the serve goroutine, and is not to be stopped.
 func (c *guardContext) AfterFunc(f func()) (stop func() bool) {
-	c.ctxMu.Lock()
-	defer c.ctxMu.Unlock()
-	if c.ctxErr != nil {
-		go f() // The caller may hold what f locks.
-		return func() bool { return false }
-	}
-	a := &afterFunc{f}
-	if c.after == nil {
-		c.after = map[*afterFunc]struct{}{}
-	}
-	c.after[a] = struct{}{}
-	return func() bool {
-		c.ctxMu.Lock()
-		defer c.ctxMu.Unlock()
-		_, ok := c.after[a]
-		delete(c.after, a)
-		return ok
-	}
+	c.endChild = f
+	return func() bool { return false }
 }
 
 // endContext ends the handler's context, unless it has ended.
@@ -155,13 +136,8 @@ func (g *guard) endContext(err error) {
 		return
 	}
 	g.ctxErr = err
-	if g.ctxDone != nil {
-		close(g.ctxDone)
-	}
-	after := g.after
-	g.after = nil
+	close(g.ctxDone)
 	g.ctxMu.Unlock()
-	for a := range after {
-		a.f()
-	}
+	g.endChild()
+	g.cancel() // It has been, with err: nothing is left to hold it.
 }

@@ -164,11 +164,13 @@ type guard struct {
 	held      []func()    // what is released when all is over
 	holdTimer *time.Timer // after which it is released all the same
 
-	// The handler's context: see guardContext. Guarded by ctxMu.
-	ctxMu   sync.Mutex
-	ctxErr  error
-	ctxDone chan struct{} // nil if nobody has asked
-	after   map[*afterFunc]struct{}
+	// The handler's context: see guardContext. ctxMu guards ctxErr; the others are
+	// immutable once the guard is made.
+	ctxMu    sync.Mutex
+	ctxErr   error
+	ctxDone  chan struct{}
+	endChild func()             // has the handler's end as this one has
+	cancel   context.CancelFunc // of the handler's
 
 	seat
 }
@@ -190,6 +192,7 @@ func newGuard(b *Boundary, handler http.Handler, w http.ResponseWriter, r *http.
 		http1:    r.ProtoMajor < 2,
 		outer:    r,
 		events:   make(chan struct{}, 1),
+		ctxDone:  make(chan struct{}),
 		declared: -1,
 	}
 	if o := ownerFrom(ctx); o == nil || o.leads(w) {
@@ -223,7 +226,7 @@ func (g *guard) copyRequest() {
 	bare := *r
 	bare.Header, bare.URL = nil, nil
 	// net/http knows what else there is to copy: forms, trailers, path values.
-	g.inner = bare.Clone((*guardContext)(g))
+	g.inner = bare.Clone(g.handlerContext())
 	g.inner.Header, values = cloneHeader(r.Header, values)
 	g.header, values = cloneHeader(header, values)
 	g.room = values[len(values):]

@@ -282,7 +282,7 @@ func (g *guard) CloseNotify() <-chan bool {
 	}
 	g.mu.Unlock() // Which the context takes as well.
 	if first {
-		context.AfterFunc((*guardContext)(g), func() { ch <- true })
+		context.AfterFunc(g.inner.Context(), func() { ch <- true })
 	}
 	return ch
 }
