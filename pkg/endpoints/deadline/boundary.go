@@ -228,10 +228,14 @@ func (g *guard) wait() state {
 }
 
 // outliveHijack has a handler know that has the connection, and so ends its
-// request itself, that the time for it is over.
+// request itself, that the time for it is over. It may go on for hours: who waits
+// for requests to be over with does not wait for that.
 func (g *guard) outliveHijack() {
 	g.mu.Lock()
 	over := g.state == hijacked && g.ending != notOver
+	if over && g.holdTimer == nil {
+		g.limitHold()
+	}
 	g.mu.Unlock()
 	if over {
 		g.ended()

@@ -92,6 +92,9 @@ func (b *Boundary) queue(g *guard, whole bool) {
 	if g.http1 && whole {
 		g.sendNow()
 	}
+	g.mu.Lock()
+	g.limitHold() // It may wait for ever, and who waits for it must not.
+	g.mu.Unlock()
 	for !g.said() {
 		<-g.events
 	}

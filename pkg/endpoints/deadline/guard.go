@@ -161,7 +161,8 @@ type guard struct {
 	few       [3]report   // their place, mostly
 	saying    int         // reports that are being said
 	lingering bool        // counted as only being reported on
-	held      []func()    // what is released when all is over
+	holds     bool        // something is held, or was
+	held      func()      // releases it when all is over
 	holdTimer *time.Timer // after which it is released all the same
 
 	// The handler's context: see guardContext. ctxMu guards ctxErr; the others are
@@ -276,8 +277,8 @@ func (g *guard) seal(s state) {
 func (g *guard) sealed() bool { return g.state > committed }
 
 // over returns why the request is over, if it is, as far as can be told without
-// the serve goroutine: that a client has gone is for it to find. The caller
-// holds mu.
+// the serve goroutine: that a client has gone is for it to find. What it finds by
+// itself, a deadline, it notes, and wakes the serve goroutine. The caller holds mu.
 func (g *guard) over() ending {
 	if g.ending == notOver && (g.passed() || g.expired()) {
 		g.ending = byDeadline

@@ -26,7 +26,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -372,36 +371,6 @@ func TestCallbacksThatPanic(t *testing.T) {
 					t.Errorf("%s, %s: reported %+v", name, ends, o)
 				}
 			}
-		}
-	})
-}
-
-// TestHoldTakenLate: what takes a hold when the request is long over has as much
-// time as others, also after another one's has run out.
-func TestHoldTakenLate(t *testing.T) {
-	inBubbles(t, func(t *testing.T, http1 bool) {
-		for name, after := range map[string]time.Duration{"before its time": holdTime / 2, "after it": 2 * holdTime} {
-			released := make(chan time.Time, 1)
-			tr := newTrial(t, http1, deadline, func(_ http.ResponseWriter, r *http.Request) {
-				Hold(r.Context(), func() {}) // Which is long released, or yet to be.
-				time.Sleep(deadline + after)
-				if !Hold(r.Context(), func() { released <- time.Now() }) {
-					t.Errorf("%s: not within a boundary", name)
-				}
-				taken := time.Now()
-				time.Sleep(10 * holdTime)
-				synctest.Wait()
-				select {
-				case at := <-released:
-					if held := at.Sub(taken); held != holdTime {
-						t.Errorf("%s: held for %v, want %v", name, held, holdTime)
-					}
-				default:
-					t.Errorf("%s: is never released", name)
-				}
-			})
-			tr.run()
-			<-tr.returned
 		}
 	})
 }

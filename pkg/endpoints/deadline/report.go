@@ -119,8 +119,8 @@ func (g *guard) decided() (o Outcome, ok bool) {
 	return Outcome{}, false
 }
 
-// report says what has not been said: the outermost last, as filters that
-// unwind would. It lets go of what was held for that. The guard is sealed.
+// report says what has not been said, in the order of unsaid. It lets go of what
+// was held for that. The guard is sealed.
 func (g *guard) report() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -205,8 +205,12 @@ func contain(what string, f func()) {
 
 // Hold has release called once when the handler has returned and everything
 // has been said about the request, but at the latest 10 s after it has ended or
-// Hold was called, whichever is later. It is for who waits for requests to be
-// over with. It is not ok outside a boundary. The function must not block.
+// Hold was called, whichever is later; of a connection that was taken over, 10 s
+// after the deadline of its request. It is for who waits for requests to be over
+// with, around all else that handles them: so only the first who calls it for a
+// request may have it hold something, and whoever stands further within has to
+// wait for the handler. It is not ok for those, nor outside a boundary. The
+// function must not block.
 func Hold(ctx context.Context, release func()) (ok bool) {
 	g := guardFrom(ctx)
 	if g == nil {
@@ -214,7 +218,10 @@ func Hold(ctx context.Context, release func()) (ok bool) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.held = append(g.held, release)
+	if g.holds {
+		return false
+	}
+	g.holds, g.held = true, release
 	if g.released || g.sealed() && g.state != hijacked && g.state != done {
 		g.limitHold()
 	}
@@ -223,7 +230,7 @@ func Hold(ctx context.Context, release func()) (ok bool) {
 
 // limitHold bounds how long what is held is held from now on. The caller holds mu.
 func (g *guard) limitHold() {
-	if len(g.held) == 0 {
+	if g.held == nil {
 		return
 	}
 	if g.holdTimer != nil {
@@ -240,17 +247,15 @@ func (g *guard) limitHold() {
 // letGo releases what is held, if there is no more to wait for or it is time
 // to. The caller holds mu, which is given up meanwhile.
 func (g *guard) letGo(now bool) {
-	if len(g.held) == 0 || !now && (!g.returned || !g.allSaid()) {
+	if g.held == nil || !now && (!g.returned || !g.allSaid()) {
 		return
 	}
-	held := g.held
+	release := g.held
 	g.held = nil
 	if g.holdTimer != nil {
 		g.holdTimer.Stop()
 	}
 	g.mu.Unlock()
 	defer g.mu.Lock()
-	for _, release := range held {
-		contain("release", release)
-	}
+	contain("release", release)
 }
