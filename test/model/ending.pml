@@ -149,7 +149,7 @@ inline timed_out() {
 inline client_gone() {
 	atomic { path = CLIENT_GONE };
 	cut();
-	stay();
+	abandon();
 	panics = true
 }
 
@@ -170,7 +170,8 @@ inline abort() {
 #endif
 	if
 	:: kept -> leave()
-	:: else -> stays_capped = !gone_; stay()
+	:: !kept && gone_ -> abandon()
+	:: else -> stays_capped = true; stay()
 	fi;
 	panics = true
 }

@@ -1,7 +1,7 @@
 /* What is left when nothing can happen any more: the last properties. */
 
 /* Where the serve goroutine may be found in the end without having returned: with a handler that never returns, */
-#define MAY_STAY	(!returned && (!passed || ending == BY_CLIENT || state == HIJACKED || stays_capped) || \
+#define MAY_STAY	(!returned && (!passed || !H1 && ending == BY_CLIENT || state == DONE && ending == BY_CLIENT || state == HIJACKED || stays_capped) || \
 			/* or with an answer in time, when too many wait for their reports already. */ \
 			 returned && queued && sink_hangs && crowded || \
 			/* or, over HTTP/2, in net/http, which has the end of the stream to send to a client that does not read. */ \
@@ -28,6 +28,6 @@ proctype judge() {
 		holds(one_outcome, word != ANSWERED || !told504 && (!gave_up || handler_panicked || WHOLE));
 		/* What the handler's own write deadline ends is its own affair. */
 		holds(answered, gone || slow || hard_cut || taken || g_write_by == PAST || queued && !ended || ITS_ANSWER);
-		holds(capped, mine == counted && (!returned || mine == 0))
+		holds(capped, mine == (uncapped -> 0 : counted) && (!returned || mine == 0))
 	}
 }

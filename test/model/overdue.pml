@@ -41,7 +41,13 @@ inline reserve(res) {
 	}
 }
 
-inline free() { mine--; overdue-- }
+/* free: overdue.go overdue.free */
+inline free() {
+	if
+	:: uncapped
+	:: else -> mine--; overdue--
+	fi
+}
 
 /* begin: overdue.go overdue.begin, guard.outlast */
 inline begin(res) {
@@ -71,6 +77,14 @@ inline leave() {
 		:: atomic { returned -> free() }
 		:: atomic { else -> behind_has = TO_JOIN }
 		fi
+	fi
+}
+
+/* abandon: ending.go Boundary.abandon */
+inline abandon() {
+	if
+	:: H1 -> uncapped = true; leave()
+	:: else -> stay()
 	fi
 }
 

@@ -104,6 +104,7 @@ byte landing;	/* calls that have left net/http and have not said so yet */
 
 #define MAX_OVERDUE	1
 byte overdue;		/* Boundary.overdue: others' handlers, and this one */
+bool uncapped;		/* it is left behind without a place */
 bool stays_capped;	/* the serve goroutine stays because no more may be left behind */
 bool serve_has;		/* the writer is the serve goroutine's */
 bool hard_cut;		/* calls were interrupted at any price */

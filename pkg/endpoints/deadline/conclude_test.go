@@ -150,7 +150,8 @@ func TestCutBeforeItStays(t *testing.T) {
 				cut = fakeOf(w).isReset()
 			})
 			tr.wrap, tr.conn, tr.boundary.MaxOverdue = tt.wrap, true, -1
-			if tr.run(); !cut || tr.result() != tt.want || tr.panicked != http.ErrAbortHandler || tr.status != 0 {
+			tr.run()
+			if <-tr.returned; !cut || tr.result() != tt.want || tr.panicked != http.ErrAbortHandler || tr.status != 0 {
 				t.Errorf("%s: cut: %v, state %d, panic %v, status %d", name, cut, tr.result(), tr.panicked, tr.status)
 			}
 		})

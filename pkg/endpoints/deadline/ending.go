@@ -48,7 +48,7 @@ func (b *Boundary) conclude(g *guard) {
 	case returned:
 		b.queue(g, e == exit{})
 	case !gone && b.reserve():
-		defer b.leave(g)
+		defer b.leave(g, true)
 	case g.http1:
 		// Sent, so that it does not wait for who stays: a client that seems to have
 		// gone may only have no more to send.
@@ -59,7 +59,7 @@ func (b *Boundary) conclude(g *guard) {
 	default:
 		// Over HTTP/2 it ends when this goroutine returns, which so must not stay.
 		b.overdue.Add(1)
-		defer b.leave(g)
+		defer b.leave(g, true)
 	}
 	if e.panicked != nil || e.goexit {
 		// As if this were the handler's goroutine, but for a body that it has left
@@ -112,7 +112,7 @@ func (g *guard) sendNow() {
 func (b *Boundary) timedOut(g *guard) {
 	left := b.reserve()
 	if left {
-		defer b.leave(g)
+		defer b.leave(g, true)
 	}
 	interrupted := g.reclaim()
 	if !left && !g.join(cappedJoinTime) && g.giveUp() {
@@ -145,12 +145,23 @@ func (g *guard) lost() bool {
 	return g.taken
 }
 
-// clientGone stays with the handler of a client that has gone: there is nobody
-// to answer, and net/http counts it as long as it is not returned.
+// clientGone ends a request that there is nobody to answer.
 func (b *Boundary) clientGone(g *guard) {
 	g.cut()
-	b.stay(g)
+	b.abandon(g)
 	panic(http.ErrAbortHandler)
+}
+
+// abandon has a handler run on whose client has gone. Over HTTP/2 it stays with
+// it, so that net/http counts it among those of its connection. Over HTTP/1 the
+// connection is closed and bounds nothing any more, but a server that shuts down
+// would wait for it.
+func (b *Boundary) abandon(g *guard) {
+	if g.http1 {
+		b.leave(g, false)
+	} else {
+		b.stay(g)
+	}
 }
 
 // abort ends a response that was under way. Over HTTP/2 net/http resets the
@@ -165,9 +176,12 @@ func (b *Boundary) abort(g *guard) {
 	if g.http1 || busy || !left {
 		g.cut()
 	}
-	if left {
-		b.leave(g)
-	} else {
+	switch {
+	case left:
+		b.leave(g, true)
+	case gone:
+		b.abandon(g)
+	default:
 		b.stay(g)
 	}
 	panic(http.ErrAbortHandler)
@@ -175,7 +189,7 @@ func (b *Boundary) abort(g *guard) {
 
 // stay waits for the handler to return. What is to be said is said meanwhile.
 func (b *Boundary) stay(g *guard) {
-	o := &overdue{g: g, free: func() {}}
+	o := &overdue{g: g}
 	if b.joined(o) {
 		return
 	}
@@ -201,9 +215,10 @@ func (b *Boundary) reserve() bool {
 	return true
 }
 
-// leave joins the handler, or leaves it behind in the place that was reserved.
-func (b *Boundary) leave(g *guard) {
-	o := &overdue{g: g, free: func() { b.overdue.Add(-1) }}
+// leave joins the handler, or leaves it behind, in the place that was reserved if
+// it is capped.
+func (b *Boundary) leave(g *guard, capped bool) {
+	o := &overdue{g: g, capped: capped}
 	switch {
 	case g.http1:
 		if !b.joined(o) {

@@ -19,6 +19,7 @@ package deadline
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -39,16 +40,16 @@ const (
 )
 
 var (
-	overdueHandlers = metrics.NewGauge(&metrics.GaugeOpts{
+	overdueHandlers = metrics.NewGaugeVec(&metrics.GaugeOpts{
 		Subsystem:      "apiserver",
 		Name:           "overdue_requests",
-		Help:           "Number of request handlers that are still running although their request has been answered or aborted.",
+		Help:           "Number of request handlers that are still running although their request has been answered or aborted, by whether they count for the number that may be left behind.",
 		StabilityLevel: metrics.ALPHA,
-	})
+	}, []string{"capped"})
 	overdueDuration = metrics.NewHistogram(&metrics.HistogramOpts{
 		Subsystem:      "apiserver",
 		Name:           "overdue_request_duration_seconds",
-		Help:           "How long after the end of their request handlers returned that were still running then, in seconds.",
+		Help:           "Time in seconds from the end of a request until its handler, which was still running then, returned.",
 		Buckets:        []float64{.005, .01, .05, .1, .5, 1, 5, 10, 30, 60, 300, 1800, 7200},
 		StabilityLevel: metrics.ALPHA,
 	})
@@ -72,6 +73,9 @@ var (
 func RegisterMetrics() {
 	registerMetrics.Do(func() {
 		legacyregistry.MustRegister(overdueHandlers, overdueDuration, reportingRequests, stalledConnections)
+		for _, capped := range []string{"false", "true"} {
+			overdueHandlers.WithLabelValues(capped).Set(0)
+		}
 	})
 }
 
@@ -81,8 +85,8 @@ func RegisterMetrics() {
 // handler goroutine.
 type overdue struct {
 	// Immutable.
-	g    *guard
-	free func() // gives back its place among those left behind, if it has one
+	g      *guard
+	capped bool // it has a place among those that MaxOverdue bounds
 
 	mu       sync.Mutex // held while it is told of, which so ends before it does
 	ended    bool
@@ -98,11 +102,23 @@ func (o *overdue) begin() (returned bool) {
 		o.free()
 		return true
 	}
-	overdueHandlers.Inc()
+	o.gauge().Inc()
 	overdueNow.add(o)
 	o.interval = overdueInterval
 	o.timer = time.AfterFunc(o.interval, o.again)
 	return false
+}
+
+// free gives its place back, if it has one.
+func (o *overdue) free() {
+	if o.capped {
+		o.g.b.overdue.Add(-1)
+	}
+}
+
+// gauge counts those that are as this one is.
+func (o *overdue) gauge() metrics.GaugeMetric {
+	return overdueHandlers.WithLabelValues(strconv.FormatBool(o.capped))
 }
 
 // outlast has the handler goroutine call left when the handler returns, unless
@@ -123,7 +139,7 @@ func (o *overdue) end() {
 	o.ended = true
 	o.timer.Stop()
 	overdueNow.remove(o)
-	overdueHandlers.Dec()
+	o.gauge().Dec()
 	after, _ := o.g.overdueBy()
 	overdueDuration.Observe(after.Seconds())
 	o.free()

@@ -41,10 +41,16 @@ func overdueGuard(ago time.Duration, describe ...any) *guard {
 // TestOverdueThatReturnsBeforeItBegins gives its place back, and is none.
 func TestOverdueThatReturnsBeforeItBegins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g, freed := overdueGuard(0), 0
-		g.returned = true
-		if o := (&overdue{g: g, free: func() { freed++ }}); !o.begin() || freed != 1 || o.timer != nil || g.left != nil {
-			t.Errorf("freed %d times, and the timer is %v", freed, o.timer)
+		for _, capped := range []bool{true, false} {
+			g := overdueGuard(0)
+			g.returned = true
+			o := &overdue{g: g, capped: capped}
+			if !o.begin() || o.timer != nil || g.left != nil {
+				t.Errorf("capped %v: it begins, and the timer is %v", capped, o.timer)
+			}
+			if freed := -g.b.Overdue(); freed != map[bool]int64{true: 1}[capped] {
+				t.Errorf("capped %v: freed %d times", capped, freed)
+			}
 		}
 		if n := metric(t, "apiserver_overdue_requests"); n != 0 || len(RunningOverdue()) != 0 {
 			t.Errorf("%v are running: %q", n, RunningOverdue())
@@ -56,15 +62,15 @@ func TestOverdueThatReturnsBeforeItBegins(t *testing.T) {
 func TestOverdueThatHasEnded(t *testing.T) {
 	log := captureLog(t)
 	synctest.Test(t, func(t *testing.T) {
-		g, freed, late := overdueGuard(0, "verb", "POST"), 0, 0
+		g, late := overdueGuard(0, "verb", "POST"), 0
 		g.b.Late = func(*http.Request, time.Duration, Outcome) { late++ }
-		o := &overdue{g: g, free: func() { freed++ }}
+		o := &overdue{g: g, capped: true}
 		if o.begin() || g.left == nil {
 			t.Fatal("it does not begin")
 		}
 		time.Sleep(overdueInterval - 1)
-		if g.left(); freed != 1 {
-			t.Errorf("freed %d times", freed)
+		if g.left(); g.b.Overdue() != -1 {
+			t.Errorf("freed %d times", -g.b.Overdue())
 		}
 		if o.timer.Stop() {
 			t.Error("its timer goes on")
@@ -89,7 +95,7 @@ func TestOverdueIsToldOf(t *testing.T) {
 				g.state = done
 			}
 			g.b.Late = func(*http.Request, time.Duration, Outcome) { late.Add(1) }
-			o := &overdue{g: g, free: func() {}}
+			o := &overdue{g: g}
 			o.begin()
 			told := func(after time.Duration, want int) {
 				t.Helper()
@@ -157,7 +163,7 @@ func TestRunningOverdue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var all []*overdue
 		for _, g := range []*guard{overdueGuard(2*time.Second, "verb", "B"), overdueGuard(time.Second), overdueGuard(3*time.Second, "verb", "C", "URI", "/c")} {
-			o := &overdue{g: g, free: func() {}}
+			o := &overdue{g: g}
 			o.begin()
 			all = append(all, o)
 		}

@@ -66,7 +66,8 @@ func captureLog(t *testing.T) *locked {
 	return l
 }
 
-// metric returns the value of a gauge or counter, or the count of a histogram.
+// metric returns the value of a gauge, by any label, or of a counter, or the count
+// of a histogram.
 func metric(t *testing.T, name string) float64 {
 	t.Helper()
 	RegisterMetrics()
@@ -84,7 +85,11 @@ func metric(t *testing.T, name string) float64 {
 		if c := f.GetMetric()[0].GetCounter(); c != nil {
 			return c.GetValue()
 		}
-		return f.GetMetric()[0].GetGauge().GetValue()
+		sum := 0.0
+		for _, m := range f.GetMetric() {
+			sum += m.GetGauge().GetValue()
+		}
+		return sum
 	}
 	t.Fatalf("there is no metric %s", name)
 	return 0
