@@ -380,11 +380,15 @@ func (g *guard) finish(e exit) (late bool) {
 			g.end(why)
 		}
 	}
-	g.returned, g.exit = true, e
 	late, left := g.state != done && g.state != hijacked, g.left
-	if g.state == done && !g.sealedAt.IsZero() && e.panicked != nil {
+	ended := late || g.state == done && !g.sealedAt.IsZero()
+	if ended && e.panicked == http.ErrAbortHandler {
+		e = exit{} // No panic: so a proxy breaks a response off, which others have ended.
+	}
+	if ended && e.panicked != nil {
 		late = true // Nobody else tells of this panic.
 	}
+	g.returned, g.exit = true, e
 	g.account()
 	g.mu.Unlock()
 	g.notify()
