@@ -23,6 +23,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -124,14 +125,14 @@ func lines(list []entry) []string {
 	return texts
 }
 
-// text is keys and values as they are logged: what has a space or a control
-// character in it is quoted.
+// text is keys and values as they are logged: what has a space in it, or what
+// does not show as what it is, is quoted.
 func text(keysAndValues ...any) string {
 	var b strings.Builder
 	for i, v := range keysAndValues {
 		s := fmt.Sprint(v)
-		if i%2 == 1 && (s == "" || strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c == '"' || c == 0x7f })) {
-			s = fmt.Sprintf("%q", s)
+		if quoted := strconv.Quote(s); i%2 == 1 && (s == "" || strings.Contains(s, " ") || len(quoted) > len(s)+len(`""`)) {
+			s = quoted
 		}
 		b.WriteString(s)
 		switch {

@@ -141,3 +141,25 @@ func TestSeatedOutsideOfABoundary(t *testing.T) {
 	Seated(httptest.NewRecorder(), r)
 	Seated(httptest.NewRecorder(), r.WithContext(context.WithValue(r.Context(), guardKey{}, nil)))
 }
+
+// TestTextShowsWhatIsThere: what a client has named cannot pass for more than that.
+func TestTextShowsWhatIsThere(t *testing.T) {
+	for value, want := range map[string]string{
+		"plain":      `k=plain`,
+		"":           `k=""`,
+		"a b":        `k="a b"`,
+		"a\nb":       `k="a\nb"`,
+		`a"b`:        `k="a\"b"`,
+		`a\b`:        `k="a\\b"`,
+		"a\u009bb":   `k="a\u009bb"`,
+		"a\u202eb":   `k="a\u202eb"`,
+		"a\u2028b":   `k="a\u2028b"`,
+		"a\u2003b=c": `k="a\u2003b=c"`,
+		"\xff":       `k="\xff"`,
+		"é":          `k=é`,
+	} {
+		if got := text("k", value); got != want {
+			t.Errorf("%q: got %s, want %s", value, got, want)
+		}
+	}
+}
