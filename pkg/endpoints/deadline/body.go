@@ -128,7 +128,8 @@ func (b *body) note(n int, err error) {
 }
 
 // copyTrailer gives the handler's request the trailer that came after the
-// body. Requests derived from it share the map, where it was announced.
+// body. Requests derived from it share the map, where it was announced. It is
+// called by a call of the handler's, and only by one.
 func (b *body) copyTrailer() {
 	if b.inner.Trailer == nil {
 		b.inner.Trailer = b.g.outer.Trailer.Clone()

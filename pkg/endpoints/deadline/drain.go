@@ -67,11 +67,14 @@ func (g *guard) drain() {
 	for {
 		select {
 		case whole := <-rest:
-			if !whole {
+			switch {
+			case !whole:
 				g.endBody()
-				return
+			case g.result() <= committed:
+				// It is a call of the handler's, which goes on and may look. After
+				// the seal its request is only its own.
+				g.body.trailers.Do(g.body.copyTrailer)
 			}
-			g.body.trailers.Do(g.body.copyTrailer)
 			return
 		case <-came:
 			if !timer.Stop() {
