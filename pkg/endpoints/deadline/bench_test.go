@@ -35,7 +35,7 @@ import (
 func BenchmarkServe(b *testing.B) {
 	for _, frames := range []int{0, 60} {
 		b.Run(fmt.Sprintf("frames=%d", frames), func(b *testing.B) {
-			boundary := Boundary{Answer: timeoutStatus, Reporters: []Reporter{{"key", func(*http.Request, Outcome) {}}}}
+			boundary := Boundary{Answer: timeoutStatus, Reporters: []Reporter{{Key: "key", Say: func(*http.Request, Outcome) {}}}}
 			handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answerFrom(frames, w) })
 			b.ReportAllocs()
 			b.RunParallel(func(pb *testing.PB) {

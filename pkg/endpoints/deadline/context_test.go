@@ -366,7 +366,7 @@ func TestSubRequest(t *testing.T) {
 		say := func(what string) func(*http.Request, Outcome) {
 			return func(_ *http.Request, o Outcome) { said <- fmt.Sprint(what, " ", o.Kind, " ", o.Status) }
 		}
-		inner := Boundary{Answer: func(*http.Request) *metav1.Status { return boundStatus() }, Reporters: []Reporter{{"inner", say("inner")}}}
+		inner := Boundary{Answer: func(*http.Request) *metav1.Status { return boundStatus() }, Reporters: []Reporter{{Key: "inner", Say: say("inner")}}}
 		sub := func(w http.ResponseWriter, r *http.Request, timeout time.Duration, h http.HandlerFunc) {
 			ctx, cancel := context.WithTimeout(r.Context(), timeout)
 			defer cancel()

@@ -135,7 +135,7 @@ func TestFailedWriteIsNoAnswer(t *testing.T) {
 						}
 					})
 					var got []Kind
-					tr.boundary.Reporters = []Reporter{{"", func(_ *http.Request, o Outcome) { got = append(got, o.Kind) }}}
+					tr.boundary.Reporters = []Reporter{{Key: "", Say: func(_ *http.Request, o Outcome) { got = append(got, o.Kind) }}}
 					tr.run()
 					<-tr.returned
 					synctest.Wait()

@@ -50,8 +50,8 @@ func TestEndingThatHasBeenSaid(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Millisecond)
 		said := make(chan Outcome, 2)
 		b := Boundary{Answer: timeoutStatus, Reporters: []Reporter{
-			{"outer", func(_ *http.Request, o Outcome) { said <- o }},
-			{"inner", func(_ *http.Request, o Outcome) { said <- o; time.Sleep(time.Millisecond) }},
+			{Key: "outer", Say: func(_ *http.Request, o Outcome) { said <- o }},
+			{Key: "inner", Say: func(_ *http.Request, o Outcome) { said <- o; time.Sleep(time.Millisecond) }},
 		}}
 		func() {
 			defer func() { _ = recover() }()
@@ -129,7 +129,7 @@ func TestLateArrivalWaitsForNoReport(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hold := make(chan struct{})
 		defer close(hold)
-		b := Boundary{Answer: timeoutStatus, Reporters: []Reporter{{"slow", func(*http.Request, Outcome) { <-hold }}}}
+		b := Boundary{Answer: timeoutStatus, Reporters: []Reporter{{Key: "slow", Say: func(*http.Request, Outcome) { <-hold }}}}
 		ctx, cancel := context.WithDeadline(context.Background(), time.Now().Add(-time.Second))
 		defer cancel()
 		returned := make(chan struct{})
@@ -152,7 +152,7 @@ func TestStayWaitsForNoReport(t *testing.T) {
 		hold := make(chan struct{})
 		outlastKept(t)
 		defer close(hold)
-		b := Boundary{Answer: timeoutStatus, MaxOverdue: -1, Reporters: []Reporter{{"slow", func(*http.Request, Outcome) { <-hold }}}}
+		b := Boundary{Answer: timeoutStatus, MaxOverdue: -1, Reporters: []Reporter{{Key: "slow", Say: func(*http.Request, Outcome) { <-hold }}}}
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
 		defer cancel()
 		ended := make(chan struct{})
@@ -220,7 +220,7 @@ func TestEndOfAContextAfterAFailedWrite(t *testing.T) {
 		hold := make(chan struct{})
 		outlastKept(t)
 		defer close(hold)
-		b := Boundary{Answer: timeoutStatus, Reporters: []Reporter{{"slow", func(*http.Request, Outcome) { <-hold }}}}
+		b := Boundary{Answer: timeoutStatus, Reporters: []Reporter{{Key: "slow", Say: func(*http.Request, Outcome) { <-hold }}}}
 		ctx, giveUp := context.WithCancel(context.Background())
 		defer giveUp()
 		ended := make(chan struct{})

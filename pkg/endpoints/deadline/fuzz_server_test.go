@@ -77,7 +77,7 @@ const servedKey = "fuzz" // of the report, and in the header of each answer
 func (s *fuzzServer) serve(conn net.Conn, connContext bool, protocols *http.Protocols) {
 	s.hold, s.over = make(chan struct{}), make(chan struct{})
 	s.boundary.Answer = timeoutStatus
-	s.boundary.Reporters = []Reporter{{servedKey, func(r *http.Request, o Outcome) {
+	s.boundary.Reporters = []Reporter{{Key: servedKey, Say: func(r *http.Request, o Outcome) {
 		of := r.Context().Value(trialKey{}).(*served)
 		s.mu.Lock()
 		defer s.mu.Unlock()

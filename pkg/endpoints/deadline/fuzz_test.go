@@ -252,7 +252,7 @@ func (x *experiment) run() {
 	x.boundary.Answer = timeoutStatus
 	x.boundary.TimedOut = func(*http.Request) { x.timedOut++; x.owned = true }
 	for _, key := range []string{"outer", "taken"} {
-		x.boundary.Reporters = append(x.boundary.Reporters, Reporter{key, x.say(key)})
+		x.boundary.Reporters = append(x.boundary.Reporters, Reporter{Key: key, Say: x.say(key)})
 	}
 	main := x.decode(0)
 	x.goroutines.Add(1)

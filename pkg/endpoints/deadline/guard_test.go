@@ -560,7 +560,7 @@ func TestOverOnArrivalStartsNothing(t *testing.T) {
 				said := 0
 				tr := newTrial(t, http1, 0, func(http.ResponseWriter, *http.Request) { t.Error("the handler was started") })
 				tr.wrap = tt.ctx
-				tr.boundary.Reporters = []Reporter{{"key", func(_ *http.Request, o Outcome) {
+				tr.boundary.Reporters = []Reporter{{Key: "key", Say: func(_ *http.Request, o Outcome) {
 					said++
 					if want := map[state]Kind{timedOut: TimedOut, gone: ClientGone}[tt.want]; o.Kind != want {
 						t.Errorf("reported as %q, want %q", o.Kind, want)

@@ -198,7 +198,7 @@ func TestLetGoWhileReportsBlock(t *testing.T) {
 			time.Sleep(tick / 2)
 		})
 		tr.boundary.JoinTime = tick
-		tr.boundary.Reporters = []Reporter{{"key", func(*http.Request, Outcome) { time.Sleep(time.Minute) }}}
+		tr.boundary.Reporters = []Reporter{{Key: "key", Say: func(*http.Request, Outcome) { time.Sleep(time.Minute) }}}
 		tr.run().want(timedOut)
 		if tr.took != deadline+tick/2 {
 			t.Errorf("took %v, want %v", tr.took, deadline+tick/2)

@@ -203,7 +203,7 @@ func TestHold(t *testing.T) {
 					}
 					time.Sleep(c.handler)
 				})
-				tr.boundary.Reporters = []Reporter{{"slow", func(*http.Request, Outcome) { time.Sleep(time.Until(start.Add(c.report))) }}}
+				tr.boundary.Reporters = []Reporter{{Key: "slow", Say: func(*http.Request, Outcome) { time.Sleep(time.Until(start.Add(c.report))) }}}
 				tr.run()
 				<-done
 				time.Sleep(2 * time.Minute)
@@ -230,7 +230,7 @@ func TestPanicThatIsHeldUp(t *testing.T) {
 				}
 				panic("as designed")
 			})
-			tr.boundary.Reporters = []Reporter{{"sink", func(_ *http.Request, o Outcome) {
+			tr.boundary.Reporters = []Reporter{{Key: "sink", Say: func(_ *http.Request, o Outcome) {
 				said = append(said, o)
 				time.Sleep(time.Minute)
 			}}}

@@ -21,6 +21,7 @@ package deadline
 import (
 	"io"
 	"net/http"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -49,7 +50,7 @@ func TestAnswerThatWaitsForItsReports(t *testing.T) {
 		var bounded time.Time
 		tr := newTrial(t, true, deadline, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "x") })
 		tr.boundary.MaxOverdue = -1
-		tr.boundary.Reporters = []Reporter{{"key", func(*http.Request, Outcome) {
+		tr.boundary.Reporters = []Reporter{{Key: "key", Say: func(*http.Request, Outcome) {
 			time.Sleep(2 * deadline)
 			bounded = tr.writeDeadline()
 		}}}
@@ -68,11 +69,67 @@ func TestHoldOfAnAnswerWhoseReportBlocks(t *testing.T) {
 		tr := newTrial(t, true, deadline, func(_ http.ResponseWriter, r *http.Request) {
 			Hold(r.Context(), func() { letGo <- time.Since(start) })
 		})
-		tr.boundary.Reporters = []Reporter{{"key", func(*http.Request, Outcome) { time.Sleep(time.Minute) }}}
+		tr.boundary.Reporters = []Reporter{{Key: "key", Say: func(*http.Request, Outcome) { time.Sleep(time.Minute) }}}
 		tr.run().want(done)
 		if got := <-letGo; got != deadline+holdTime {
 			t.Errorf("let go of after %v, want %v", got, deadline+holdTime)
 		}
 		time.Sleep(time.Minute)
 	})
+}
+
+// TestHoldOfAQueuedAnswer: its serve goroutine may wait for ever, and who waits for requests to be over with does not.
+func TestHoldOfAQueuedAnswer(t *testing.T) {
+	inBubbles(t, func(t *testing.T, http1 bool) {
+		start := time.Now()
+		const blocks = time.Hour
+		letGo := make(chan time.Duration, 1)
+		tr := newTrial(t, http1, deadline, func(_ http.ResponseWriter, r *http.Request) {
+			Hold(r.Context(), func() { letGo <- time.Since(start) })
+		})
+		tr.boundary.MaxOverdue = -1
+		tr.boundary.Reporters = []Reporter{{Key: "key", Say: func(*http.Request, Outcome) { time.Sleep(blocks) }}}
+		if tr.run().want(done); tr.took != blocks {
+			t.Errorf("took %v, want %v", tr.took, blocks)
+		}
+		if got := <-letGo; got != deadline+holdTime {
+			t.Errorf("let go of after %v, want %v", got, deadline+holdTime)
+		}
+	})
+}
+
+// TestLastReport is said after all others, unless the boundary has ended the request: what is stuck in another must not
+// hold that up.
+func TestLastReport(t *testing.T) {
+	for _, inTime := range []bool{true, false} {
+		inBubbles(t, func(t *testing.T, http1 bool) {
+			said := make(chan string, 4)
+			say := func(what string) func(*http.Request, Outcome) {
+				return func(*http.Request, Outcome) { said <- what }
+			}
+			tr := newTrial(t, http1, deadline, func(_ http.ResponseWriter, r *http.Request) {
+				Report(r.Context(), "added", say("added"))
+				Report(r.Context(), "log", say("log"))
+				if !inTime {
+					<-r.Context().Done()
+				}
+			})
+			tr.boundary.Reporters = []Reporter{{Key: "outer", Say: say("outer")}, {Key: "log", Last: true}, {Key: "inner", Say: say("inner")}}
+			tr.run()
+			<-tr.returned
+			synctest.Wait()
+			close(said)
+			var got []string
+			for what := range said {
+				got = append(got, what)
+			}
+			want := []string{"added", "inner", "log", "outer"}
+			if inTime {
+				want = []string{"added", "inner", "outer", "log"}
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("in time: %v: said %q, want %q", inTime, got, want)
+			}
+		})
+	}
 }

@@ -256,7 +256,7 @@ func TestAnswersWaitForSlowReports(t *testing.T) {
 			eachProto(t, func(t *testing.T, proto string) {
 				saying, release := make(chan struct{}), make(chan struct{})
 				s := newTestServer(t, proto, serverConfig{timeout: time.Minute, handler: handler})
-				s.boundary.Reporters = append(s.boundary.Reporters, Reporter{"slow", func(*http.Request, Outcome) { saying <- struct{}{}; <-release }})
+				s.boundary.Reporters = append(s.boundary.Reporters, Reporter{Key: "slow", Say: func(*http.Request, Outcome) { saying <- struct{}{}; <-release }})
 				got := make(chan error, 1)
 				go func() {
 					_, _, err := s.do("GET", nil)
@@ -311,7 +311,7 @@ func TestNoTimeoutWaitsForReports(t *testing.T) {
 				s.boundary.MaxOverdue = tt.max
 				release := make(chan struct{})
 				t.Cleanup(func() { close(release) })
-				s.boundary.Reporters = append(s.boundary.Reporters, Reporter{"blocked", func(*http.Request, Outcome) { <-release }})
+				s.boundary.Reporters = append(s.boundary.Reporters, Reporter{Key: "blocked", Say: func(*http.Request, Outcome) { <-release }})
 				start := time.Now()
 				res, body, err := s.do("GET", nil)
 				if err != nil || res.StatusCode != tt.status {
@@ -355,7 +355,7 @@ func TestCallbacksThatPanic(t *testing.T) {
 		"Late panics":         func(b *Boundary) { b.Late = func(*http.Request, time.Duration, Outcome) { boom() } },
 		"Describe panics":     func(b *Boundary) { b.Describe = func(*http.Request) []any { panic("boom") } },
 		"a report panics": func(b *Boundary) {
-			b.Reporters = append(b.Reporters, Reporter{"bad", func(*http.Request, Outcome) { boom() }})
+			b.Reporters = append(b.Reporters, Reporter{Key: "bad", Say: func(*http.Request, Outcome) { boom() }})
 		},
 	}
 	eachProto(t, func(t *testing.T, proto string) {

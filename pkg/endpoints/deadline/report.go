@@ -31,7 +31,8 @@ import (
 // touches nothing of the handler's.
 type report struct {
 	// Immutable.
-	key any
+	key  any
+	last bool // see Reporter.Last
 	// Guarded by the guard's mu, until said.
 	say  func(*http.Request, Outcome)
 	said bool
@@ -47,18 +48,11 @@ type Reporter struct {
 	// given the request as it came to the boundary, and may be called by any
 	// goroutine.
 	Say func(r *http.Request, o Outcome)
-}
 
-// HasReport tells whether the boundary around will say, or has said, the
-// report of that key.
-func HasReport(ctx context.Context, key any) bool {
-	g := guardFrom(ctx)
-	if g == nil {
-		return false
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.find(key) != nil
+	// Last has the report of a request that its handler has ended said after all
+	// others, so that it can tell how long they took. That of a request which the
+	// boundary has ended keeps its place: nothing that is stuck is to hold it up.
+	Last bool
 }
 
 // find returns the report of that key, or nil. The caller holds mu.
@@ -159,14 +153,20 @@ func (g *guard) account() {
 	g.lingering = lingers
 }
 
-// unsaid returns the innermost report that is to be said, or nil. The caller holds mu.
+// unsaid returns the next report that is to be said, or nil: the innermost, as
+// filters that unwind would, but for what is to be last. The caller holds mu.
 func (g *guard) unsaid() *report {
+	var last *report
 	for i := len(g.reports) - 1; i >= 0; i-- {
-		if !g.reports[i].said {
-			return &g.reports[i]
+		switch r := &g.reports[i]; {
+		case r.said:
+		case r.last && (g.state == done || g.state == hijacked):
+			last = r
+		default:
+			return r
 		}
 	}
-	return nil
+	return last
 }
 
 // say says a report, once. The caller holds mu, which is given up meanwhile.

@@ -91,8 +91,8 @@ func TestReportsAreSaidOnce(t *testing.T) {
 			inBubbles(t, func(t *testing.T, http1 bool) {
 				var rec record
 				tr := newTrial(t, http1, deadline, func(w http.ResponseWriter, r *http.Request) {
-					if !HasReport(r.Context(), "left") || HasReport(r.Context(), "added") {
-						t.Error("HasReport is wrong")
+					if !hasReport(r.Context(), "left") || hasReport(r.Context(), "added") {
+						t.Error("its reports are not those of the boundary")
 					}
 					for _, key := range []string{"taken", "added"} {
 						if Report(r.Context(), key, rec.say(key, "handler")) == nil {
@@ -116,7 +116,7 @@ func TestReportsAreSaidOnce(t *testing.T) {
 					tr.wrap = clientGoesAfter(tt.client)
 				}
 				for _, key := range []string{"left", "taken"} {
-					tr.boundary.Reporters = append(tr.boundary.Reporters, Reporter{key, rec.say(key, "outer")})
+					tr.boundary.Reporters = append(tr.boundary.Reporters, Reporter{Key: key, Say: rec.say(key, "outer")})
 				}
 				tr.run()
 				<-tr.returned
@@ -145,7 +145,7 @@ func TestReportsAreSaidInOrder(t *testing.T) {
 			Report(r.Context(), "middle", say("middle"))
 		})
 		for _, key := range []string{"outermost", "middle", "inner"} {
-			tr.boundary.Reporters = append(tr.boundary.Reporters, Reporter{key, say(key)})
+			tr.boundary.Reporters = append(tr.boundary.Reporters, Reporter{Key: key, Say: say(key)})
 		}
 		tr.run()
 		if want := []string{"added", "inner", "middle", "outermost"}; !slices.Equal(said, want) {
@@ -203,7 +203,7 @@ func TestWhoWaitsForReports(t *testing.T) {
 				said := make(chan time.Time, 1)
 				start := time.Now()
 				tr := newTrial(t, http1, deadline, tt.handler)
-				tr.boundary.Reporters = []Reporter{{"key", func(*http.Request, Outcome) { said <- time.Now(); time.Sleep(tt.report) }}}
+				tr.boundary.Reporters = []Reporter{{Key: "key", Say: func(*http.Request, Outcome) { said <- time.Now(); time.Sleep(tt.report) }}}
 				tr.run()
 				if late := tr.took - tt.took; late < 0 || late > DefaultJoinTime {
 					t.Errorf("answered after %v, want %v", tr.took, tt.took)
@@ -258,7 +258,7 @@ func TestReportingIsNotOverdue(t *testing.T) {
 		b := newBoundary()
 		b.MaxOverdue = 2
 		b.Describe = func(*http.Request) []any { return nil }
-		b.Reporters = []Reporter{{"key", func(*http.Request, Outcome) { time.Sleep(blocked) }}}
+		b.Reporters = []Reporter{{Key: "key", Say: func(*http.Request, Outcome) { time.Sleep(blocked) }}}
 		serve := func() *trial {
 			tr := newTrial(t, http1, deadline, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "all") })
 			tr.boundary = b
@@ -307,7 +307,7 @@ func TestReportCountsAnInterruptedWrite(t *testing.T) {
 			time.Sleep(tick)
 		})
 		tr.deaf = true
-		tr.boundary.Reporters = []Reporter{{"key", rec.say("key", "outer")}}
+		tr.boundary.Reporters = []Reporter{{Key: "key", Say: rec.say("key", "outer")}}
 		tr.run()
 		tr.want(aborted)
 		synctest.Wait()
@@ -315,4 +315,15 @@ func TestReportCountsAnInterruptedWrite(t *testing.T) {
 			t.Errorf("sent %q, said %q", tr.body.String(), got)
 		}
 	})
+}
+
+// hasReport tells whether the boundary around will say, or has said, the report of that key.
+func hasReport(ctx context.Context, key any) bool {
+	g := guardFrom(ctx)
+	if g == nil {
+		return false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.find(key) != nil
 }

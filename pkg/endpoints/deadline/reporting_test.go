@@ -34,7 +34,7 @@ func TestReportingOfWhoReturnsWithinTheJoin(t *testing.T) {
 			<-r.Context().Done()
 			time.Sleep(DefaultJoinTime / 2)
 		})
-		tr.boundary.Reporters = []Reporter{{"key", func(*http.Request, Outcome) { time.Sleep(blocked) }}}
+		tr.boundary.Reporters = []Reporter{{Key: "key", Say: func(*http.Request, Outcome) { time.Sleep(blocked) }}}
 		tr.run().want(timedOut)
 		if got := tr.boundary.reporting.Load(); tr.took != deadline || got != 0 {
 			t.Errorf("took %v, and %d are only being reported on while the handler runs", tr.took, got)

@@ -146,7 +146,7 @@ func newTestServer(t *testing.T, proto string, c serverConfig) *testServer {
 		t.Fatalf("no such protocol: %q", proto)
 	}
 	s := &testServer{t: t, proto: proto, late: make(chan any, 1<<16), hold: make(chan struct{}), outcomes: make(chan Outcome, 1<<16), begun: make(chan struct{}, 1<<16), served: make(chan time.Time, 1<<16), closed: make(chan time.Time, 1<<16)}
-	s.boundary.Reporters = []Reporter{{outcomeKey, func(_ *http.Request, o Outcome) { s.outcomes <- o }}}
+	s.boundary.Reporters = []Reporter{{Key: outcomeKey, Say: func(_ *http.Request, o Outcome) { s.outcomes <- o }}}
 	s.boundary.Answer = timeoutStatus
 	s.boundary.TimedOut = func(*http.Request) { s.timedOut.Add(1) }
 	s.boundary.Late = func(_ *http.Request, _ time.Duration, o Outcome) { s.late <- o.Panicked }
