@@ -211,7 +211,6 @@ func TestClientThatIsSlow(t *testing.T) {
 // it, when it has taken nothing for the stall time, and that is counted and
 // logged. There is no other way to free the handler.
 func TestClientThatNeverReadsAgain(t *testing.T) {
-	t.Parallel() // Mostly it waits.
 	const stallTime = 2 * time.Second
 	log := captureLog(t)
 	before := metric(t, "apiserver_stalled_connections_closed_total")
