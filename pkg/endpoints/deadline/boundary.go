@@ -50,12 +50,14 @@ type Boundary struct {
 	// Late, if not nil, is called by the handler goroutine when a handler
 	// returns after its request was ended by the deadline or by its client,
 	// with how long after; and once before that, by another goroutine, for a
-	// handler that is still running after 10 s.
+	// handler that is still running after 10 s. It must not block: the return of
+	// that handler waits for it.
 	Late func(r *http.Request, after time.Duration, o Outcome)
 
 	// Describe, if not nil, names a request in what is said of a handler that is
 	// overdue, in keys and values. The request has the context that Seated was
-	// told of, if it was. It is called by any goroutine, while the handler runs.
+	// told of, if it was. It is called by any goroutine, while the handler runs,
+	// and must not block: the return of that handler waits for it.
 	Describe func(r *http.Request) (keysAndValues []any)
 
 	// Reporters make the reports of requests whose handler takes none over, so

@@ -34,5 +34,11 @@ limitations under the License.
 // runs on after its request has ended is overdue: counted, logged while it
 // stays, and capped in number.
 //
-// A boundary serves any net/http server, over HTTP/1.x and HTTP/2.
+// A LongRunning is for requests that have no deadline, such as watches: it ends a
+// response of which the client takes nothing.
+//
+// Both serve any net/http server, over HTTP/1.x and HTTP/2. A server should have
+// ConnContext and, below TLS, a Listener; what is lost without them is said there.
+// Within, a handler or filter may have a tighter bound with Bind, report on its
+// request with Report, and ask what was sent of a long-running one with Sent.
 package deadline

@@ -82,7 +82,7 @@ type LongRunning struct {
 // Where w leads to no deadline of net/http's (no Unwrap), and ConnContext is not
 // used or the request came over HTTP/2, nothing can be ended. What a handler has
 // left of a short response, of which nothing was sent, is with net/http when it has
-// returned, as upstream's: over HTTP/2 it stays for as long as the client gives it
+// returned, as without a LongRunning: over HTTP/2 it stays for as long as the client gives it
 // no window.
 //
 // Within a Boundary or another Serve, if w is its ResponseWriter, it does no

@@ -78,7 +78,7 @@ func recordInForce(p *Policy, apiServerID string) {
 }
 
 // configInfo collects a gauge of one, whose labels are those of the policy in force: at no time are there two of them, or
-// none of two. It does what upstream's configmetrics does, which is not there before v0.34.
+// none of two. It does what configmetrics of apiserver does as of v0.34.
 type configInfo struct {
 	metrics.BaseStableCollector
 	desc   *metrics.Desc

@@ -97,8 +97,8 @@ type DeadlinePolicy struct {
 //     group system:unauthenticated. A request that cannot be authenticated has the
 //     bounds of the first pass.
 type Rule struct {
-	// name tells the rule in audit events, in the message of a 504 and in `fork policy
-	// explain`. Required; a DNS label, and no two rules have the same.
+	// name tells the rule in audit events and in the message of a 504. Required; a DNS
+	// label, and no two rules have the same.
 	Name string `json:"name"`
 
 	// verbs are those of the API: get, list, create, update, patch, delete and
