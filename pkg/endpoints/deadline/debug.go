@@ -158,13 +158,13 @@ func RunningOverdue() []string {
 	return lines(list)
 }
 
-// StalledWrites describes the long-running responses of this process of which
+// stalledWrites describes the long-running responses of this process of which
 // their client has taken nothing for a second or more while a write waits for
 // it, as LongRunning's Describe does and with how long that has been, the
 // longest first. Over HTTP/2, and where the system does not tell of progress, it
 // is the write under way that has taken that long. It may be called by any
 // goroutine.
-func StalledWrites() []string {
+func stalledWrites() []string {
 	var list []entry
 	for _, l := range sweeping.list() {
 		for s, after := range l.stalled() {
@@ -190,7 +190,7 @@ func (l *LongRunning) stalled() map[*stream]time.Duration {
 }
 
 // Outlasting serves what of this process outlasts its time: a line for each of
-// RunningOverdue and of StalledWrites, as text.
+// RunningOverdue and of stalledWrites, as text.
 func Outlasting(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -199,7 +199,7 @@ func Outlasting(w http.ResponseWriter, _ *http.Request) {
 		lines []string
 	}{
 		{"handlers are running although their request has ended", RunningOverdue()},
-		{"long-running responses have a write of which the client takes nothing", StalledWrites()},
+		{"long-running responses have a write of which the client takes nothing", stalledWrites()},
 	} {
 		fmt.Fprintf(w, "# %d %s\n", len(list.lines), list.title)
 		for _, line := range list.lines {

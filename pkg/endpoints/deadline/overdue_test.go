@@ -268,7 +268,7 @@ func TestReportsThatPanic(t *testing.T) {
 			t.Errorf("said %d times", said)
 		}
 	})
-	if got := log.lines("was to be told"); len(got) < 3 {
+	if got := log.lines("A callback about a request panicked"); len(got) < 3 {
 		t.Errorf("logged %q", got)
 	}
 }

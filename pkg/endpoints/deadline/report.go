@@ -197,7 +197,7 @@ func (g *guard) say(r *report) {
 func contain(what string, f func()) {
 	defer func() {
 		if p := recover(); p != nil {
-			klog.ErrorS(nil, "What was to be told of a request panicked", "what", what, "panic", p, "stacktrace", string(debug.Stack()))
+			klog.ErrorS(nil, "A callback about a request panicked", "what", what, "panic", p, "stacktrace", string(debug.Stack()))
 		}
 	}()
 	f()

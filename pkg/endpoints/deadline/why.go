@@ -19,6 +19,7 @@ package deadline
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -105,9 +106,6 @@ const (
 	// streamComplete is the error of a call on one that is, because the response
 	// is complete.
 	streamComplete = "http2: request body closed due to handler exiting"
-	// headerSent is the error of a call that had something of the body to send,
-	// and has sent the header of a response that has none.
-	headerSent = "short write"
 )
 
 // alive reports whether the request's context has not ended, of a response whose
@@ -126,12 +124,14 @@ func (g *guard) atEnd(err error, alive bool) bool {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	switch err.Error() {
-	case streamComplete:
+	switch {
+	case err.Error() == streamComplete:
 		return true
-	case headerSent:
+	case errors.Is(err, io.ErrShortWrite):
+		// It had something of the body to send, and has sent the header of a
+		// response that has none.
 		return g.bodyless
-	case streamClosed:
+	case err.Error() == streamClosed:
 		return g.bodyless && !g.sealed() && !passed(g.writeBy) && alive
 	}
 	return false
@@ -139,7 +139,8 @@ func (g *guard) atEnd(err error, alive bool) bool {
 
 // streamEnded reports whether err says that an HTTP/2 stream, or its connection,
 // was ended by anything but its response: its context ends a little later. There
-// are only words (golang.org/x/net/http2/server.go and errors.go); NO_ERROR is
+// are only words (server.go and errors.go of golang.org/x/net/http2, of which
+// net/http has its own copy as of Go 1.27); NO_ERROR is
 // what a stream is reset with whose response is complete before its request.
 func streamEnded(err error) bool {
 	switch text := err.Error(); text {

@@ -122,7 +122,7 @@ func (s source) policy() *DeadlinePolicy {
 		}
 		p.Rules = append(p.Rules, r)
 	}
-	SetDefaults(p)
+	setDefaults(p)
 	return p
 }
 

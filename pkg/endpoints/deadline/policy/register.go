@@ -40,13 +40,13 @@ func init() {
 // AddToScheme adds DeadlinePolicy and its defaults to a scheme.
 func AddToScheme(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(GroupVersion, &DeadlinePolicy{})
-	scheme.AddTypeDefaultingFunc(&DeadlinePolicy{}, func(o interface{}) { SetDefaults(o.(*DeadlinePolicy)) })
+	scheme.AddTypeDefaultingFunc(&DeadlinePolicy{}, func(o interface{}) { setDefaults(o.(*DeadlinePolicy)) })
 	return nil
 }
 
-// SetDefaults fills in what a policy leaves out: the verbs of each rule, and the
+// setDefaults fills in what a policy leaves out: the verbs of each rule, and the
 // resources of a rule that has API groups.
-func SetDefaults(p *DeadlinePolicy) {
+func setDefaults(p *DeadlinePolicy) {
 	for i := range p.Rules {
 		r := &p.Rules[i]
 		if len(r.Verbs) == 0 {
