@@ -95,6 +95,8 @@ func (c *counts) count(x *randomRequest, rec ledgerEntry) {
 	switch {
 	case turnedAway && gone:
 		c.mayTurnAway++
+	case code == http.StatusGatewayTimeout && x.proxied():
+		// The backend's other answers are counted by nobody here.
 	case turnedAway, routed && (code != 0 || x.inHand()):
 		c.requests[code]++
 	case routed:
