@@ -235,8 +235,8 @@ func (g *guard) wait() state {
 func (g *guard) outliveHijack() {
 	g.mu.Lock()
 	over := g.state == hijacked && g.ending != notOver
-	if over && g.holdTimer == nil {
-		g.limitHold()
+	if over {
+		g.letGo(true)
 	}
 	g.mu.Unlock()
 	if over {
