@@ -33,7 +33,9 @@ Before a pull request, make the commits yours; their author is nobody:
 
     git rebase COMMIT-BEFORE-THEM --exec 'git commit --amend --no-edit --reset-author'
 
-A commit that adds a feature gate also needs, in kubernetes/kubernetes, hack/update-featuregates.sh. The
+A commit that adds a feature gate also needs, in kubernetes/kubernetes, hack/update-featuregates.sh. One that adds a flag
+changes the default options, which are compared as a whole there: StalledConnectionTimeout and WatchWriteTimeout are to be
+added to what cmd/kube-apiserver/app/options/options_test.go and pkg/controlplane/apiserver/options/options_test.go want. The
 release notes go into the pull request's text; in the commit messages they say which commit needs which.
 
 `, len(s.Commits), s.Module, s.Tag, s.Staging, s.Am())
