@@ -95,8 +95,7 @@ inline conclude() {
 		if
 		:: yes -> queue_()
 		:: !yes && gone_ ->
-			if :: H1 -> send_now(A_LENGTH) :: else fi;
-			stay()
+			if :: H1 -> uncapped = true; kept = true :: else -> stay() fi
 		:: else ->
 			reserve(kept);
 			if

@@ -49,13 +49,14 @@ func (b *Boundary) conclude(g *guard) {
 		b.queue(g, e == exit{})
 	case !gone && b.reserve():
 		defer b.leave(g, true)
-	case g.http1:
-		// Sent, so that it does not wait for who stays: a client that seems to have
-		// gone may only have no more to send.
-		g.sendNow()
-		b.stay(g)
+	case gone && g.http1:
+		// It has its answer, or only no more to send: see abandon.
+		defer b.leave(g, false)
 	case gone:
 		b.stay(g) // It has its answer.
+	case g.http1:
+		g.sendNow() // So that it does not wait for who stays.
+		b.stay(g)
 	default:
 		// Over HTTP/2 it ends when this goroutine returns, which so must not stay.
 		b.overdue.Add(1)
@@ -153,9 +154,9 @@ func (b *Boundary) clientGone(g *guard) {
 }
 
 // abandon has a handler run on whose client has gone. Over HTTP/2 it stays with
-// it, so that net/http counts it among those of its connection. Over HTTP/1 the
-// connection is closed and bounds nothing any more, but a server that shuts down
-// would wait for it.
+// it, so that net/http counts it among those of its connection. Over HTTP/1 there
+// is nothing to count, as the connection ends with the request, but a server that
+// shuts down would wait for it.
 func (b *Boundary) abandon(g *guard) {
 	if g.http1 {
 		b.leave(g, false)
