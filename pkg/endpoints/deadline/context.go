@@ -89,13 +89,19 @@ type guardContext guard
 // to have. It is called once, before there is anybody else.
 func (g *guard) handlerContext() context.Context {
 	ctx, cancel := context.WithCancel((*guardContext)(g))
-	g.cancel = cancel
+	if g.endChild == nil {
+		panic("package context does not ask a parent for AfterFunc any more: nothing would end the context of a handler")
+	}
+	_ = cancel // endContext does it, and there is nothing else that would hold the child.
 	return ctx
 }
 
+// notDone is what package context looks at before it asks for AfterFunc.
+var notDone = make(chan struct{})
+
 func (c *guardContext) Deadline() (time.Time, bool) { return c.ctx.Deadline() }
 
-func (c *guardContext) Done() <-chan struct{} { return c.ctxDone }
+func (c *guardContext) Done() <-chan struct{} { return notDone }
 
 func (c *guardContext) Err() error {
 	c.ctxMu.Lock()
@@ -136,8 +142,6 @@ func (g *guard) endContext(err error) {
 		return
 	}
 	g.ctxErr = err
-	close(g.ctxDone)
 	g.ctxMu.Unlock()
 	g.endChild()
-	g.cancel() // It has been, with err: nothing is left to hold it.
 }

@@ -165,13 +165,10 @@ type guard struct {
 	held      func()      // releases it when all is over
 	holdTimer *time.Timer // after which it is released all the same
 
-	// The handler's context: see guardContext. ctxMu guards ctxErr; the others are
-	// immutable once the guard is made.
+	// The handler's context: see guardContext. ctxMu guards ctxErr.
 	ctxMu    sync.Mutex
 	ctxErr   error
-	ctxDone  chan struct{}
-	endChild func()             // has the handler's end as this one has
-	cancel   context.CancelFunc // of the handler's
+	endChild func() // ends the handler's as this one; immutable once the guard is made
 
 	seat
 }
@@ -193,7 +190,6 @@ func newGuard(b *Boundary, handler http.Handler, w http.ResponseWriter, r *http.
 		http1:    r.ProtoMajor < 2,
 		outer:    r,
 		events:   make(chan struct{}, 1),
-		ctxDone:  make(chan struct{}),
 		declared: -1,
 	}
 	if o := ownerFrom(ctx); o == nil || o.leads(w) {
