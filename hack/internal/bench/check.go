@@ -21,7 +21,7 @@ var checked = level{
 	goals: []rule{
 		ratio("frames=0", "ns/op", atMost(1.5)),
 		ratio("frames=60", "ns/op", atMost(0.7)),
-		ratio("", "allocs/op", atMost(0.85)), // Four are the handler's context, so that what derives from it costs no goroutine.
+		ratio("", "allocs/op", atMost(0.8)),
 	},
 }
 

@@ -21,6 +21,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 )
@@ -108,9 +109,11 @@ type guard struct {
 
 	// header is the handler's: a copy of what outer filters had set, which
 	// replaces it at commit. Nobody but the handler touches it. room is where
-	// its values are copied to then; who commits takes it.
+	// its values are copied to then; who commits takes it. values is the place,
+	// mostly, of what is in room, header and the header of inner.
 	header http.Header
 	room   []string
+	values [24]string
 
 	// control serialises the calls that set deadlines on the connection or
 	// stream: the handler's, before the seal, and the interrupt, after it. It
@@ -219,7 +222,7 @@ const roomForHeader = 8
 // it is to answer with: what is in them is touched by nobody else.
 func (g *guard) copyRequest() {
 	r, header := g.outer, g.w.Header()
-	values := make([]string, 0, len(r.Header)+len(header)+roomForHeader)
+	values := slices.Grow(g.values[:0], len(r.Header)+len(header)+roomForHeader)
 	bare := *r
 	bare.Header, bare.URL = nil, nil
 	// net/http knows what else there is to copy: forms, trailers, path values.
