@@ -187,14 +187,14 @@ func unreadLists(ctx context.Context, r *run) error {
 	defer all.Wait()
 	defer leave()
 	var begun atomic.Int64
+	unread := traffic.Unread(gone)
 	for i := range clients {
 		all.Go(func() {
 			r.clients.Send(gone, traffic.Protocols[i%len(traffic.Protocols)], traffic.Request{
 				Method: "GET", Path: traffic.ConfigMaps(hostile), Accept: "application/yaml", Timeout: timeout,
-				Receive: func(x *traffic.Exchange, _ *http.Response) {
+				Receive: func(x *traffic.Exchange, res *http.Response) {
 					begun.Add(1)
-					<-gone.Done()
-					x.Err = gone.Err()
+					unread(x, res)
 				},
 			})
 		})
@@ -264,11 +264,11 @@ func lostRoute(ctx context.Context, r *run) error {
 	var clients sync.WaitGroup
 	defer clients.Wait()
 	defer leave()
+	unread := traffic.Unread(gone)
 	start := func(proto string, q traffic.Request) {
-		q.Receive = func(x *traffic.Exchange, _ *http.Response) {
+		q.Receive = func(x *traffic.Exchange, res *http.Response) {
 			begun <- x
-			<-gone.Done()
-			x.Err = gone.Err()
+			unread(x, res)
 		}
 		clients.Go(func() { far.Send(gone, proto, q) })
 	}

@@ -118,10 +118,7 @@ func goneClients(ctx context.Context, e *env) error {
 			e.Send(going, proto, traffic.Request{Method: "POST", Path: configMaps(hangs), Body: newMap(""), Timeout: 20 * time.Second})
 			return
 		}
-		e.Send(going, proto, traffic.Request{Method: "GET", Path: configMaps(plain), Timeout: 20 * time.Second, Receive: func(x *traffic.Exchange, _ *http.Response) {
-			<-going.Done()
-			x.Err = going.Err()
-		}})
+		e.Send(going, proto, traffic.Request{Method: "GET", Path: configMaps(plain), Timeout: 20 * time.Second, Receive: traffic.Unread(going)})
 	})
 	return ctx.Err()
 }

@@ -90,12 +90,11 @@ inline conclude() {
 	if
 	:: s == HIJACKED
 	:: else ->
-		atomic { check_serve_touch(); serve_has = true; yes = returned; gone_ = ending == BY_CLIENT };
+		atomic { check_serve_touch(); serve_has = true; yes = returned; gone_ = ending == BY_CLIENT && !returned };
 		holds(said_first, ALL_SAID || ending == BY_DEADLINE || sealed_at);
 		if
 		:: yes -> queue_()
-		:: !yes && gone_ ->
-			if :: H1 -> uncapped = true; kept = true :: else -> stay() fi
+		:: gone_
 		:: else ->
 			reserve(kept);
 			if
@@ -115,7 +114,7 @@ inline conclude() {
 #else
 		hand_back();
 #endif
-		if :: kept -> leave() :: else fi
+		if :: kept -> leave() :: !kept && gone_ -> abandon() :: else fi
 	fi
 }
 

@@ -135,10 +135,7 @@ func unreadWatches(ctx, during context.Context, s *server) error {
 		if rand.N(2) == 0 {
 			path += fmt.Sprintf("&timeoutSeconds=%d", 1+rand.N(5))
 		}
-		c.Send(going, proto, traffic.Request{Method: "GET", Path: path, Receive: func(x *traffic.Exchange, _ *http.Response) {
-			<-going.Done()
-			x.Err = going.Err()
-		}})
+		c.Send(going, proto, traffic.Request{Method: "GET", Path: path, Receive: traffic.Unread(going)})
 	})
 }
 
@@ -181,10 +178,7 @@ func goneClients(ctx, during context.Context, s *server) error {
 		case 0:
 			c.Send(going, proto, traffic.Request{Method: "POST", Path: traffic.ConfigMaps(hostile), Body: hooked("hangs"), Timeout: 20 * time.Second})
 		case 1:
-			c.Send(going, proto, traffic.Request{Method: "GET", Path: traffic.ConfigMaps(hostile), Timeout: 20 * time.Second, Receive: func(x *traffic.Exchange, _ *http.Response) {
-				<-going.Done()
-				x.Err = going.Err()
-			}})
+			c.Send(going, proto, traffic.Request{Method: "GET", Path: traffic.ConfigMaps(hostile), Timeout: 20 * time.Second, Receive: traffic.Unread(going)})
 		case 2:
 			c.Send(going, proto, traffic.Request{Method: "GET", Path: traffic.ConfigMaps(watched) + "?watch=1"})
 		case 3:

@@ -51,6 +51,14 @@ type Request struct {
 	Receive func(x *Exchange, res *http.Response)
 }
 
+// Unread is for Request.Receive: nothing of the answer is read, until its client goes.
+func Unread(going context.Context) func(x *Exchange, res *http.Response) {
+	return func(x *Exchange, _ *http.Response) {
+		<-going.Done()
+		x.Err = going.Err()
+	}
+}
+
 // Send sends a request over the protocol, and keeps what comes of it. Its audit ID is the client's choice, so that what
 // got no answer can be looked up too.
 func (c *Clients) Send(ctx context.Context, proto string, q Request) *Exchange {

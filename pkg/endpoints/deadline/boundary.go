@@ -78,7 +78,9 @@ type Boundary struct {
 	// request has ended. Above that, the serve goroutine gives a handler one
 	// more second to return and be answered for, then aborts the request and
 	// stays with its handler, so that net/http's own limits count it; an answer
-	// that is complete or has begun by then is delivered all the same.
+	// that is complete or has begun by then is delivered all the same. Handlers
+	// whose client has gone do not count: with those the serve goroutine stays
+	// over HTTP/2, and over HTTP/1 they are left behind, however many.
 	//
 	// As many again may have returned and wait only for reports on them, such as
 	// an audit log that blocks. Above that, an answer that was given in time

@@ -49,11 +49,8 @@ func (b *Boundary) conclude(g *guard) {
 		b.queue(g, e == exit{})
 	case !gone && b.reserve():
 		defer b.leave(g, true)
-	case gone && g.http1:
-		// It has its answer, or only no more to send: see abandon.
-		defer b.leave(g, false)
 	case gone:
-		b.stay(g) // It has its answer.
+		defer b.abandon(g) // It has its answer, or only no more to send.
 	case g.http1:
 		g.sendNow() // So that it does not wait for who stays.
 		b.stay(g)
@@ -153,10 +150,10 @@ func (b *Boundary) clientGone(g *guard) {
 	panic(http.ErrAbortHandler)
 }
 
-// abandon has a handler run on whose client has gone. Over HTTP/2 it stays with
-// it, so that net/http counts it among those of its connection. Over HTTP/1 there
-// is nothing to count, as the connection ends with the request, but a server that
-// shuts down would wait for it.
+// abandon has a handler run on whose client has gone. Over HTTP/2 the serve
+// goroutine stays with it, so that net/http counts it among those of its
+// connection. Over HTTP/1 there is nothing to count, as the connection ends with
+// the request, but a server that shuts down would wait for it.
 func (b *Boundary) abandon(g *guard) {
 	if g.http1 {
 		b.leave(g, false)

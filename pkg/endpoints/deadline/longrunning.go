@@ -82,8 +82,8 @@ type LongRunning struct {
 // Where w leads to no deadline of net/http's (no Unwrap), and ConnContext is not
 // used or the request came over HTTP/2, nothing can be ended. What a handler has
 // left of a short response, of which nothing was sent, is with net/http when it has
-// returned, as without a LongRunning: over HTTP/2 it stays for as long as the client gives it
-// no window.
+// returned, as without a LongRunning: over HTTP/2 it stays for as long as the client
+// gives it no window.
 //
 // Within a Boundary or another Serve, if w is its ResponseWriter, it does no
 // more than call the handler. What serves only a part of the request before it

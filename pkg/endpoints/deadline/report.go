@@ -205,12 +205,12 @@ func contain(what string, f func()) {
 
 // Hold has release called once when the handler has returned and everything
 // has been said about the request, but at the latest 10 s after it has ended or
-// Hold was called, whichever is later; of a connection that was taken over, at the
-// deadline of its request. It is for who waits for requests to be over
-// with, around all else that handles them: so only the first who calls it for a
-// request may have it hold something, and whoever stands further within has to
-// wait for the handler. It is not ok for those, nor outside a boundary. The
-// function must not block.
+// Hold was called, whichever is later; of a connection that was taken over, at
+// the deadline of its request. It is for who waits for requests to be over with,
+// around all else that handles them: so only the first who calls it for a request
+// may have it hold something, and whoever stands further within has to wait for
+// the handler. It is not ok for those, nor outside a boundary. The function must
+// not block.
 func Hold(ctx context.Context, release func()) (ok bool) {
 	g := guardFrom(ctx)
 	if g == nil {

@@ -140,8 +140,8 @@ func (g *guard) atEnd(err error, alive bool) bool {
 // streamEnded reports whether err says that an HTTP/2 stream, or its connection,
 // was ended by anything but its response: its context ends a little later. There
 // are only words (server.go and errors.go of golang.org/x/net/http2, of which
-// net/http has its own copy as of Go 1.27); NO_ERROR is
-// what a stream is reset with whose response is complete before its request.
+// net/http has its own copy as of Go 1.27); NO_ERROR is what a stream is reset with
+// whose response is complete before its request.
 func streamEnded(err error) bool {
 	switch text := err.Error(); text {
 	case streamClosed, "client disconnected":

@@ -21,9 +21,9 @@ limitations under the License.
 // The type, its defaults, its validation, the matcher and the reloader stand in
 // one package, and not below pkg/apis as those of other configuration files: there
 // is one version and no internal one, nothing is converted, and what is here
-// depends on no other package that is new. Once it is of
-// Kubernetes' API, the type is to move to pkg/apis/apiserver/v1alpha1 as it is, and
-// its group with it; until then it has a group of its own.
+// depends on no other package that is new. Once it is of Kubernetes' API, the type
+// is to move to pkg/apis/apiserver/v1alpha1 as it is, and its group with it; until
+// then it has a group of its own.
 //
 // A deadline must stand before a request is authenticated, or a slow authenticator
 // would have none. So a policy is asked twice. Outer is asked before
