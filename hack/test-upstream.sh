@@ -19,10 +19,9 @@ export GOWORK=off
 echo "compiling upstream's tests in $tree"
 # shellcheck disable=SC2086 # one word each
 go list -race -export -deps -test $packages >/dev/null
-# A package that does not know of gates is the same with one off.
+# Where neither the package nor its tests know of gates, one that is off is the same.
 # shellcheck disable=SC2086 # one word each
-gated=$(go list -f '{{.ImportPath}} {{join .Deps " "}} {{join .TestImports " "}} {{join .XTestImports " "}} ' $packages |
-	sed -n 's#^\([^ ]*\) .* k8s.io/apiserver/pkg/features .*#\1#p; s#^\(k8s.io/apiserver/pkg/features\) .*#\1#p')
+gated=$(go list -test -f '{{.ImportPath}} {{join .Deps " "}}' $packages | sed -n 's#^\([^ ]*\)\.test .*k8s\.io/apiserver/pkg/features .*#\1#p')
 run() { # NAME PACKAGES [FLAGS]
 	# shellcheck disable=SC2086 # one word each
 	go test -race -p 3 -timeout 30m "${@:3}" $2 2>&1 | sed -u "s/\$/ [$1]/"
