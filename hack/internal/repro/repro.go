@@ -47,6 +47,26 @@ func (r Row) OK() bool {
 	return r.Upstream.Error == "" && r.Fork.Error == "" && r.Upstream.Defect && !r.Fork.Defect
 }
 
+// wrong says which half is not as it should be, and what it showed. The rows are long, and who looks at
+// the end of a log that somebody else has shortened has only this.
+func (r Row) wrong() string {
+	for _, h := range []struct {
+		name, fault string
+		wrong       bool
+		Half
+	}{
+		{"upstream", "does not show it", !r.Upstream.Defect || r.Upstream.Error != "", r.Upstream},
+		{"the fork", "has it", r.Fork.Defect || r.Fork.Error != "", r.Fork},
+	} {
+		if h.wrong && h.Error != "" {
+			return fmt.Sprintf("%s (%s failed: %s)", r.ID, h.name, tail(h.Error, 500))
+		} else if h.wrong {
+			return fmt.Sprintf("%s (%s %s: %s)", r.ID, h.name, h.fault, tail(h.Seen, 500))
+		}
+	}
+	return r.ID
+}
+
 // half names one of the programs.
 type half struct {
 	variant build.Variant
@@ -80,7 +100,7 @@ func Run(ctx context.Context, co *checkout.Checkout, tag string, ids []string, r
 			return err
 		}
 	}
-	var wrong []string
+	var wrong []Row
 	for _, c := range cases {
 		row, err := runRow(ctx, programs, c)
 		if err != nil {
@@ -88,12 +108,16 @@ func Run(ctx context.Context, co *checkout.Checkout, tag string, ids []string, r
 		}
 		report(row)
 		if !row.OK() {
-			wrong = append(wrong, row.ID)
+			wrong = append(wrong, row)
 		}
 	}
 	if len(wrong) > 0 {
+		said := make([]string, len(wrong))
+		for i, row := range wrong {
+			said[i] = row.wrong()
+		}
 		return fmt.Errorf("not as they should be (a defect on upstream, none on the fork): %s; `make repro ID=%s` runs one alone",
-			strings.Join(wrong, ", "), wrong[0])
+			strings.Join(said, ", "), wrong[0].ID)
 	}
 	return nil
 }
@@ -198,7 +222,7 @@ func judge(c testCase, stdout, stderr string, err error) Half {
 		report, _, _ = strings.Cut(report, "==================")
 		return Half{Defect: true, Seen: fmt.Sprintf("%d data races", strings.Count(stderr, "WARNING: DATA RACE")), Race: report}
 	case err != nil:
-		return Half{Error: tail(fmt.Sprintf("%v", err))}
+		return Half{Error: tail(fmt.Sprintf("%v", err), 2000)}
 	default:
 		return Half{Error: fmt.Sprintf("not a result: %q", stdout)}
 	}
@@ -217,9 +241,8 @@ func line(s, part string) string {
 	return ""
 }
 
-// tail keeps the end of a long text.
-func tail(s string) string {
-	const most = 2000
+// tail keeps the end of a long text, most bytes of it.
+func tail(s string, most int) string {
 	if len(s) > most {
 		return "... " + s[len(s)-most:]
 	}

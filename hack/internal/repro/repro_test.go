@@ -61,6 +61,19 @@ func TestListNamesTheCasesThereAre(t *testing.T) {
 	}
 }
 
+func TestRowSaysWhichHalfIsWrong(t *testing.T) {
+	for want, row := range map[string]Row{
+		"D1 (upstream does not show it: alive)": {ID: "D1", Upstream: Half{Seen: "alive"}},
+		"D1 (the fork has it: a data race)":     {ID: "D1", Upstream: Half{Defect: true}, Fork: Half{Defect: true, Seen: "a data race"}},
+		"D1 (upstream failed: no port)":         {ID: "D1", Upstream: Half{Error: "no port"}, Fork: Half{Error: "killed"}},
+		"D1 (the fork failed: killed)":          {ID: "D1", Upstream: Half{Defect: true}, Fork: Half{Error: "killed"}},
+	} {
+		if got := row.wrong(); got != want || row.OK() {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 // TestHalvesRunSideBySide, unless the case is one of numbers: each program waits for the other to have begun.
 func TestHalvesRunSideBySide(t *testing.T) {
 	for _, plain := range []bool{false, true} {
