@@ -77,31 +77,47 @@ func (g *guard) leads(w http.ResponseWriter) bool { return sameHeader(w, g) }
 // timed out: to net/http that is a client that has gone. The cause of the end is
 // the other one's if both have ended alike.
 //
-// The handler has not this one, but a child of package context's own kind, which
-// alone it derives contexts from: those then hang on each other without a
-// goroutine, whatever filters have put in between. This one ends the child.
+// What asks for its Done, as package context does before it derives another, has
+// it be one of package context's own kind from then on: see root.
 //
 // The serve goroutine ends it. It has a lock of its own, which is held for no
 // call: who holds the guard's asks contexts that were derived from it.
 type guardContext guard
 
-// handlerContext returns the child of the guard's context that its handler is
-// to have. It is called once, before there is anybody else.
-func (g *guard) handlerContext() context.Context {
-	ctx, cancel := context.WithCancel((*guardContext)(g))
-	if g.endChild == nil {
-		panic("package context does not ask a parent for AfterFunc any more: nothing would end the context of a handler")
-	}
-	_ = cancel // endContext does it, and there is nothing else that would hold the child.
-	return ctx
+// root is the parent of child, which is of package context's own kind: contexts
+// that a handler derives hang on it without a goroutine, whatever filters have put
+// in between. A root never ends: end ends the child, at any time and any number
+// of times, as the guardContext has ended.
+type root struct {
+	*guardContext
+	child context.Context
+	end   func()
 }
 
-// notDone is what package context looks at before it asks for AfterFunc.
-var notDone = make(chan struct{})
+// ensureRoot returns the root, which there is from the first call on.
+func (c *guardContext) ensureRoot() *root {
+	if r := c.root.Load(); r != nil {
+		return r
+	}
+	r := &root{guardContext: c}
+	child, cancel := context.WithCancel(r)
+	if r.end == nil {
+		panic("package context does not ask a parent for AfterFunc any more: nothing would end the context of a handler")
+	}
+	_ = cancel // r.end does it, and there is nothing else that would hold the child.
+	r.child = child
+	if !c.root.CompareAndSwap(nil, r) {
+		return c.root.Load()
+	}
+	if c.Err() != nil {
+		r.end() // endContext may have come too early for it.
+	}
+	return r
+}
 
 func (c *guardContext) Deadline() (time.Time, bool) { return c.ctx.Deadline() }
 
-func (c *guardContext) Done() <-chan struct{} { return notDone }
+func (c *guardContext) Done() <-chan struct{} { return c.ensureRoot().child.Done() }
 
 func (c *guardContext) Err() error {
 	c.ctxMu.Lock()
@@ -110,6 +126,13 @@ func (c *guardContext) Err() error {
 }
 
 func (c *guardContext) Value(key any) any {
+	if r := c.root.Load(); r != nil {
+		return r.child.Value(key) // Which knows itself, and asks the root for the rest.
+	}
+	return c.value(key)
+}
+
+func (c *guardContext) value(key any) any {
 	if key == (guardKey{}) {
 		return (*guard)(c)
 	}
@@ -125,12 +148,18 @@ func (c *guardContext) Value(key any) any {
 func (c *guardContext) String() string   { return "deadline.Boundary" }
 func (c *guardContext) GoString() string { return c.String() }
 
+// notDone is what package context looks at before it asks a root for AfterFunc.
+var notDone = make(chan struct{})
+
+func (r *root) Done() <-chan struct{} { return notDone }
+
+func (r *root) Value(key any) any { return r.value(key) }
+
 // AfterFunc is what package context looks for in a parent that is none of its
 // own, to cancel a child without a goroutine. There is one child, which is
-// cancelled by nobody else, and whose f does not block: so f is called once, on
-// the serve goroutine, and is not to be stopped.
-func (c *guardContext) AfterFunc(f func()) (stop func() bool) {
-	c.endChild = f
+// cancelled by nobody else, so that f is not to be stopped.
+func (r *root) AfterFunc(f func()) (stop func() bool) {
+	r.end = f
 	return func() bool { return false }
 }
 
@@ -143,5 +172,7 @@ func (g *guard) endContext(err error) {
 	}
 	g.ctxErr = err
 	g.ctxMu.Unlock()
-	g.endChild()
+	if r := g.root.Load(); r != nil {
+		r.end()
+	}
 }

@@ -357,6 +357,33 @@ func TestContextCostsNoGoroutine(t *testing.T) {
 	}))
 }
 
+// TestContextIsAskedByManyAtItsEnd: those who ask for its Done first, and derive
+// from it, have one and the same, which ends however that falls together.
+func TestContextIsAskedByManyAtItsEnd(t *testing.T) {
+	for range 2000 {
+		g := &guard{ctx: context.Background()}
+		ctx := (*guardContext)(g)
+		var asked [4]<-chan struct{}
+		var all sync.WaitGroup
+		for i := range asked {
+			all.Go(func() {
+				asked[i] = ctx.Done()
+				derived, cancel := context.WithCancel(context.WithValue(ctx, holdKey{}, nil))
+				defer cancel()
+				<-derived.Done()
+				if err, cause := derived.Err(), context.Cause(derived); err != context.DeadlineExceeded || cause != err || ctx.Err() != err {
+					t.Errorf("ended as %v, because of %v", err, cause)
+				}
+			})
+		}
+		all.Go(func() { g.endContext(context.DeadlineExceeded) })
+		all.Wait()
+		if other := slices.IndexFunc(asked[:], func(done <-chan struct{}) bool { return done != asked[0] }); other >= 0 {
+			t.Fatal("there were two")
+		}
+	}
+}
+
 // TestSubRequest has a handler serve another request in its own process, with
 // its own context and a ResponseWriter of that one's own, through filters that
 // have a boundary, reports and bounds: it is a request of its own.

@@ -23,6 +23,7 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -113,7 +114,7 @@ type guard struct {
 	// mostly, of what is in room, header and the header of inner.
 	header http.Header
 	room   []string
-	values [24]string
+	values [18]string
 
 	// control serialises the calls that set deadlines on the connection or
 	// stream: the handler's, before the seal, and the interrupt, after it. It
@@ -169,9 +170,9 @@ type guard struct {
 	holdTimer *time.Timer // after which it is released all the same
 
 	// The handler's context: see guardContext. ctxMu guards ctxErr.
-	ctxMu    sync.Mutex
-	ctxErr   error
-	endChild func() // ends the handler's as this one; immutable once the guard is made
+	ctxMu  sync.Mutex
+	ctxErr error
+	root   atomic.Pointer[root]
 
 	seat
 }
@@ -226,7 +227,7 @@ func (g *guard) copyRequest() {
 	bare := *r
 	bare.Header, bare.URL = nil, nil
 	// net/http knows what else there is to copy: forms, trailers, path values.
-	g.inner = bare.Clone(g.handlerContext())
+	g.inner = bare.Clone((*guardContext)(g))
 	g.inner.Header, values = cloneHeader(r.Header, values)
 	g.header, values = cloneHeader(header, values)
 	g.room = values[len(values):]
