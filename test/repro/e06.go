@@ -25,8 +25,10 @@ func init() {
 func halfClosed(ctx context.Context) (Result, error) {
 	const clients = 4
 	release := make(chan struct{})
-	var handlers chain.Calls
+	// request_total has the requests that have come as far as their route.
+	var handlers, routed chain.Calls
 	w, err := watchServer(chain.Config{Handler: handlers.Handler(instrumented(func(w http.ResponseWriter, r *http.Request) {
+		defer routed.Begin()()
 		<-release
 		fmt.Fprint(w, "the answer")
 	}))})
@@ -45,14 +47,14 @@ func halfClosed(ctx context.Context) (Result, error) {
 			return Result{}, err
 		}
 		// Once it has arrived: a client that has gone before is another matter.
-		handlers.Wait(10*time.Second, func(c chain.Count) bool { return c.Total == begun+1 })
+		routed.Wait(10*time.Second, func(c chain.Count) bool { return c.Total == begun+1 })
 		if err := conn.CloseWrite(); err != nil {
 			return Result{}, err
 		}
 		w.wg.Go(func() { e.answer = conn.receive(http.MethodGet, time.Now().Add(10*time.Second)) })
 	}
 	// Some are answered before their handler does, and some perhaps not.
-	handlers.Wait(10*time.Second, func(c chain.Count) bool { return c.Total == clients })
+	routed.Wait(10*time.Second, func(c chain.Count) bool { return c.Total == clients })
 	within(time.Second, async(w.wg.Wait))
 	if err := w.outlast(release, &handlers); err != nil {
 		return Result{}, err
