@@ -47,24 +47,19 @@ func (r Row) OK() bool {
 	return r.Upstream.Error == "" && r.Fork.Error == "" && r.Upstream.Defect && !r.Fork.Defect
 }
 
-// wrong says which half is not as it should be, and what it showed. The rows are long, and who looks at
+// wrong says which half of a row that is not OK is the reason, and what it showed. The rows are long, and who looks at
 // the end of a log that somebody else has shortened has only this.
 func (r Row) wrong() string {
-	for _, h := range []struct {
-		name, fault string
-		wrong       bool
-		Half
-	}{
-		{"upstream", "does not show it", !r.Upstream.Defect || r.Upstream.Error != "", r.Upstream},
-		{"the fork", "has it", r.Fork.Defect || r.Fork.Error != "", r.Fork},
-	} {
-		if h.wrong && h.Error != "" {
-			return fmt.Sprintf("%s (%s failed: %s)", r.ID, h.name, tail(h.Error, 500))
-		} else if h.wrong {
-			return fmt.Sprintf("%s (%s %s: %s)", r.ID, h.name, h.fault, tail(h.Seen, 500))
-		}
+	fault, shown := "the fork has it", r.Fork.Seen
+	switch {
+	case r.Upstream.Error != "":
+		fault, shown = "upstream failed", r.Upstream.Error
+	case !r.Upstream.Defect:
+		fault, shown = "upstream does not show it", r.Upstream.Seen
+	case r.Fork.Error != "":
+		fault, shown = "the fork failed", r.Fork.Error
 	}
-	return r.ID
+	return fmt.Sprintf("%s (%s: %s)", r.ID, fault, tail(shown, 500))
 }
 
 // half names one of the programs.
