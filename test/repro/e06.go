@@ -26,12 +26,12 @@ func halfClosed(ctx context.Context) (Result, error) {
 	const clients = 4
 	release := make(chan struct{})
 	// request_total has the requests that have come as far as their route.
-	var handlers, routed chain.Calls
-	w, err := watchServer(chain.Config{Handler: handlers.Handler(instrumented(func(w http.ResponseWriter, r *http.Request) {
+	var routed chain.Calls
+	w, err := watchServer(chain.Config{Handler: instrumented(func(w http.ResponseWriter, r *http.Request) {
 		defer routed.Begin()()
 		<-release
 		fmt.Fprint(w, "the answer")
-	}))})
+	})})
 	if err != nil {
 		return Result{}, err
 	}
@@ -56,7 +56,7 @@ func halfClosed(ctx context.Context) (Result, error) {
 	// Some are answered before their handler does, and some perhaps not.
 	routed.Wait(10*time.Second, func(c chain.Count) bool { return c.Total == clients })
 	within(time.Second, async(w.wg.Wait))
-	if err := w.outlast(release, &handlers); err != nil {
+	if err := w.outlast(release, &routed); err != nil {
 		return Result{}, err
 	}
 
