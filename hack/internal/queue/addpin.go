@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"fork.internal/apiserver/hack/internal/checkout"
+	"fork.internal/apiserver/hack/internal/git"
 	"fork.internal/apiserver/hack/internal/pins"
 )
 
@@ -16,7 +17,7 @@ type AddedPin struct {
 }
 
 // AddPin pins a further tag of a minor that has a queue, after the queue has been found to apply to
-// it as it is. For a tag that is pinned without a consumer it looks for that again. The error is a
+// it as it is, and what it requires of its own release to be there. For a tag that is pinned without a consumer it looks for that again. The error is a
 // *ConflictError when the queue does not apply; nothing is changed then.
 func AddPin(ctx context.Context, co *checkout.Checkout, tag string) (*AddedPin, error) {
 	ctx, unlock, p, err := open(ctx, co)
@@ -51,12 +52,26 @@ func AddPin(ctx context.Context, co *checkout.Checkout, tag string) (*AddedPin, 
 		return nil, err
 	}
 	defer remove()
-	if _, err := lay(ctx, co, rel, in, dir); err != nil {
-		if notKnown == nil {
-			return nil, fmt.Errorf("%s is pinned, but: %w", tag, err)
-		}
+	tree, err := lay(ctx, co, rel, in, dir)
+	if err == nil {
+		err = canBeHad(ctx, co, tree)
+	}
+	switch {
+	case err == nil:
+	case notKnown == nil:
+		return nil, fmt.Errorf("%s is pinned, but: %w", tag, err)
+	default:
 		return nil, fmt.Errorf("%s was not pinned: %w", tag, err)
 	}
 	p.Add(pin)
 	return &AddedPin{Tag: pin, New: pin != known}, p.Save(co.Pins())
+}
+
+func canBeHad(ctx context.Context, co *checkout.Checkout, tree git.Repo) error {
+	mod, err := readModule(tree)
+	if err != nil {
+		return err
+	}
+	_, err = releasedWith(ctx, co, tree, mod)
+	return err
 }

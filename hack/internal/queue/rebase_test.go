@@ -3,6 +3,7 @@ package queue
 import (
 	"errors"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -284,6 +285,8 @@ func TestAddPin(t *testing.T) {
 	toy.queue()
 	toy.publish("v0.1.0-rc.1", nil)
 	toy.publish("v0.1.0-rc.0", map[string]string{"pkg/b/b.go": "package b\n"})
+	sibling := path.Join(path.Dir(toy.module), "sibling")
+	toy.publish("v0.1.1", map[string]string{"go.mod": "module MODULE\n\ngo 1.21\n\nrequire " + sibling + " v0.1.1\n"})
 	for _, isNew := range []bool{true, false} {
 		pin, err := AddPin(ctx, toy.co, "v0.1.0-rc.1")
 		toy.check(err)
@@ -298,6 +301,8 @@ func TestAddPin(t *testing.T) {
 	before := toy.snapshot()
 	_, err = AddPin(ctx, toy.co, "v0.1.0-rc.0")
 	toy.fails(err, "v0.1.0-rc.0 was not pinned", "0002-Make-three-a-larger-number.patch", "pkg/b/b.go, hunk")
+	_, err = AddPin(ctx, toy.co, "v0.1.1")
+	toy.fails(err, "v0.1.1 was not pinned", sibling+"@v0.1.1, which the tag requires, cannot be had", "nothing was changed")
 	_, err = AddPin(ctx, toy.co, "v0.5.0")
 	toy.fails(err, "patches/v0.5 holds no patch", "make rebase TO=v0.5.0")
 	toy.same(before)

@@ -7,14 +7,10 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"strings"
-
-	"golang.org/x/mod/modfile"
 
 	"fork.internal/apiserver/hack/internal/checkout"
 	"fork.internal/apiserver/hack/internal/git"
 	"fork.internal/apiserver/hack/internal/gotool"
-	"fork.internal/apiserver/hack/internal/upstream"
 )
 
 // buildAtOnePath builds packages of the tree, which are directories below it, from paths that are the
@@ -22,11 +18,11 @@ import (
 // cache tells packages apart by their paths too, and a module's path in the module cache has its
 // version; most packages of two tags of a minor are the same but for that.
 func buildAtOnePath(ctx context.Context, co *checkout.Checkout, tree git.Repo, dirs []string) error {
-	data, err := os.ReadFile(filepath.Join(tree.Dir, "go.mod"))
+	mod, err := readModule(tree)
 	if err != nil {
 		return err
 	}
-	mod, err := modfile.ParseLax("go.mod", data, nil)
+	staged, err := releasedWith(ctx, co, tree, mod)
 	if err != nil {
 		return err
 	}
@@ -41,21 +37,12 @@ func buildAtOnePath(ctx context.Context, co *checkout.Checkout, tree git.Repo, d
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		return err
 	}
-	domain := path.Dir(modfile.ModulePath(data))
-	for _, r := range mod.Require {
-		// Those of one release; k8s.io/klog/v2 and its like have versions of their own.
-		if path.Dir(r.Mod.Path) != domain || !strings.HasPrefix(r.Mod.Version, "v0.") || strings.Contains(r.Mod.Version, "-") {
-			continue
-		}
-		module, err := upstream.Download(ctx, co, tree.Dir, r.Mod.Path, r.Mod.Version)
-		if err != nil {
-			return fmt.Errorf("%s, which the tag requires, cannot be had; a tag that nobody can build is not to be pinned: %w", r.Mod, err)
-		}
-		link := filepath.Join(root, path.Base(r.Mod.Path))
-		if err := os.Symlink(module.Dir, link); err != nil {
+	for name, dir := range staged {
+		link := filepath.Join(root, path.Base(name))
+		if err := os.Symlink(dir, link); err != nil {
 			return err
 		}
-		if err := mod.AddReplace(r.Mod.Path, "", link, ""); err != nil {
+		if err := mod.AddReplace(name, "", link, ""); err != nil {
 			return err
 		}
 	}
