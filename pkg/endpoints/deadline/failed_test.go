@@ -204,11 +204,11 @@ func TestGoexitIsNoAnswer(t *testing.T) {
 // TestAnswerWithoutBodyIsWholeOnceItIsFlushed: over HTTP/2 it ends with its
 // header, and what becomes of the handler's own deadline then is nobody's business.
 func TestAnswerWithoutBodyIsWholeOnceItIsFlushed(t *testing.T) {
-	for name, begin := range map[string]func(w http.ResponseWriter){
-		"nothing written": func(http.ResponseWriter) {},
-		"written":         func(w http.ResponseWriter) { io.WriteString(w, "what HEAD leaves out") },
-		"more than fits":  func(w http.ResponseWriter) { w.Write(make([]byte, 100_000)) },
-	} {
+	type begun struct {
+		left         time.Duration // of the handler's deadline, once it had flushed
+		write, flush error
+	}
+	for name, size := range map[string]int{"nothing written": 0, "written": 20, "more than fits": 100_000} {
 		for next, then := range map[string]func(w http.ResponseWriter){
 			"returns":         func(http.ResponseWriter) {},
 			"flushes":         func(w http.ResponseWriter) { w.(http.Flusher).Flush() },
@@ -222,13 +222,20 @@ func TestAnswerWithoutBodyIsWholeOnceItIsFlushed(t *testing.T) {
 		} {
 			t.Run(name+", "+next, func(t *testing.T) {
 				t.Parallel()
-				inTime := make(chan bool, 1)
+				began := make(chan begun, 1)
 				s := newTestServer(t, "HTTP/2.0", serverConfig{timeout: time.Minute, handler: func(w http.ResponseWriter, r *http.Request) {
 					by := time.Now().Add(20 * time.Millisecond)
 					http.NewResponseController(w).SetWriteDeadline(by)
-					begin(w)
-					w.(http.Flusher).Flush()
-					inTime <- time.Until(by) > 10*time.Millisecond
+					// A header that is empty net/http does not wait for, so that a
+					// flush may return long before anything has been sent.
+					w.Header().Set("A", "header")
+					var b begun
+					if size > 0 {
+						_, b.write = w.Write(make([]byte, size))
+					}
+					b.flush = http.NewResponseController(w).Flush()
+					b.left = time.Until(by)
+					began <- b
 					time.Sleep(time.Until(by) + time.Millisecond)
 					then(w)
 				}})
@@ -236,14 +243,12 @@ func TestAnswerWithoutBodyIsWholeOnceItIsFlushed(t *testing.T) {
 				for range 20 {
 					res, _, err := s.doWith(c, "HEAD", nil)
 					o := s.outcome()
-					if !<-inTime {
+					b := <-began
+					if b.left <= 10*time.Millisecond {
 						continue // On a busy machine it is flushed as the deadline passes, or after.
 					}
-					if err != nil || res.StatusCode != http.StatusOK {
-						t.Fatalf("got %v, %v", res, err)
-					}
-					if o.Kind != Answered || o.Status != http.StatusOK {
-						t.Fatalf("reported %+v", o)
+					if err != nil || res.StatusCode != http.StatusOK || o.Kind != Answered || o.Status != http.StatusOK {
+						t.Fatalf("got %v, %v; reported %+v; the handler saw %+v", res, err, o, b)
 					}
 				}
 			})
