@@ -19,14 +19,12 @@ func newReproCommand(co *checkout.Checkout) *cobra.Command {
 	out := outputFlag(cmd)
 	tagFlag(cmd, &tag, "the newest pinned one")
 	cmd.RunE = func(cmd *cobra.Command, ids []string) error {
-		rows := []repro.Row{}
-		err := repro.Run(cmd.Context(), co, tag, ids, func(row repro.Row) {
-			rows = append(rows, row)
+		rows, err := repro.Run(cmd.Context(), co, tag, ids, func(row repro.Row) {
 			if *out != "json" {
 				printRow(co, row)
 			}
 		})
-		if *out == "json" {
+		if *out == "json" && rows != nil {
 			if printErr := out.print(co.Out, rows, nil); printErr != nil {
 				return printErr
 			}

@@ -27,7 +27,8 @@ var (
 	}}
 	upstreamStep = suite.Step{Name: "test-upstream", Run: testUpstream}
 	reproStep    = suite.Step{Name: "repro", Run: func(ctx context.Context, co *checkout.Checkout, tag string) error {
-		return repro.Run(ctx, co, tag, nil, func(row repro.Row) { printRow(co, row) })
+		_, err := repro.Run(ctx, co, tag, nil, func(row repro.Row) { printRow(co, row) })
+		return err
 	}}
 )
 

@@ -11,6 +11,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -75,16 +76,21 @@ type testCase struct {
 	Plain bool
 }
 
+// sideBySide is how many rows are run at once. Most of what they do is to wait: with two, both cores of
+// a small machine have something to do.
+const sideBySide = 2
+
 // Run builds both halves for tag (empty means the newest pinned one), runs the cases with the given
-// IDs (none means all), and calls report with each row as it is complete. The error says which rows
-// are not as they should be.
-func Run(ctx context.Context, co *checkout.Checkout, tag string, ids []string, report func(Row)) error {
+// IDs (none means all), and calls report with each row as it is complete, one call at a time. Those
+// that are about numbers come last, alone. It returns the rows in the cases' order; the error says
+// which are not as they should be.
+func Run(ctx context.Context, co *checkout.Checkout, tag string, ids []string, report func(Row)) ([]Row, error) {
 	programs := map[half]string{}
 	var cases []testCase
 	for _, h := range []half{{build.Upstream, false}, {build.Upstream, true}, {build.Fork, false}, {build.Fork, true}} {
 		path, err := build.Repro(ctx, co, tag, h.variant, h.race)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		programs[h] = path
 		if cases != nil {
@@ -92,29 +98,66 @@ func Run(ctx context.Context, co *checkout.Checkout, tag string, ids []string, r
 		}
 		// Before the others are built, for minutes.
 		if cases, err = list(ctx, path, ids); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	var wrong []Row
-	for _, c := range cases {
-		row, err := runRow(ctx, programs, c)
-		if err != nil {
-			return err
+	rows, err := runRows(ctx, programs, cases, report)
+	if err != nil {
+		return nil, err
+	}
+	return rows, verdict(rows)
+}
+
+// runRows runs the cases, those that are about numbers last and alone, and returns what they show in their order.
+func runRows(ctx context.Context, programs map[half]string, cases []testCase, report func(Row)) ([]Row, error) {
+	rows := make([]Row, len(cases))
+	var reporting sync.Mutex
+	for _, plain := range []bool{false, true} {
+		running, ctx := errgroup.WithContext(ctx)
+		running.SetLimit(sideBySide)
+		if plain {
+			running.SetLimit(1)
 		}
-		report(row)
+		for i, c := range cases {
+			if c.Plain != plain {
+				continue
+			}
+			running.Go(func() error {
+				row, err := runRow(ctx, programs, c)
+				if err != nil {
+					return err
+				}
+				reporting.Lock()
+				defer reporting.Unlock()
+				rows[i] = row
+				report(row)
+				return nil
+			})
+		}
+		if err := running.Wait(); err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
+}
+
+// verdict says which rows are not as they should be.
+func verdict(rows []Row) error {
+	var wrong []Row
+	for _, row := range rows {
 		if !row.OK() {
 			wrong = append(wrong, row)
 		}
 	}
-	if len(wrong) > 0 {
-		said := make([]string, len(wrong))
-		for i, row := range wrong {
-			said[i] = row.wrong()
-		}
-		return fmt.Errorf("not as they should be (a defect on upstream, none on the fork): %s; `make repro ID=%s` runs one alone",
-			strings.Join(said, ", "), wrong[0].ID)
+	if len(wrong) == 0 {
+		return nil
 	}
-	return nil
+	said := make([]string, len(wrong))
+	for i, row := range wrong {
+		said[i] = row.wrong()
+	}
+	return fmt.Errorf("not as they should be (a defect on upstream, none on the fork): %s; `make repro ID=%s` runs one alone",
+		strings.Join(said, ", "), wrong[0].ID)
 }
 
 // runRow runs one case in both halves: side by side, for most of what they do is to wait, unless numbers are what it is about.

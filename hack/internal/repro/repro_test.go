@@ -119,3 +119,33 @@ func TestUpstreamHasSomeTriesToShowADefect(t *testing.T) {
 		}
 	}
 }
+
+// TestRowsRunTwoAtATime, and those of numbers alone, after the others: what is returned is in the cases' order.
+func TestRowsRunTwoAtATime(t *testing.T) {
+	dir := t.TempDir()
+	// Each run says who runs with it, of the three that wait for another; E13 is to find nobody.
+	script := "#!/bin/sh\ncd " + dir + "\ntouch $2; n=0\n" +
+		"until [ $2 = E13 ] || [ $(ls | wc -l) -ge 2 ] || [ -e met ] || [ $n = 100 ]; do n=$((n+1)); sleep 0.1; done\n" +
+		"[ $2 = E13 ] || [ $(ls | wc -l) -lt 2 ] || touch met\n" +
+		"printf '{\"Defect\":%s,\"Seen\":\"%s\"}' DEFECT \"$(ls | grep -v met | tr '\\n' ' ')\"; rm $2\n"
+	programs := map[half]string{}
+	at := t.TempDir()
+	for _, h := range []half{{build.Upstream, true}, {build.Upstream, false}, {build.Fork, false}, {build.Fork, true}} {
+		programs[h] = filepath.Join(at, fmt.Sprintf("%v-%v", h.variant, h.race))
+		content := "#!/bin/sh\necho '{}'\n"
+		if h.variant == build.Upstream {
+			content = strings.ReplaceAll(script, "DEFECT", "true")
+		}
+		if err := os.WriteFile(programs[h], []byte(content), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var reported []string
+	rows, err := runRows(t.Context(), programs, []testCase{{ID: "E13", Plain: true}, {ID: "D1"}, {ID: "D2"}}, func(row Row) { reported = append(reported, row.ID) })
+	if err != nil || len(rows) != 3 || rows[0].ID != "E13" || rows[1].ID != "D1" || rows[2].ID != "D2" || len(reported) != 3 || reported[2] != "E13" {
+		t.Fatalf("got %+v, reported as %v, %v", rows, reported, err)
+	}
+	if first, second, last := rows[1].Upstream.Seen, rows[2].Upstream.Seen, rows[0].Upstream.Seen; last != "E13 " || first != "D1 D2 " && second != "D1 D2 " {
+		t.Errorf("D1 ran with %q, D2 with %q, E13 with %q", first, second, last)
+	}
+}
