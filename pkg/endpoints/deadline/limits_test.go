@@ -70,6 +70,33 @@ func TestReclaim(t *testing.T) {
 	}
 }
 
+// TestWhyWaitsForNoCallForEver: a call under way may tell what has ended the
+// context, but one that does not leave is not waited for longer than goneTime,
+// however late the wait began after its timer.
+func TestWhyWaitsForNoCallForEver(t *testing.T) {
+	t.Parallel()
+	g, _, _ := notedGuard(true, false)
+	g.writing = true
+	g.mu.Lock()
+	told := make(chan bool, 1)
+	go func() { told <- g.timedOutItself() }()
+	time.Sleep(brief) // It waits for mu, which nothing tells.
+	g.mu.Unlock()
+	select {
+	case own := <-told:
+		if own {
+			t.Error("no deadline of the handler's has passed")
+		}
+	case <-time.After(10 * goneTime):
+		t.Error("it still waits")
+		g.mu.Lock()
+		g.writing = false
+		g.mu.Unlock()
+		g.idle.Broadcast()
+		<-told
+	}
+}
+
 // TestFlushBy: the request's deadline, but not less than flushTime from now, unless the handler's own is nearer.
 func TestFlushBy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

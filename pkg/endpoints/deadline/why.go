@@ -52,16 +52,22 @@ func (g *guard) why() ending {
 // when a body that was left unread is given up. The handler goes on, but a
 // response that cannot be sent any more is one that was aborted.
 func (g *guard) timedOutItself() bool {
-	late := time.AfterFunc(goneTime, g.idle.Broadcast)
+	waited := false
+	late := time.AfterFunc(goneTime, func() {
+		g.mu.Lock()
+		waited = true
+		g.mu.Unlock()
+		g.idle.Broadcast()
+	})
 	defer late.Stop()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for start := time.Now(); ; {
+	for {
 		g.lapse()
 		own := g.failed == byDeadline || g.failed == notOver && g.http1 && (g.readFailed || passed(g.readBy) || passed(g.writeBy))
 		// A read or write that is under way may be what has failed, and ended the
 		// context. What with is known when it has left.
-		if own || !g.http1 || g.reading == 0 && !g.writing || time.Since(start) >= goneTime {
+		if own || !g.http1 || g.reading == 0 && !g.writing || waited {
 			return own
 		}
 		g.idle.Wait()
