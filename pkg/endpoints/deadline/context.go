@@ -81,7 +81,9 @@ func (g *guard) leads(w http.ResponseWriter) bool { return sameHeader(w, g) }
 // it be one of package context's own kind from then on: see root.
 //
 // The serve goroutine ends it. It has a lock of its own, which is held for no
-// call: who holds the guard's asks contexts that were derived from it.
+// call: who holds the guard's asks contexts that were derived from it. Whoever
+// finds that it has ended has the root end too, if there is one, before others
+// learn of it: no Done is open after an Err that says so.
 type guardContext guard
 
 // root is the parent of child, which is of package context's own kind: contexts
@@ -96,9 +98,17 @@ type root struct {
 
 // ensureRoot returns the root, which there is from the first call on.
 func (c *guardContext) ensureRoot() *root {
-	if r := c.root.Load(); r != nil {
-		return r
+	if c.root.Load() == nil {
+		c.root.CompareAndSwap(nil, newRoot(c))
 	}
+	r := c.root.Load()
+	if c.ownErr() != nil {
+		r.end()
+	}
+	return r
+}
+
+func newRoot(c *guardContext) *root {
 	r := &root{guardContext: c}
 	child, cancel := context.WithCancel(r)
 	if r.end == nil {
@@ -106,12 +116,6 @@ func (c *guardContext) ensureRoot() *root {
 	}
 	_ = cancel // r.end does it, and there is nothing else that would hold the child.
 	r.child = child
-	if !c.root.CompareAndSwap(nil, r) {
-		return c.root.Load()
-	}
-	if c.Err() != nil {
-		r.end() // endContext may have come too early for it.
-	}
 	return r
 }
 
@@ -120,6 +124,15 @@ func (c *guardContext) Deadline() (time.Time, bool) { return c.ctx.Deadline() }
 func (c *guardContext) Done() <-chan struct{} { return c.ensureRoot().child.Done() }
 
 func (c *guardContext) Err() error {
+	err := c.ownErr()
+	if r := c.root.Load(); err != nil && r != nil {
+		r.end()
+	}
+	return err
+}
+
+// ownErr is Err for what ends the root, which asks for it meanwhile.
+func (c *guardContext) ownErr() error {
 	c.ctxMu.Lock()
 	defer c.ctxMu.Unlock()
 	return c.ctxErr
@@ -136,7 +149,7 @@ func (c *guardContext) value(key any) any {
 	if key == (guardKey{}) {
 		return (*guard)(c)
 	}
-	if err := c.ctx.Err(); err != nil && err != c.Err() {
+	if err := c.ctx.Err(); err != nil && err != c.ownErr() {
 		// Its end is not this one's, and so is not what context.Cause is to find,
 		// which asks for it here.
 		return context.WithoutCancel(c.ctx).Value(key)
@@ -152,6 +165,8 @@ func (c *guardContext) GoString() string { return c.String() }
 var notDone = make(chan struct{})
 
 func (r *root) Done() <-chan struct{} { return notDone }
+
+func (r *root) Err() error { return r.ownErr() }
 
 func (r *root) Value(key any) any { return r.value(key) }
 

@@ -27,6 +27,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"runtime/pprof"
 	"slices"
 	"strings"
@@ -380,6 +381,50 @@ func TestContextIsAskedByManyAtItsEnd(t *testing.T) {
 		all.Wait()
 		if other := slices.IndexFunc(asked[:], func(done <-chan struct{}) bool { return done != asked[0] }); other >= 0 {
 			t.Fatal("there were two")
+		}
+	}
+}
+
+// TestNoDoneIsOpenAfterAnErr, of the handler's context and of what was and is
+// derived from it, nor does the cause change, however that falls together.
+func TestNoDoneIsOpenAfterAnErr(t *testing.T) {
+	open := func(ctx context.Context) bool {
+		select {
+		case <-ctx.Done():
+			return ctx.Err() != context.DeadlineExceeded || context.Cause(ctx) != context.DeadlineExceeded
+		default:
+			return true
+		}
+	}
+	for i := range 20000 {
+		g := &guard{ctx: context.Background()}
+		ctx := (*guardContext)(g)
+		var before context.Context = ctx
+		if i%2 == 0 {
+			derived, cancel := context.WithCancel(context.WithValue(ctx, holdKey{}, nil))
+			defer cancel()
+			before = derived
+		}
+		var all sync.WaitGroup
+		for range 2 {
+			all.Go(func() {
+				for ctx.Err() == nil {
+					runtime.Gosched()
+				}
+				after, cancel := context.WithCancel(ctx)
+				defer cancel()
+				if open(before) || open(after) || open(ctx) {
+					t.Error("there is a Done that is open, or another cause")
+				}
+			})
+		}
+		if i%3 == 0 {
+			all.Go(func() { ctx.Done() })
+		}
+		all.Go(func() { g.endContext(context.DeadlineExceeded) })
+		all.Wait()
+		if t.Failed() {
+			t.Fatalf("in try %d", i)
 		}
 	}
 }
