@@ -33,10 +33,10 @@ type connection struct {
 	net.Conn
 	stallTime time.Duration
 
-	// ownRead is whether a handler has set a read deadline on it. One that
-	// passes has net/http cancel the context of this HTTP/1 connection's
-	// requests, and go on to serve more of them.
-	ownRead atomic.Bool
+	// readBound is whether a read deadline has been set on it, by a handler or
+	// for one. One that passes has net/http cancel the context of this HTTP/1
+	// connection's requests, and go on to serve more of them.
+	readBound atomic.Bool
 
 	// closing is whether it has been closed because it had stalled.
 	closing atomic.Bool
@@ -74,7 +74,7 @@ func connFrom(ctx context.Context) *connection {
 // context has ended before it came may have been read after a read had timed out:
 // the client has not gone then.
 func (c *connection) mayTimeOut(server *http.Server) bool {
-	return c != nil && c.ownRead.Load() || server != nil && server.ReadTimeout > 0
+	return c != nil && c.readBound.Load() || server != nil && server.ReadTimeout > 0
 }
 
 // close closes the connection at once, if gently with what the kernel has of it

@@ -228,7 +228,7 @@ func (s *stream) CloseNotify() <-chan bool {
 
 func (s *stream) SetReadDeadline(t time.Time) error {
 	if s.conn != nil {
-		s.conn.ownRead.Store(true)
+		s.conn.readBound.Store(true)
 	}
 	return s.rc().SetReadDeadline(t)
 }

@@ -75,7 +75,7 @@ func TestRequestWhoseContextHasEndedBefore(t *testing.T) {
 			})
 			tr.conn = true
 			tr.wrap = func(ctx context.Context) (context.Context, context.CancelFunc) {
-				connFrom(ctx).ownRead.Store(true)
+				connFrom(ctx).readBound.Store(true)
 				ctx, cancel := context.WithCancel(ctx)
 				cancel()
 				return ctx, cancel

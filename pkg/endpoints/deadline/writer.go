@@ -290,10 +290,10 @@ func (g *guard) CloseNotify() <-chan bool {
 // SetReadDeadline is for http.ResponseController. A time after the request's
 // deadline, the zero one included, does not extend that.
 func (g *guard) SetReadDeadline(t time.Time) error {
-	if g.conn != nil {
-		g.conn.ownRead.Store(true)
-	}
 	return g.setUnsealed(t, g.rc().SetReadDeadline, func() {
+		if g.conn != nil {
+			g.conn.readBound.Store(true)
+		}
 		g.readFailed = g.readFailed || passed(g.readBy)
 		g.readBy = t
 	})
