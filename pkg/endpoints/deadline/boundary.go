@@ -219,7 +219,7 @@ func (g *guard) wait() state {
 		s, graced := g.decide(patient)
 		if graced {
 			patient = false
-			g.endContext(context.DeadlineExceeded)
+			g.endContext(g.timeIsUp())
 			g.join(commitTime)
 			s, _ = g.decide(patient)
 		}
@@ -250,19 +250,27 @@ func (g *guard) outliveHijack() {
 func (g *guard) ended() {
 	g.mu.Lock()
 	why, controlled := g.ending, g.controlled
-	given := !g.bound && !g.alone && errors.Is(g.ctx.Err(), context.Canceled)
 	g.mu.Unlock()
-	switch {
-	case why == byDeadline && given:
-		g.endContext(context.Canceled) // An outer filter has given it up.
-	case why == byDeadline:
-		g.endContext(context.DeadlineExceeded)
-	case why == byClient:
+	switch why {
+	case byDeadline:
+		g.endContext(g.timeIsUp())
+	case byClient:
 		g.endContext(context.Canceled)
 	}
 	if controlled {
 		g.quiesce()
 	}
+}
+
+// timeIsUp returns what the handler's context is to end with when the time for
+// its request is over.
+func (g *guard) timeIsUp() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.bound && !g.alone && errors.Is(g.ctx.Err(), context.Canceled) {
+		return context.Canceled // An outer filter has given it up.
+	}
+	return context.DeadlineExceeded
 }
 
 // note takes down what has ended the request, if something has, and reports

@@ -210,32 +210,78 @@ func TestCauseAgreesWithTheEnd(t *testing.T) {
 func TestContextThatAnOuterFilterCancels(t *testing.T) {
 	t.Parallel() // Mostly it waits.
 	for name, cause := range map[string]error{"a deadline": context.DeadlineExceeded, "another cause": errors.New("another"), "none": nil} {
-		t.Run(name, func(t *testing.T) {
-			eachProto(t, func(t *testing.T, proto string) {
-				var cancel context.CancelCauseFunc
-				s := newTestServer(t, proto, serverConfig{timeout: time.Minute,
-					outer: func(h http.Handler) http.Handler {
-						return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-							var ctx context.Context
-							ctx, cancel = context.WithCancelCause(r.Context())
-							defer cancel(nil)
-							h.ServeHTTP(w, r.WithContext(ctx))
-						})
-					},
-					handler: func(_ http.ResponseWriter, r *http.Request) {
-						cancel(cause)
-						<-r.Context().Done()
-						if got := context.Cause(r.Context()); got != cmp.Or(cause, context.Canceled) {
-							t.Errorf("the handler's context has ended because of %v, want %v", got, cause)
+		for _, committed := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, committed=%v", name, committed), func(t *testing.T) {
+				eachProto(t, func(t *testing.T, proto string) {
+					var cancel context.CancelCauseFunc
+					s := newTestServer(t, proto, serverConfig{timeout: time.Minute,
+						outer: func(h http.Handler) http.Handler {
+							return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+								var ctx context.Context
+								ctx, cancel = context.WithCancelCause(r.Context())
+								defer cancel(nil)
+								h.ServeHTTP(w, r.WithContext(ctx))
+							})
+						},
+						handler: func(w http.ResponseWriter, r *http.Request) {
+							if committed {
+								w.WriteHeader(http.StatusOK)
+							}
+							cancel(cause)
+							<-r.Context().Done()
+							if err := r.Context().Err(); err != context.Canceled {
+								t.Errorf("the handler's context has ended with %v", err)
+							}
+							if got := context.Cause(r.Context()); got != cmp.Or(cause, context.Canceled) {
+								t.Errorf("the handler's context has ended because of %v, want %v", got, cause)
+							}
+						}})
+					res, body, err := s.do("GET", nil)
+					want := TimedOut
+					if committed {
+						// It is granted the time to return with what it has.
+						if want = Answered; err != nil || res.StatusCode != http.StatusOK {
+							t.Errorf("got %v, %v", res, err)
 						}
-					}})
-				res, body, err := s.do("GET", nil)
-				want504(t, res, body, err)
-				if o := s.outcome(); o.Kind != TimedOut {
-					t.Errorf("reported %+v", o)
+					} else {
+						want504(t, res, body, err)
+					}
+					if o := s.outcome(); o.Kind != want {
+						t.Errorf("reported %+v, want %s", o, want)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestInterruptThatCameTooLate: a read that the boundary interrupts may have left by itself, just before, and the
+// connection goes on. To net/http the deadline is then one that ends the context of every request that comes on it.
+func TestInterruptThatCameTooLate(t *testing.T) {
+	var g *guard
+	s := newTestServer(t, "HTTP/1.1", serverConfig{timeout: time.Minute,
+		outer: func(h http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				h.ServeHTTP(w, r)
+				if r.Method == "POST" {
+					g.setDeadlines(&longAgo, nil)
+					<-r.Context().Done()
 				}
 			})
-		})
+		},
+		handler: func(w http.ResponseWriter, r *http.Request) {
+			g = guardFrom(r.Context())
+			io.Copy(w, r.Body)
+		}})
+	c := s.client()
+	for _, method := range []string{"POST", "GET", "PUT"} {
+		res, body, err := s.doWith(c, method, strings.NewReader("a body"))
+		if err != nil || res.StatusCode != http.StatusOK || body != "a body" {
+			t.Errorf("%s: got %v, %q, %v", method, res, body, err)
+		}
+		if o := s.outcome(); o.Kind != Answered {
+			t.Errorf("%s: reported %+v", method, o)
+		}
 	}
 }
 

@@ -262,7 +262,7 @@ func (g *guard) endBody() (ended bool) {
 
 // announceClose has the header of a response say that the connection ends with
 // it, where the rest of the request body can be waited for in no bounded way.
-// The caller has the writer.
+// The caller has the writer, and holds mu.
 func (g *guard) announceClose(header http.Header) {
 	if g.http1 && g.server != nil && !g.direct && g.body != nil && g.body.sent && !g.body.eof && g.mayGoOn() {
 		header.Set("Connection", "close")

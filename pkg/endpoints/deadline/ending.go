@@ -62,7 +62,9 @@ func (b *Boundary) conclude(g *guard) {
 	if e.panicked != nil || e.goexit {
 		// As if this were the handler's goroutine, but for a body that it has left
 		// unread and that somebody's answer would have to wait for.
+		g.mu.Lock()
 		g.announceClose(g.w.Header())
+		g.mu.Unlock()
 		g.handBack()
 		if e.panicked != nil {
 			panic(e.panicked)
