@@ -22,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"time"
 
@@ -33,8 +34,8 @@ import (
 )
 
 // Decode reads a policy, YAML or JSON, fills in its defaults and validates it. A
-// field that is unknown or there twice is an error, and so is a second document. An
-// error names the fields that are wrong.
+// field that is unknown or there twice is an error, and so are a second document and
+// a list that is there and empty. An error names the fields that are wrong.
 func Decode(data []byte) (*DeadlinePolicy, error) {
 	switch n, err := documents(data); {
 	case err != nil:
@@ -42,7 +43,7 @@ func Decode(data []byte) (*DeadlinePolicy, error) {
 	case n == 0:
 		return nil, fmt.Errorf("there is nothing in it: it must have apiVersion: %s, kind: %s and rules", GroupVersion, kind)
 	case n > 1:
-		return nil, fmt.Errorf("it has %d documents: it must have one, and no line --- between two", n)
+		return nil, fmt.Errorf("it has %d documents: it must have one, and no line --- or ... between two", n)
 	}
 	if errs := validateType(data); len(errs) > 0 {
 		return nil, errs.ToAggregate()
@@ -55,7 +56,7 @@ func Decode(data []byte) (*DeadlinePolicy, error) {
 		// A parser's error may have several lines, for which a log has no place.
 		return nil, errors.New(strings.Join(strings.Fields(err.Error()), " "))
 	}
-	if errs := Validate(p); len(errs) > 0 {
+	if errs := append(emptyLists(data), Validate(p)...); len(errs) > 0 {
 		return nil, errs.ToAggregate()
 	}
 	return p, nil
@@ -72,13 +73,19 @@ func documents(data []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		// What cannot be parsed is for the decoder to complain of.
-		var content any
-		if err := yaml.Unmarshal(document, &content); err != nil || content != nil {
-			n++
+		for _, part := range documentEnd.Split(string(document), -1) {
+			// What cannot be parsed is for the decoder to complain of.
+			var content any
+			if err := yaml.Unmarshal([]byte(part), &content); err != nil || content != nil {
+				n++
+			}
 		}
 	}
 }
+
+// documentEnd is YAML's other line between two documents, which stands in none
+// (YAML 1.2, section 9.1.2).
+var documentEnd = regexp.MustCompile(`(?m)^\.\.\.([ \t].*)?\r?$`)
 
 // validateType says what a file's type must be, without a word of Go's types and
 // schemes. What it cannot read is for the decoder to complain of.
@@ -103,14 +110,8 @@ func validateType(data []byte) field.ErrorList {
 // badTimeouts finds timeouts that are no durations. The decoder's error says what is
 // wrong with them, but not where.
 func badTimeouts(data []byte) field.ErrorList {
-	var p struct {
-		Rules []map[string]any `json:"rules"`
-	}
-	if err := yaml.Unmarshal(data, &p); err != nil {
-		return nil
-	}
 	var errs field.ErrorList
-	for i, r := range p.Rules {
+	for i, r := range rulesOf(data) {
 		for _, name := range []string{"timeout", "handlerTimeout"} {
 			value, ok := r[name]
 			if !ok || value == nil {
@@ -123,4 +124,30 @@ func badTimeouts(data []byte) field.ErrorList {
 		}
 	}
 	return errs
+}
+
+// emptyLists finds the lists of rules that are there and have nothing in them, as a
+// template leaves them that had nobody to name. To leave one out is to match all.
+func emptyLists(data []byte) field.ErrorList {
+	var errs field.ErrorList
+	for i, r := range rulesOf(data) {
+		for _, name := range []string{"verbs", "apiGroups", "resources", "nonResourceURLs", "users", "groups"} {
+			value, ok := r[name]
+			if list, _ := value.([]any); ok && len(list) == 0 {
+				errs = append(errs, field.Required(field.NewPath("rules").Index(i).Child(name), "there is nothing in it; a rule that matches whatever it is leaves it out"))
+			}
+		}
+	}
+	return errs
+}
+
+// rulesOf returns the rules as they stand in the file, none if it cannot be read.
+func rulesOf(data []byte) []map[string]any {
+	var p struct {
+		Rules []map[string]any `json:"rules"`
+	}
+	if err := yaml.Unmarshal(data, &p); err != nil {
+		return nil
+	}
+	return p.Rules
 }

@@ -100,6 +100,7 @@ func TestDecode(t *testing.T) {
 	}
 	decode(t, header+"rules: []")
 	decode(t, "# A comment\n---\n"+header+"rules: []\n---\n# another\n")
+	decode(t, example+"...\n# The end.\n")
 }
 
 // TestExampleOfTheDocumentation: it is the one that the tests use.
@@ -118,6 +119,8 @@ func TestDecodeRefuses(t *testing.T) {
 		"nothing":           {"", "there is nothing in it"},
 		"comments":          {"# rules\n---\n", "there is nothing in it"},
 		"two documents":     {example + "---\n" + example, "it has 2 documents"},
+		"two, after dots":   {example + "...\n" + example, "it has 2 documents"},
+		"rest after dots":   {example + "... # the end\r\n}{", "it has 2 documents"},
 		"no YAML":           {header + "rules: [", "yaml: line"},
 		"no kind":           {"apiVersion: deadline.apiserver.config.k8s.io/v1alpha1\nrules: []", "kind: Required value: must be DeadlinePolicy"},
 		"no version":        {"kind: DeadlinePolicy\nrules: []", "apiVersion: Required value: must be deadline.apiserver.config.k8s.io/v1alpha1"},
@@ -166,6 +169,10 @@ func TestDecodeRefuses(t *testing.T) {
 		"star in a path":    {rule("nonResourceURLs: [/a/*/b]"), `rules[0].nonResourceURLs[0]: Invalid value: "/a/*/b": "*" must be the last`},
 		"query":             {rule("nonResourceURLs: ['/a?b']"), `rules[0].nonResourceURLs[0]: Invalid value: "/a?b"`},
 		"user's wildcard":   {rule("users: ['system:node:*']"), `rules[0].users[0]: Invalid value: "system:node:*": there are no wildcards`},
+		"empty groups":      {rule("groups: []"), "rules[0].groups: Required value: there is nothing in it"},
+		"groups, all gone":  {rule("groups:", "# - tenants"), "rules[0].groups: Required value"},
+		"empty verbs":       {rule("verbs: []"), "rules[0].verbs: Required value"},
+		"other empty lists": {rule("users: []", "apiGroups:", "resources: []", "nonResourceURLs: []"), "rules[0].apiGroups: Required value: there is nothing in it; a rule that matches whatever it is leaves it out, rules[0].resources: Required value"},
 		"empty group":       {rule("groups: ['']"), `rules[0].groups[0]: Invalid value: "": must be a name`},
 		"several": {
 			header + "rules:\n- {name: a, timeout: 1s, verbs: [x]}\n- {name: b, timeout: 1ms}",

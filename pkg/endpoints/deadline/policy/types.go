@@ -103,7 +103,7 @@ type Rule struct {
 
 	// verbs are those of the API: get, list, create, update, patch, delete and
 	// deletecollection; for non-resource paths, HTTP methods in lower case, get and
-	// head being two. "*" stands for all, as does an empty list. watch is long-running.
+	// head being two. "*" stands for all, and is the default. watch is long-running.
 	// +optional
 	Verbs []string `json:"verbs,omitempty"`
 
