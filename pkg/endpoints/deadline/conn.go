@@ -106,8 +106,9 @@ func raw(conn net.Conn) net.Conn {
 }
 
 // Listener is for the server's listener, below TLS: it closes a connection on
-// which a write has timed out, at once. It is of no more use then, and
-// crypto/tls would wait for 5 s to say goodbye to a client that does not read.
+// which a write has timed out, at once, unless that has been hijacked. It is of
+// no more use to net/http then, and crypto/tls would wait for 5 s to say goodbye
+// to a client that does not read.
 // And it lets a boundary bound how long net/http waits for the rest of a request
 // body after an answer beside which it was read (full duplex). Only TCP
 // connections are changed; they keep their methods.
@@ -127,6 +128,15 @@ type tcpConn struct {
 	*net.TCPConn
 	// last is whether the connection ends with the read deadline that stands.
 	last atomic.Bool
+	// hijacked is whether it is somebody's own, with what he has written.
+	hijacked atomic.Bool
+}
+
+// handOver notes that a connection has been hijacked.
+func handOver(conn net.Conn) {
+	if tcp, ok := raw(conn).(*tcpConn); ok {
+		tcp.hijacked.Store(true)
+	}
 }
 
 // endReadsBy sets a read deadline of which net/http takes no notice, and would
@@ -159,7 +169,7 @@ func (c *tcpConn) Read(p []byte) (n int, err error) {
 
 func (c *tcpConn) Write(p []byte) (n int, err error) {
 	n, err = c.TCPConn.Write(p)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	if errors.Is(err, os.ErrDeadlineExceeded) && !c.hijacked.Load() {
 		reset(c.TCPConn)
 	}
 	return n, err

@@ -391,6 +391,44 @@ func TestHijackerHasTheConnection(t *testing.T) {
 	}
 }
 
+// TestHijackersWriteMayTimeOut: what he has written by then reaches the client, as it does without any of this.
+func TestHijackersWriteMayTimeOut(t *testing.T) {
+	t.Parallel() // Mostly it waits.
+	wrote := make(chan int, 1)
+	c := serverConfig{plain: true, timeout: time.Minute, handler: func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+		n, err := conn.Write(make([]byte, 64<<20))
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("its Write returned %v", err)
+		}
+		wrote <- n
+	}}
+	alone := httptest.NewServer(http.HandlerFunc(c.handler))
+	defer alone.Close()
+	for name, s := range map[string]*httptest.Server{
+		"net/http alone":      alone,
+		"within a boundary":   newTestServer(t, "HTTP/1.1", c).Server,
+		"of a long-running's": newLongRunning(t, "HTTP/1.1", time.Minute, c).Server,
+	} {
+		conn, err := net.Dial("tcp", s.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		want := <-wrote
+		if n, err := io.Copy(io.Discard, conn); int(n) != want || err != nil {
+			t.Errorf("%s: the client got %d bytes of %d, %v", name, n, want, err)
+		}
+	}
+}
+
 // TestLongRunningIsAsWithout compares what a client gets, byte for byte over
 // HTTP/1.1, with what net/http sends alone, for handlers that write what a random
 // number says.

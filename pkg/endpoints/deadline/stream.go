@@ -258,6 +258,7 @@ type hijackableStream struct{ *stream }
 func (s hijackableStream) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := s.rc().Hijack()
 	if err == nil {
+		handOver(conn)
 		s.letGo()
 	}
 	return conn, rw, err
