@@ -147,7 +147,10 @@ func (g *guard) arrive() bool {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.alone = alone
+	if alone {
+		g.goAlone()
+		why = g.over()
+	}
 	if why == notOver {
 		return true
 	}
@@ -197,8 +200,9 @@ func (g *guard) wait() state {
 	// had, net/http still says so if the client goes.
 	var timer <-chan time.Time
 	var left <-chan bool
+	var given <-chan struct{}
 	if g.alone { // Nobody else changes it.
-		over, timer, left = nil, g.untilDeadline(), g.closeNotify()
+		over, timer, left, given = nil, g.untilDeadline(), g.closeNotify(), g.givenUpDone()
 	}
 	patient := true
 	for {
@@ -207,9 +211,11 @@ func (g *guard) wait() state {
 		case <-over:
 			over = nil // It stays closed; what it says has been noted.
 			if !g.note(g.why()) {
-				timer = g.untilDeadline()
+				timer, given = g.untilDeadline(), g.givenUpDone()
 			}
 		case <-timer:
+		case <-given:
+			given = nil
 		case <-left:
 			left = nil
 			if !g.timedOutItself() {
@@ -280,7 +286,7 @@ func (g *guard) note(why ending) (over bool) {
 	defer g.mu.Unlock()
 	over = why == byDeadline || why == byClient && !g.returned
 	if !over {
-		g.alone = true
+		g.goAlone()
 	} else if g.sealedAt.IsZero() { // Otherwise it stands what has ended it, and may have been said.
 		g.ending = why
 	}

@@ -99,6 +99,56 @@ func TestRequestWhoseContextHasEndedBefore(t *testing.T) {
 	})
 }
 
+// TestRequestThatGoesOnAloneIsGivenUp: who gives it up could not cancel its context any more.
+func TestRequestThatGoesOnAloneIsGivenUp(t *testing.T) {
+	inBubbles(t, func(t *testing.T, http1 bool) {
+		if !http1 {
+			return // A stream has a context of its own.
+		}
+		for name, tt := range map[string]struct {
+			early bool          // the context has ended before the request came
+			after time.Duration // when it is given up
+		}{
+			"arriving alone":                   {true, deadline / 2},
+			"alone from then on":               {false, deadline / 2},
+			"when it had been given up before": {true, 0},
+		} {
+			over, giveUp := context.WithCancel(context.Background())
+			started := false
+			tr := newTrial(t, http1, deadline, func(w http.ResponseWriter, r *http.Request) {
+				started = true
+				if !tt.early {
+					http.NewResponseController(w).SetReadDeadline(longAgo)
+					guardFrom(r.Context()).outer.Context().Value(cancelKey{}).(context.CancelFunc)() // As net/http does.
+				}
+				<-r.Context().Done()
+			})
+			tr.conn = true
+			tr.wrap = func(ctx context.Context) (context.Context, context.CancelFunc) {
+				ctx, cancel := context.WithCancel(GivenUpWith(ctx, over))
+				if tt.early {
+					connFrom(ctx).readBound.Store(true)
+					cancel()
+				}
+				return context.WithValue(ctx, cancelKey{}, cancel), cancel
+			}
+			if tt.after > 0 {
+				time.AfterFunc(tt.after, giveUp)
+			} else {
+				giveUp()
+			}
+			tr.run()
+			giveUp()
+			tr.want(timedOut)
+			if late := tr.took - tt.after; late < 0 || late > DefaultJoinTime || started != (tt.after > 0) {
+				t.Errorf("%s: took %v, want %v; started: %v", name, tr.took, tt.after, started)
+			}
+		}
+	})
+}
+
+type cancelKey struct{}
+
 // TestHijackerIsToldOfTheDeadline: it has the connection, and nobody ends its request for it.
 func TestHijackerIsToldOfTheDeadline(t *testing.T) {
 	inBubbles(t, func(t *testing.T, http1 bool) {

@@ -58,6 +58,15 @@ func (d *Drain) Start(after time.Duration) {
 	}
 }
 
+// Over returns a context that ends when the Drain does, for who has to be told of
+// that whatever has become of the request's. That of a nil Drain never ends.
+func (d *Drain) Over() context.Context {
+	if d == nil {
+		return context.Background()
+	}
+	return d.over
+}
+
 // Bound returns a context that also ends when the Drain does, with ErrShutdown for its
 // cause. The caller calls cancel when the request is over. It costs no goroutine.
 func (d *Drain) Bound(ctx context.Context) (bound context.Context, cancel context.CancelFunc) {

@@ -53,7 +53,7 @@ func TestDrain(t *testing.T) {
 		d.Start(time.Minute)
 		time.Sleep(time.Minute - 1)
 		synctest.Wait()
-		if long.Err() != nil {
+		if long.Err() != nil || d.Over().Err() != nil {
 			t.Errorf("too early: %v", long.Err())
 		}
 		<-long.Done()
@@ -64,6 +64,9 @@ func TestDrain(t *testing.T) {
 		late, cancelLate := d.Bound(ctx)
 		defer cancelLate()
 		<-late.Done()
+		if d.Over().Err() == nil {
+			t.Error("it is not over")
+		}
 		for _, ctx := range []context.Context{long, late} {
 			cause := context.Cause(ctx)
 			if !errors.Is(cause, context.DeadlineExceeded) || !errors.Is(cause, ErrShutdown) {
@@ -98,7 +101,7 @@ func TestNoDrain(t *testing.T) {
 	none.Start(0)
 	ctx, cancel := none.Bound(context.Background())
 	cancel()
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || none.Over().Err() != nil {
 		t.Errorf("got %v", ctx.Err())
 	}
 }

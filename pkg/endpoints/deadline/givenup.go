@@ -1,0 +1,47 @@
+/*
+Copyright The Kubernetes Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package deadline
+
+import "context"
+
+type givenUpKey struct{}
+
+// GivenUpWith returns a context whose request times out when over ends, at the
+// latest. It is for a filter outside the boundary that gives requests up, and may
+// cancel their contexts for it: that does nothing to one whose context net/http has
+// cancelled already, because a read has timed out, and which goes on without it.
+func GivenUpWith(ctx, over context.Context) context.Context {
+	return context.WithValue(ctx, givenUpKey{}, over)
+}
+
+// goAlone has the request go on without its context, which has ended. The caller
+// holds mu.
+func (g *guard) goAlone() {
+	g.alone = true
+	g.givenUp, _ = g.ctx.Value(givenUpKey{}).(context.Context)
+}
+
+// givenUpDone is closed when a request that goes on alone is given up. It is nil if
+// nobody gives it up.
+func (g *guard) givenUpDone() <-chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.givenUp == nil {
+		return nil
+	}
+	return g.givenUp.Done()
+}
