@@ -17,8 +17,9 @@ type AddedPin struct {
 }
 
 // AddPin pins a further tag of a minor that has a queue, after the queue has been found to apply to
-// it as it is, and what it requires of its own release to be there. For a tag that is pinned without a consumer it looks for that again. The error is a
-// *ConflictError when the queue does not apply; nothing is changed then.
+// it as it is, and what it requires of its own release to be there. For a tag that is pinned without
+// a consumer it looks for that again. The error is a *ConflictError when the queue does not apply;
+// nothing is changed then.
 func AddPin(ctx context.Context, co *checkout.Checkout, tag string) (*AddedPin, error) {
 	ctx, unlock, p, err := open(ctx, co)
 	if err != nil {

@@ -20,10 +20,11 @@ import "context"
 
 type givenUpKey struct{}
 
-// GivenUpWith returns a context whose request times out when over ends, at the
-// latest. It is for a filter outside the boundary that gives requests up, and may
-// cancel their contexts for it: that does nothing to one whose context net/http has
-// cancelled already, because a read has timed out, and which goes on without it.
+// GivenUpWith is for a filter outside the boundary that gives requests up by
+// cancelling their contexts when over ends. Over HTTP/1 that is nothing to one whose
+// context net/http has cancelled already, because a read has timed out, and which
+// goes on without it: such a request times out when over ends, if it has the context
+// that is returned. It is safe for any number of goroutines.
 func GivenUpWith(ctx, over context.Context) context.Context {
 	return context.WithValue(ctx, givenUpKey{}, over)
 }
