@@ -147,8 +147,7 @@ func (g *guard) arrive() bool {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if alone {
-		g.goAlone()
+	if g.alone = alone; alone {
 		why = g.over()
 	}
 	if why == notOver {
@@ -202,7 +201,7 @@ func (g *guard) wait() state {
 	var left <-chan bool
 	var given <-chan struct{}
 	if g.alone { // Nobody else changes it.
-		over, timer, left, given = nil, g.untilDeadline(), g.closeNotify(), g.givenUpDone()
+		over, timer, left, given = nil, g.untilDeadline(), g.closeNotify(), g.givenUp().Done()
 	}
 	patient := true
 	for {
@@ -211,7 +210,7 @@ func (g *guard) wait() state {
 		case <-over:
 			over = nil // It stays closed; what it says has been noted.
 			if !g.note(g.why()) {
-				timer, given = g.untilDeadline(), g.givenUpDone()
+				timer, given = g.untilDeadline(), g.givenUp().Done()
 			}
 		case <-timer:
 		case <-given:
@@ -286,7 +285,7 @@ func (g *guard) note(why ending) (over bool) {
 	defer g.mu.Unlock()
 	over = why == byDeadline || why == byClient && !g.returned
 	if !over {
-		g.goAlone()
+		g.alone = true
 	} else if g.sealedAt.IsZero() { // Otherwise it stands what has ended it, and may have been said.
 		g.ending = why
 	}

@@ -70,6 +70,13 @@ func connFrom(ctx context.Context) *connection {
 	return conn
 }
 
+// boundReads notes that a read deadline is about to be set. c may be nil.
+func (c *connection) boundReads() {
+	if c != nil {
+		c.readBound.Store(true)
+	}
+}
+
 // mayTimeOut reports whether a request on the connection, an HTTP/1 one, whose
 // context has ended before it came may have been read after a read had timed out:
 // the client has not gone then.

@@ -29,20 +29,10 @@ func GivenUpWith(ctx, over context.Context) context.Context {
 	return context.WithValue(ctx, givenUpKey{}, over)
 }
 
-// goAlone has the request go on without its context, which has ended. The caller
-// holds mu.
-func (g *guard) goAlone() {
-	g.alone = true
-	g.givenUp, _ = g.ctx.Value(givenUpKey{}).(context.Context)
-}
-
-// givenUpDone is closed when a request that goes on alone is given up. It is nil if
-// nobody gives it up.
-func (g *guard) givenUpDone() <-chan struct{} {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.givenUp == nil {
-		return nil
+// givenUp is what gives the request up if it goes on alone. It never ends if nothing does.
+func (g *guard) givenUp() context.Context {
+	if over, ok := g.ctx.Value(givenUpKey{}).(context.Context); ok {
+		return over
 	}
-	return g.givenUp.Done()
+	return context.Background()
 }

@@ -129,37 +129,36 @@ type guard struct {
 	mu sync.Mutex
 	// Guarded by mu.
 	state      state
-	err        error           // what late calls get; set when sealed
-	ending     ending          // why the request is over, once the serve goroutine knows
-	alone      bool            // ctx has ended, and the request has not; set by the serve goroutine
-	givenUp    context.Context // GivenUpWith's, of a request that goes on alone, or nil
-	bound      bool            // a bound has passed
-	bounds     *bound          // those that may yet pass, the last one first
-	answer     answer          // of the bound that has passed; nil for the request's own deadline
-	status     int             // the committed status
-	declared   int64           // how many bytes the committed response has, or -1 if that is not known
-	bodyless   bool            // it is one of those that have none
-	attempted  int             // the status that came too late to be committed
-	written    int64           // bytes of the response body that net/http took
-	sent       bool            // a Flush has sent all that there was
-	flushed    bool            // a part of the response was sent by the handler's wish
-	fullDuplex bool            // the handler reads while it answers, and net/http lets it
-	writing    bool            // the writer is claimed
-	reading    int             // reads of the body that are under way
-	readBy     time.Time       // the handler's own read deadline, or zero
-	writeBy    time.Time       // and its write deadline
-	readFailed bool            // a read has timed out, or is to: to net/http the client has gone
-	failed     ending          // why no more of the response can be sent: see noteWrite
-	controlled bool            // the handler has set a deadline
-	taken      bool            // a hijack that came too late has the connection
-	cutOff     bool            // timed out, and cut without an answer
-	notified   chan bool       // what CloseNotify returned, if it was called
-	idle       sync.Cond       // of mu; signalled when a claim is given back, at the seal, and when ending is known
-	sealedAt   time.Time       // when the request ended, if the handler did not end it by returning
-	returned   bool            // the handler has returned
-	exit       exit            // how; set with returned
-	left       func()          // what to do when a handler that is overdue returns
-	released   bool            // the serve goroutine has let go of the request
+	err        error     // what late calls get; set when sealed
+	ending     ending    // why the request is over, once the serve goroutine knows
+	alone      bool      // ctx has ended, and the request has not; set by the serve goroutine
+	bound      bool      // a bound has passed
+	bounds     *bound    // those that may yet pass, the last one first
+	answer     answer    // of the bound that has passed; nil for the request's own deadline
+	status     int       // the committed status
+	declared   int64     // how many bytes the committed response has, or -1 if that is not known
+	bodyless   bool      // it is one of those that have none
+	attempted  int       // the status that came too late to be committed
+	written    int64     // bytes of the response body that net/http took
+	sent       bool      // a Flush has sent all that there was
+	flushed    bool      // a part of the response was sent by the handler's wish
+	fullDuplex bool      // the handler reads while it answers, and net/http lets it
+	writing    bool      // the writer is claimed
+	reading    int       // reads of the body that are under way
+	readBy     time.Time // the handler's own read deadline, or zero
+	writeBy    time.Time // and its write deadline
+	readFailed bool      // a read has timed out, or is to: to net/http the client has gone
+	failed     ending    // why no more of the response can be sent: see noteWrite
+	controlled bool      // the handler has set a deadline
+	taken      bool      // a hijack that came too late has the connection
+	cutOff     bool      // timed out, and cut without an answer
+	notified   chan bool // what CloseNotify returned, if it was called
+	idle       sync.Cond // of mu; signalled when a claim is given back, at the seal, and when ending is known
+	sealedAt   time.Time // when the request ended, if the handler did not end it by returning
+	returned   bool      // the handler has returned
+	exit       exit      // how; set with returned
+	left       func()    // what to do when a handler that is overdue returns
+	released   bool      // the serve goroutine has let go of the request
 
 	// What is to be said about the outcome: see report.
 	reports   []report
@@ -294,11 +293,8 @@ func (g *guard) expired() bool {
 	if !g.alone {
 		return errors.Is(g.ctx.Err(), context.DeadlineExceeded)
 	}
-	if g.givenUp != nil && g.givenUp.Err() != nil {
-		return true
-	}
 	deadline, ok := g.ctx.Deadline()
-	return ok && !time.Now().Before(deadline)
+	return ok && !time.Now().Before(deadline) || g.givenUp().Err() != nil
 }
 
 // whole reports whether net/http has all of the response, as far as its length

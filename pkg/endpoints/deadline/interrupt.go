@@ -35,10 +35,7 @@ func (g *guard) setDeadlines(read, write *time.Time) {
 		c = g.conn.Conn // Whatever stands between.
 	}
 	if read != nil {
-		if g.conn != nil {
-			// What it is to interrupt may leave by itself, and the connection go on.
-			g.conn.readBound.Store(true)
-		}
+		g.conn.boundReads() // What it is to interrupt may leave by itself, and the connection go on.
 		_ = c.SetReadDeadline(*read)
 	}
 	if write != nil {

@@ -227,9 +227,7 @@ func (s *stream) CloseNotify() <-chan bool {
 }
 
 func (s *stream) SetReadDeadline(t time.Time) error {
-	if s.conn != nil {
-		s.conn.readBound.Store(true)
-	}
+	s.conn.boundReads()
 	return s.rc().SetReadDeadline(t)
 }
 

@@ -292,9 +292,7 @@ func (g *guard) CloseNotify() <-chan bool {
 // deadline, the zero one included, does not extend that.
 func (g *guard) SetReadDeadline(t time.Time) error {
 	return g.setUnsealed(t, g.rc().SetReadDeadline, func() {
-		if g.conn != nil {
-			g.conn.readBound.Store(true)
-		}
+		g.conn.boundReads()
 		g.readFailed = g.readFailed || passed(g.readBy)
 		g.readBy = t
 	})
