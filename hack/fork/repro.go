@@ -24,7 +24,7 @@ func newReproCommand(co *checkout.Checkout) *cobra.Command {
 				printRow(co, row)
 			}
 		})
-		if *out == "json" && rows != nil {
+		if *out == "json" {
 			if printErr := out.print(co.Out, rows, nil); printErr != nil {
 				return printErr
 			}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"fork.internal/apiserver/hack/internal/checkout"
-	"fork.internal/apiserver/hack/internal/git"
 	"fork.internal/apiserver/hack/internal/pins"
 )
 
@@ -55,7 +54,7 @@ func AddPin(ctx context.Context, co *checkout.Checkout, tag string) (*AddedPin, 
 	defer remove()
 	tree, err := lay(ctx, co, rel, in, dir)
 	if err == nil {
-		err = canBeHad(ctx, co, tree)
+		_, _, err = releasedWith(ctx, co, tree)
 	}
 	switch {
 	case err == nil:
@@ -66,13 +65,4 @@ func AddPin(ctx context.Context, co *checkout.Checkout, tag string) (*AddedPin, 
 	}
 	p.Add(pin)
 	return &AddedPin{Tag: pin, New: pin != known}, p.Save(co.Pins())
-}
-
-func canBeHad(ctx context.Context, co *checkout.Checkout, tree git.Repo) error {
-	mod, err := readModule(tree)
-	if err != nil {
-		return err
-	}
-	_, err = releasedWith(ctx, co, tree, mod)
-	return err
 }

@@ -15,19 +15,18 @@ import (
 	"fork.internal/apiserver/hack/internal/upstream"
 )
 
-func readModule(tree git.Repo) (*modfile.File, error) {
+// releasedWith returns the tree's go.mod, and the directories of the modules, by their paths, that it
+// requires and that were released with the tree's tag. A tag that lacks one of them can be had and
+// patched, but nobody can build it.
+func releasedWith(ctx context.Context, co *checkout.Checkout, tree git.Repo) (mod *modfile.File, dirs map[string]string, err error) {
 	data, err := os.ReadFile(filepath.Join(tree.Dir, "go.mod"))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return modfile.ParseLax("go.mod", data, nil)
-}
-
-// releasedWith returns the directories of the modules, by their paths, that were released with the
-// tree's tag and that the tag requires. A tag that lacks one of them can be had and patched, but nobody
-// can build it.
-func releasedWith(ctx context.Context, co *checkout.Checkout, tree git.Repo, mod *modfile.File) (map[string]string, error) {
-	dirs := map[string]string{}
+	if mod, err = modfile.ParseLax("go.mod", data, nil); err != nil {
+		return nil, nil, err
+	}
+	dirs = map[string]string{}
 	domain := path.Dir(mod.Module.Mod.Path)
 	for _, r := range mod.Require {
 		// Those of one release; k8s.io/klog/v2 and its like have versions of their own.
@@ -36,9 +35,9 @@ func releasedWith(ctx context.Context, co *checkout.Checkout, tree git.Repo, mod
 		}
 		module, err := upstream.Download(ctx, co, tree.Dir, r.Mod.Path, r.Mod.Version)
 		if err != nil {
-			return nil, fmt.Errorf("%s, which the tag requires, cannot be had; a tag that nobody can build is not to be pinned: %w", r.Mod, err)
+			return nil, nil, fmt.Errorf("%s, which the tag requires, cannot be had; a tag that nobody can build is not to be pinned: %w", r.Mod, err)
 		}
 		dirs[r.Mod.Path] = module.Dir
 	}
-	return dirs, nil
+	return mod, dirs, nil
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 
 	"fork.internal/apiserver/hack/internal/checkout"
 	"fork.internal/apiserver/hack/internal/git"
@@ -18,11 +20,7 @@ import (
 // cache tells packages apart by their paths too, and a module's path in the module cache has its
 // version; most packages of two tags of a minor are the same but for that.
 func buildAtOnePath(ctx context.Context, co *checkout.Checkout, tree git.Repo, dirs []string) error {
-	mod, err := readModule(tree)
-	if err != nil {
-		return err
-	}
-	staged, err := releasedWith(ctx, co, tree, mod)
+	mod, staged, err := releasedWith(ctx, co, tree)
 	if err != nil {
 		return err
 	}
@@ -37,9 +35,9 @@ func buildAtOnePath(ctx context.Context, co *checkout.Checkout, tree git.Repo, d
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		return err
 	}
-	for name, dir := range staged {
+	for _, name := range slices.Sorted(maps.Keys(staged)) {
 		link := filepath.Join(root, path.Base(name))
-		if err := os.Symlink(dir, link); err != nil {
+		if err := os.Symlink(staged[name], link); err != nil {
 			return err
 		}
 		if err := mod.AddReplace(name, "", link, ""); err != nil {

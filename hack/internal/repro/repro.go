@@ -82,15 +82,15 @@ const sideBySide = 2
 
 // Run builds both halves for tag (empty means the newest pinned one), runs the cases with the given
 // IDs (none means all), and calls report with each row as it is complete, one call at a time. Those
-// that are about numbers come last, alone. It returns the rows in the cases' order; the error says
-// which are not as they should be.
+// that are about numbers come last, alone. It returns the rows that are, in the cases' order, not nil;
+// the error says which are not as they should be.
 func Run(ctx context.Context, co *checkout.Checkout, tag string, ids []string, report func(Row)) ([]Row, error) {
 	programs := map[half]string{}
 	var cases []testCase
 	for _, h := range []half{{build.Upstream, false}, {build.Upstream, true}, {build.Fork, false}, {build.Fork, true}} {
 		path, err := build.Repro(ctx, co, tag, h.variant, h.race)
 		if err != nil {
-			return nil, err
+			return []Row{}, err
 		}
 		programs[h] = path
 		if cases != nil {
@@ -98,17 +98,18 @@ func Run(ctx context.Context, co *checkout.Checkout, tag string, ids []string, r
 		}
 		// Before the others are built, for minutes.
 		if cases, err = list(ctx, path, ids); err != nil {
-			return nil, err
+			return []Row{}, err
 		}
 	}
 	rows, err := runRows(ctx, programs, cases, report)
 	if err != nil {
-		return nil, err
+		return slices.DeleteFunc(rows, func(row Row) bool { return row.ID == "" }), err
 	}
 	return rows, verdict(rows)
 }
 
-// runRows runs the cases, those that are about numbers last and alone, and returns what they show in their order.
+// runRows runs the cases, those that are about numbers last and alone, and returns what they show in their order;
+// with an error, those that it has not come to are empty.
 func runRows(ctx context.Context, programs map[half]string, cases []testCase, report func(Row)) ([]Row, error) {
 	rows := make([]Row, len(cases))
 	var reporting sync.Mutex
@@ -135,7 +136,7 @@ func runRows(ctx context.Context, programs map[half]string, cases []testCase, re
 			})
 		}
 		if err := running.Wait(); err != nil {
-			return nil, err
+			return rows, err
 		}
 	}
 	return rows, nil
