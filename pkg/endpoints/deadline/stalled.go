@@ -26,9 +26,15 @@ import (
 // stallPoll is how often a connection is looked at that may have stalled.
 const stallPoll = 250 * time.Millisecond
 
+// slowTimes is for how many stall times a client is waited for that takes a byte
+// now and then: until then it has to have taken what was in line before, which is
+// no more than the kernel's send buffer.
+const slowTimes = 10
+
 // closeWhenStalled closes an HTTP/2 connection, with all its streams, once its
-// client has taken no byte for stallTime, unless stop is closed before that:
-// the reset of one stream waits in line behind what the client does not take.
+// client has taken no byte for stallTime, or has taken some for slowTimes as
+// long, unless stop is closed before that: the reset of one stream waits in line
+// behind what the client does not take.
 func (c *connection) closeWhenStalled(stop <-chan struct{}, r *http.Request) {
 	tick := time.NewTicker(min(stallPoll, c.stallTime))
 	defer tick.Stop()
@@ -54,16 +60,18 @@ func (c *connection) closeWhenStalled(stop <-chan struct{}, r *http.Request) {
 
 // stall is for how long a connection has taken no byte: since the last one that
 // the client has acknowledged, where the system says so, and otherwise since it
-// is watched. A client that takes a byte now and then is slow, and is waited
-// for. It is one goroutine's.
+// is watched. A client that takes a byte now and then is slow, and is waited for,
+// but not for ever. It is one goroutine's.
 type stall struct {
 	c     *connection
 	acked uint64
-	last  time.Time
+	last  time.Time // when it has taken one
+	begun time.Time // when it began to be watched
 }
 
 func (c *connection) watchStall() *stall {
-	s := &stall{c: c, last: time.Now()}
+	now := time.Now()
+	s := &stall{c: c, last: now, begun: now}
 	acked, since, known := progress(c.Conn)
 	if known {
 		s.acked, s.last = acked, s.last.Add(-since)
@@ -71,8 +79,12 @@ func (c *connection) watchStall() *stall {
 	return s
 }
 
-// passed reports whether it has been stallTime.
+// passed reports whether it has been stallTime, or slowTimes as long since it is
+// watched.
 func (s *stall) passed(now time.Time) bool {
+	if now.Sub(s.begun) >= slowTimes*s.c.stallTime {
+		return true
+	}
 	if acked, _, ok := progress(s.c.Conn); ok && acked != s.acked {
 		s.acked, s.last = acked, now
 		return false
@@ -86,7 +98,8 @@ func (c *connection) closeStalled(s *stall, client, userAgent string) {
 		return
 	}
 	stalledConnections.Inc()
-	klog.InfoS("Closing a connection whose client has taken nothing for so long that requests on it cannot be ended",
-		"client", client, "userAgent", userAgent, "stalled", time.Since(s.last).Round(time.Millisecond))
+	klog.InfoS("Closing a connection whose client has taken nothing, or next to nothing, for so long that requests on it cannot be ended",
+		"client", client, "userAgent", userAgent, "stalled", time.Since(s.last).Round(time.Millisecond),
+		"waited", time.Since(s.begun).Round(time.Millisecond))
 	reset(c.Conn)
 }

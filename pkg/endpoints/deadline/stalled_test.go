@@ -241,3 +241,53 @@ func TestClientThatNeverReadsAgain(t *testing.T) {
 		t.Errorf("logged %q", lines)
 	}
 }
+
+// TestClientThatIsTooSlow: a client with a TCP of its own can acknowledge a byte
+// now and then for ever. It is waited for slowTimes as long as one that takes none.
+func TestClientThatIsTooSlow(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	client, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	server, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	if _, _, ok := progress(server); !ok {
+		t.Skip("this system does not say what a client has acknowledged")
+	}
+
+	const stallTime = time.Hour
+	stall := (&connection{Conn: server, stallTime: stallTime}).watchStall()
+	begun := time.Now()
+	take := func() {
+		t.Helper()
+		one := make([]byte, 1)
+		for _, send := range []struct{ from, to net.Conn }{{server, client}, {client, server}} { // Whose answer acknowledges it.
+			if _, err := send.from.Write(one); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.ReadFull(send.to, one); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for at := stallTime / 2; at < (slowTimes-1)*stallTime; at += stallTime / 2 {
+		take()
+		if stall.passed(begun.Add(at)) {
+			t.Fatalf("it has stalled %v after it began, though it has just taken a byte", at)
+		}
+	}
+	take()
+	if !stall.passed(begun.Add(slowTimes * stallTime)) {
+		t.Error("it is still waited for")
+	}
+}

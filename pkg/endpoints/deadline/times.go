@@ -68,7 +68,7 @@ const (
 	// with all its streams. A client that is paused, or whose network is away
 	// for some seconds, comes back to its watches; client-go itself gives a
 	// connection up that has not answered a ping for as long and half as much
-	// again.
+	// again. One that takes a byte now and then is waited for ten times as long.
 	DefaultStallTime = 30 * time.Second
 
 	// goneTime is how long net/http may take to say that a client has gone after
