@@ -32,10 +32,10 @@ VERB ?=
 STREAMS ?=
 REQUEST ?=
 SELF ?=
-UNMODIFIED ?=
 JOBS ?=
 WITHIN ?=
 FUZZTIME ?=
+TIMEOUT ?=
 
 FORK := _output/bin/fork
 
@@ -105,8 +105,8 @@ export: $(FORK) ## Write the series for upstream, for git am; CHECK=1 tests each
 kube-apiserver: $(FORK) ## Build the real kube-apiserver with the fork [TAG=]
 	@$(FORK) kube-apiserver $(tag)
 
-image: $(FORK) ## Make a container image of the patched kube-apiserver, reproducible, without an engine [TAG=] [ARCH=amd64|arm64]
-	@$(FORK) image $(tag) $(if $(ARCH),--arch $(call q,$(ARCH))) -o $(O)
+image: $(FORK) ## Make a container image of the patched kube-apiserver, reproducible, without an engine [TAG=] [ARCH=amd64|arm64] [NAME=image:tag]
+	@$(FORK) image $(tag) $(if $(ARCH),--arch $(call q,$(ARCH))) $(if $(NAME),--name $(call q,$(NAME))) -o $(O)
 
 engine: $(FORK) ## Run a docker engine below _output/engine until Ctrl-C, where none is started; root's
 	@$(FORK) engine
@@ -126,8 +126,8 @@ run: $(FORK) ## Run etcd and the patched kube-apiserver until Ctrl-C [TAG=] [POR
 policy: $(FORK) ## Check the file of a deadline policy: FILE=path; or say what it says of a request: VERB=list REQUEST=/api/v1/pods
 	@$(FORK) policy $(if $(VERB)$(REQUEST),explain,check) -o $(O) -- $(call q,$(FILE)) $(if $(VERB)$(REQUEST),$(call q,$(VERB)) $(call q,$(REQUEST)))
 
-diagnose: $(FORK) ## Say which defects show in a kube-apiserver's log, its crash, its audit log: FILE=path, or - for standard input [AUDIT=path]
-	@$(FORK) diagnose -o $(O) -- $(call q,$(FILE)) $(if $(AUDIT),$(call q,$(AUDIT)))
+diagnose: $(FORK) ## Say which defects show in a kube-apiserver's log, its crash, its audit log: FILE=path, or - for standard input [AUDIT=path] [TIMEOUT=its --request-timeout]
+	@$(FORK) diagnose $(if $(TIMEOUT),--request-timeout $(call q,$(TIMEOUT))) -o $(O) -- $(call q,$(FILE)) $(if $(AUDIT),$(call q,$(AUDIT)))
 
 diagnose-fixtures: $(FORK) ## Make anew what diagnose is tested with, by running unmodified servers and the fork's [TAG=] [ID=name]
 	@$(FORK) diagnose-fixtures $(tag) -- $(ID)

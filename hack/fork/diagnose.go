@@ -75,7 +75,7 @@ func readAll(ctx context.Context, stdin io.Reader, progress io.Writer, opts diag
 	for _, s := range report.Sources {
 		if some = some || s.Recognised(); !s.Recognised() {
 			wrong = errors.Join(wrong, fmt.Errorf("%s: none of its %d lines is of a kube-apiserver's log, crash or audit log; next: "+
-				"kubectl logs of its pod (--previous after a crash), or the file of --audit-log-path", s.Name, s.Lines))
+				"on its node, the newest files of /var/log/pods/kube-system_kube-apiserver-*/kube-apiserver; kubectl logs of its pod (--previous after a crash); or the file of --audit-log-path", s.Name, s.Lines))
 		}
 	}
 	if !some {

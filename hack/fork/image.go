@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"runtime"
 
 	"github.com/spf13/cobra"
@@ -12,7 +13,7 @@ import (
 )
 
 func newImageCommand(co *checkout.Checkout) *cobra.Command {
-	var tag, arch string
+	var tag, arch, name string
 	var unmodified bool
 	cmd := &cobra.Command{
 		Use:   "image",
@@ -22,6 +23,7 @@ func newImageCommand(co *checkout.Checkout) *cobra.Command {
 	out := outputFlag(cmd)
 	tagFlag(cmd, &tag, "the newest pinned one")
 	cmd.Flags().StringVar(&arch, "arch", "", "amd64 or arm64 (default: this machine's)")
+	cmd.Flags().StringVar(&name, "name", "", "what the image is called, with a tag (default: as the released one)")
 	cmd.Flags().BoolVar(&unmodified, "unmodified", false, "make it without the fork")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if arch == "" {
@@ -31,13 +33,15 @@ func newImageCommand(co *checkout.Checkout) *cobra.Command {
 		if unmodified {
 			variant = build.Upstream
 		}
-		made, err := image.KubeAPIServer(cmd.Context(), co, tag, arch, variant)
+		made, err := image.KubeAPIServer(cmd.Context(), co, tag, arch, name, variant)
 		if err != nil {
 			return err
 		}
 		return out.print(co.Out, made, func() {
 			fmt.Fprintf(co.Out, "%s for %s: %s\n  digest %s\n  id     %s\n  docker %s\n  oci    %s\n",
 				made.Name, made.Arch, made.Version, made.Digest, made.ID, co.Rel(made.Docker), co.Rel(made.OCI))
+			fmt.Fprintf(co.Out, "next: to a node, and there: ctr -n k8s.io images import %s; or kind load image-archive; then its manifest: OPERATING.md, \"Roll it out and back\"\n",
+				filepath.Base(made.Docker))
 		})
 	}
 	return cmd

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -67,7 +68,7 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 }
 
 // anywhere are the commands that need no checkout: the program is taken to where the files are.
-var anywhere = []string{"diagnose"}
+var anywhere = []string{"diagnose", "policy"}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -104,6 +105,25 @@ func run(ctx context.Context, args []string) error {
 	for _, newCommand := range commands {
 		root.AddCommand(newCommand(co))
 	}
+	sayNext(root)
 	root.SetArgs(args)
-	return root.ExecuteContext(ctx)
+	if err = root.ExecuteContext(ctx); err != nil && strings.HasPrefix(err.Error(), "unknown command") {
+		err = fmt.Errorf("%w; next: make, which lists its targets, or fork --help", err)
+	}
+	return err
+}
+
+// sayNext has the commands below cmd say what to do next when they have not the arguments that they need.
+func sayNext(cmd *cobra.Command) {
+	for _, c := range cmd.Commands() {
+		sayNext(c)
+	}
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return fmt.Errorf("%w; next: %s --help, or make, which lists what its targets take", err, cmd.CommandPath())
+			}
+			return nil
+		}
+	}
 }

@@ -47,6 +47,7 @@ func TestErrors(t *testing.T) {
 		{"export", "patches/v0.1 holds no patch"},
 		{"kube-apiserver", "names no consumer"},
 		{"image", "names no consumer"},
+		{"image --name kube-apiserver", `no image can be called "kube-apiserver"; next: a repository and a tag, such as NAME=`},
 		{"image --arch mips", `no image is made for the architecture "mips"; next: ARCH=amd64 or ARCH=arm64`},
 		{"image --tag v0.9.9", "unknown tag v0.9.9"},
 		{"etcd", `no "etcd"`},
@@ -74,15 +75,16 @@ func TestErrors(t *testing.T) {
 		{"gate-off --tag v0.9.9", "unknown tag v0.9.9"},
 		{"replace nowhere", "DIR=nowhere is not a directory"},
 		{"replace --undo .", "is this checkout itself"},
+		{"policy check ", "accepts 1 arg(s), received 0; next: fork policy check --help, or make"},
 		{"policy check nowhere", "nowhere: no such file"},
 		{"policy explain nowhere get /x", "nowhere: no such file"},
 		{"mutants --jobs 0", "JOBS=1"},
-		{"diagnose", "requires at least 1 arg"},
+		{"diagnose", "requires at least 1 arg(s), only received 0; next: fork diagnose --help, or make"},
 		{"diagnose nowhere go.mod", "nowhere: no such file"},
-		{"diagnose go.mod", "go.mod: none of its 1 lines is of a kube-apiserver's log, crash or audit log; next: kubectl logs"},
+		{"diagnose go.mod", "go.mod: none of its 1 lines is of a kube-apiserver's log, crash or audit log; next: on its node"},
 		{"diagnose --request-timeout -1s go.mod", "must be more than zero"},
 		{"diagnose-fixtures nothing", "there is no fixture nothing; next: one of D1, D2"},
-		{"nonsense", "unknown command"},
+		{"nonsense", `unknown command "nonsense" for "fork"; next: make, which lists`},
 	} {
 		if err := run(context.Background(), strings.Fields(test.args)); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %v, want %q", test.args, err, test.want)

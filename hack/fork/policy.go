@@ -34,6 +34,9 @@ func newPolicyCheckCommand(co *checkout.Checkout) *cobra.Command {
 	}
 	out := outputFlag(cmd)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		if args[0] == "" {
+			return errNoPolicy
+		}
 		p, err := policy.Load(args[0])
 		if err != nil {
 			return oneALine(args[0], err)
@@ -50,6 +53,9 @@ func newPolicyCheckCommand(co *checkout.Checkout) *cobra.Command {
 	}
 	return cmd
 }
+
+// errNoPolicy is what make without FILE comes to.
+var errNoPolicy = errors.New("which file? make policy FILE=policy.yaml")
 
 // oneALine has what is wrong with a file on a line each.
 func oneALine(file string, err error) error {
@@ -72,7 +78,7 @@ func newPolicyExplainCommand(co *checkout.Checkout) *cobra.Command {
 		Long: `Say which rule of a deadline policy matches a request, and its bounds.
 
 VERB is one of the API's: get, list, watch, create, update, patch, delete or
-deletecollection; or an HTTP method, in upper case. PATH is the request's, with or
+deletecollection; or an HTTP method. PATH is the request's, with or
 without a query, as kube-apiserver would parse it.
 
 A user gets the groups that authentication adds to it, such as system:authenticated.`,
@@ -87,6 +93,9 @@ A user gets the groups that authentication adds to it, such as system:authentica
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		if q.RequestTimeout <= 0 {
 			return fmt.Errorf("--request-timeout %s: must be more than zero", q.RequestTimeout)
+		}
+		if args[0] == "" {
+			return errNoPolicy
 		}
 		q.Verb, q.Path = args[1], args[2]
 		e, err := deadlinepolicy.Explain(args[0], q)
@@ -120,7 +129,7 @@ func printExplanation(w io.Writer, e *deadlinepolicy.Explanation, requestTimeout
 	}
 	fmt.Fprintf(t, "in line\t%s at most\n", e.QueueWait)
 	if time.Duration(e.Timeout.Duration) > requestTimeout {
-		fmt.Fprintf(t, "shutdown\tends it %s after the server has stopped to accept requests\n", requestTimeout)
+		fmt.Fprintf(t, "shutdown\tends it %s after the server has stopped accepting requests\n", requestTimeout)
 	}
 	for _, r := range e.For {
 		handler := ""

@@ -73,7 +73,7 @@ request   list of pods in the core group
 rule      lists, rules[1]
 timeout   5m0s, by the rule lists
 in line   1m0s at most
-shutdown  ends it 1m0s after the server has stopped to accept requests
+shutdown  ends it 1m0s after the server has stopped accepting requests
 but for   groups tenants: rule tenants, rules[0]: 20s, by the rule tenants
 `,
 		"create /apis/apps/v1/namespaces/n/deployments --user a --request-timeout 2m": `

@@ -1,6 +1,7 @@
 package deadlinepolicy
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -28,15 +29,18 @@ var httpMethods = []string{
 }
 
 // newInfo parses a request as kube-apiserver does. The verb is one of the API's, in
-// lower case, or an HTTP method, in upper case; target is a path, with or without a
+// lower case, or an HTTP method; target is a path, with or without a
 // query. timeout is that of the query, or 0.
 func newInfo(verb, target string) (info *request.RequestInfo, timeout time.Duration, err error) {
+	if verb == "" || target == "" {
+		return nil, 0, errors.New("which request? It takes a verb and a path: make policy FILE=policy.yaml VERB=list REQUEST=/api/v1/pods")
+	}
 	method, ok := methods[verb]
 	if upper := strings.ToUpper(verb); !ok && slices.Contains(httpMethods, upper) {
 		method, ok = upper, true
 	}
 	if !ok {
-		return nil, 0, fmt.Errorf("%q is no verb: say get, list, watch, create, update, patch, delete or deletecollection, or an HTTP method in upper case", verb)
+		return nil, 0, fmt.Errorf("%q is no verb: say get, list, watch, create, update, patch, delete or deletecollection, or an HTTP method", verb)
 	}
 	u, err := url.ParseRequestURI(target)
 	if err != nil || !strings.HasPrefix(target, "/") {

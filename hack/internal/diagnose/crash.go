@@ -81,19 +81,23 @@ type verdict struct {
 	row     string // "" if it is none that is known
 	certain bool
 	what    string
-	shown   int // the frame to begin with
+	stop    string // what to stop until the fork runs
+	shown   int    // the frame to begin with
 	verbs   []string
 }
 
-// sources are who may add a warning, by a frame below AddWarning. Each was seen to kill a server.
+// stopUser is what to stop where no more is known than that somebody sent a request.
+const stopUser = "stop who sends such requests, or take their rights"
+
+// sources are who may add a warning, by a frame below AddWarning, and what can be stopped. Each was seen to kill a server.
 var sources = []struct {
-	frame, what string
-	verbs       []string
+	frame, what, stop string
+	verbs             []string
 }{
-	{"handlers.addStrictDecodingWarnings", "the decoding of its body, of unknown or repeated fields (fieldValidation=Warn, the default)", nil},
-	{"admission/plugin/policy/validating.", "a ValidatingAdmissionPolicy with the action Warn", nil},
-	{"admission/plugin/webhook/", "an admission webhook that answered with warnings", nil},
-	{"registry/rest.BeforeCreate", "the checks of the object to be created, as its kind has them", []string{"POST", "PATCH", "PUT"}},
+	{"handlers.addStrictDecodingWarnings", "the decoding of its body, of unknown or repeated fields (fieldValidation=Warn, the default)", stopUser, nil},
+	{"admission/plugin/policy/validating.", "a ValidatingAdmissionPolicy with the action Warn", "take Warn out of the validationActions of the bindings of that policy", nil},
+	{"admission/plugin/webhook/", "an admission webhook that answered with warnings", "have that webhook answer without warnings, or take its configuration out", nil},
+	{"registry/rest.BeforeCreate", "the checks of the object to be created, as its kind has them", stopUser, []string{"POST", "PATCH", "PUT"}},
 }
 
 // judge says what a crash is.
@@ -130,7 +134,7 @@ func (c *Crash) outside() string {
 // judgeMap is judge for two goroutines that have met in a map. The dump shows the one that noticed.
 func (c *Crash) judgeMap() verdict {
 	if i := c.find(0, "endpoints/filters.(*recorder).AddWarning"); i >= 0 {
-		v := verdict{row: "D1", certain: true, shown: i}
+		v := verdict{row: "D1", certain: true, shown: i, stop: stopUser}
 		// The frames of warning.AddWarning come next, then who called it.
 		who := i + 1
 		for who < len(c.Frames)-1 && strings.Contains(c.Frames[who], "/warning.AddWarning") {
@@ -142,7 +146,7 @@ func (c *Crash) judgeMap() verdict {
 		}
 		for _, s := range sources {
 			if c.find(who, s.frame) >= 0 {
-				by, v.verbs = s.what, s.verbs
+				by, v.stop, v.verbs = s.what, s.stop, s.verbs
 				break
 			}
 		}
@@ -156,7 +160,7 @@ func (c *Crash) judgeMap() verdict {
 	}
 	// The other one of the two: the handler whose time is over, which writes its error into the same map.
 	if i := c.find(0, "responsewriters.(*deferredResponseWriter).unbufferedWrite"); i >= 0 && c.find(0, "net/http.Header.") == i-1 {
-		v := verdict{row: "D1", shown: i - 1, what: "The header map of a response was in use when its handler answered. The other goroutine is not in the dump: in all that was seen it was adding a warning"}
+		v := verdict{row: "D1", shown: i - 1, stop: stopUser, what: "The header map of a response was in use when its handler answered. The other goroutine is not in the dump: in all that was seen it was adding a warning"}
 		if c.find(0, "handlers.PatchResource", "handlers.(*patcher)") >= 0 {
 			v.verbs = []string{"PATCH"}
 		}

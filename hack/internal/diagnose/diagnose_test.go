@@ -254,11 +254,11 @@ func TestReusedAuditID(t *testing.T) {
 
 // TestWhoAndWhere: a crash is told apart by who added the warning, and the requests are named.
 func TestWhoAndWhere(t *testing.T) {
-	for name, want := range map[string]struct{ by, who string }{
-		"crash-pod":     {"the checks of the object", "POST /api/v1/namespaces/demo/pods, by mallory"},
-		"crash-patch":   {"the decoding of its body", "PATCH /api/v1/namespaces/demo/configmaps/target, by malvin"},
-		"crash-policy":  {"a ValidatingAdmissionPolicy", "POST /api/v1/namespaces/policy-warns/configmaps, by mallory"},
-		"crash-webhook": {"an admission webhook", "POST /api/v1/namespaces/webhook-warns/configmaps, by mallory"},
+	for name, want := range map[string]struct{ by, who, stop string }{
+		"crash-pod":     {"the checks of the object", "POST /api/v1/namespaces/demo/pods, by mallory", "take their rights"},
+		"crash-patch":   {"the decoding of its body", "PATCH /api/v1/namespaces/demo/configmaps/target, by malvin", "take their rights"},
+		"crash-policy":  {"a ValidatingAdmissionPolicy", "POST /api/v1/namespaces/policy-warns/configmaps, by mallory", "validationActions"},
+		"crash-webhook": {"an admission webhook", "POST /api/v1/namespaces/webhook-warns/configmaps, by mallory", "take its configuration out"},
 	} {
 		r := diagnose(t, "upstream", name, plain)
 		if len(r.Findings) == 0 || !slices.Equal(r.Findings[0].Rows, []string{"D1"}) {
@@ -271,6 +271,9 @@ func TestWhoAndWhere(t *testing.T) {
 		}
 		if len(f.Who) == 0 || !strings.HasPrefix(f.Who[0].Request, want.who) || len(f.Frames) == 0 || len(f.AuditIDs) == 0 || f.Seen == "" {
 			t.Errorf("%s: got %+v, want %q first", name, f, want.who)
+		}
+		if !strings.Contains(f.Next, want.stop) || strings.Contains(f.Next, "audit log") {
+			t.Errorf("%s: got %q, want %q, and no word of what was given", name, f.Next, want.stop)
 		}
 	}
 }
@@ -306,6 +309,9 @@ func TestAlone(t *testing.T) {
 		}
 		if !slices.ContainsFunc(r.Notes, func(n string) bool { return strings.Contains(n, test.note) }) {
 			t.Errorf("%s: got the notes %q, want %q", test.file, r.Notes, test.note)
+		}
+		if d1 := r.Findings[0]; slices.Contains(d1.Rows, "D1") && !strings.Contains(d1.Next, "audit log") {
+			t.Errorf("%s: got %q, which does not say how to find the users", test.file, d1.Next)
 		}
 	}
 }
@@ -369,6 +375,31 @@ func TestUnknownCrash(t *testing.T) {
 		if err := r.WriteText(&text); err != nil || !strings.Contains(text.String(), "NONE OF THE KNOWN ROWS: "+line) || !strings.Contains(text.String(), "goroutine ") {
 			t.Errorf("%s: %v\n%s", how, err, &text)
 		}
+		if s := text.String(); !strings.Contains(s, "it is upstream's or a plugin's own") || strings.Contains(s, "THIS IS THE FORK") {
+			t.Errorf("%s: it sends the reader elsewhere:\n%s", how, s)
+		}
+
+		// The same of the fork is the fork's until it is known whose it is.
+		d = New(Options{})
+		if err := d.Read("crash", io.MultiReader(strings.NewReader("I1129 10:00:00.000000       1 server.go:157] Version: v1.37.2+deadline.18.0123456789ab\n"), bytes.NewReader(out))); err != nil {
+			t.Fatal(err)
+		}
+		text.Reset()
+		if err := d.Report().WriteText(&text); err != nil || !strings.Contains(text.String(), "THIS IS THE FORK") || strings.Contains(text.String(), "it is upstream's") {
+			t.Errorf("%s, of the fork: %v\n%s", how, err, &text)
+		}
+	}
+}
+
+// TestNothingShows: a server may have died of what its log cannot say.
+func TestNothingShows(t *testing.T) {
+	d := New(Options{})
+	if err := d.Read("log", strings.NewReader("I1129 10:00:00.000000       1 server.go:157] Version: v1.37.2\n")); err != nil {
+		t.Fatal(err)
+	}
+	var text bytes.Buffer
+	if err := d.Report().WriteText(&text); err != nil || !strings.Contains(text.String(), "crictl inspect") {
+		t.Errorf("%v\n%s", err, &text)
 	}
 }
 

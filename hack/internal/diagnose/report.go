@@ -47,7 +47,7 @@ type Finding struct {
 }
 
 const (
-	since       = "v1.26 or before, and in every release since"
+	since       = "in v1.26 or before, and in every release since"
 	shownWho    = 3
 	shownFrames = 6
 )
@@ -90,22 +90,25 @@ func (d *Diagnosis) reportCrashes(r *Report) {
 		f := Finding{Rows: []string{v.row}, Certain: v.certain, Count: 1, Since: since, Seen: c.At,
 			What: "THE PROCESS DIED: " + c.Line, Details: []string{v.what}, Frames: c.show(v, shownFrames)}
 		if f.Seen != "" {
-			f.Seen = "after " + f.Seen
+			f.Seen = "the last line of the log before it: " + f.Seen
 		}
 		switch v.row {
 		case "D1":
 			f.Fork = "ends it: warnings are not kept in the header map"
-			f.Next = "it comes again with the next such request. Run the fork (make image, README.md); no flag of upstream's ends it. Until then stop, or take the rights of, who sends the requests named above"
+			f.Next = "it comes again with the next such request, and no flag of upstream's ends it. Run the fork (" + rollOut + "). Until then " + v.stop
 			who, ids := d.suspected(c, v)
 			if f.Who = who; len(who) > 0 {
 				f.WhoAre = fmt.Sprintf("requests that timed out in its last %v, of which one was probably it", suspicion)
 			} else {
 				f.Details = append(f.Details, "the log does not say whose request it was: at -v=3 it names those that time out")
 			}
+			if d.events == 0 {
+				f.Next += ". Give the audit log of the same time too: it names the users"
+			}
 			f.AuditIDs = ids
 		default:
 			f.Fork = "ends it: late calls get an error"
-			f.Next = "the handler named above is to wait for what it starts; the fork withstands it (make image, README.md)"
+			f.Next = "the handler named above is to wait for what it starts; the fork withstands it (" + rollOut + ")"
 		}
 		if c.fork && (v.row == "D1" || !d.gateOff) {
 			f.Next = reportIt
@@ -113,6 +116,9 @@ func (d *Diagnosis) reportCrashes(r *Report) {
 		r.Findings = append(r.Findings, f)
 	}
 }
+
+// rollOut is the room that says how to run the fork.
+const rollOut = `OPERATING.md, "Roll it out and back"`
 
 const reportIt = "THIS IS THE FORK, which is to end it: report it with this output and the files (SECURITY.md says where)"
 
@@ -164,7 +170,7 @@ func finding(r *Report, t *tally, f Finding) {
 func (d *Diagnosis) reportRecords(r *Report, t *tallies) {
 	bound := func(t *tally) (details []string) {
 		if t.unsure > 0 {
-			details = append(details, fmt.Sprintf("if --request-timeout is %v, which is taken for granted; next: say it, --request-timeout", d.timeout))
+			details = append(details, fmt.Sprintf("if --request-timeout is %v, which is taken for granted; next: say what it is, --request-timeout (make diagnose TIMEOUT=)", d.timeout))
 		}
 		return details
 	}
@@ -275,7 +281,7 @@ func (d *Diagnosis) reportFlood(r *Report) {
 	finding(r, &d.flood, Finding{Rows: []string{},
 		What:    `lines ("http: Handler timeout", "Post-timeout activity") of handlers that went on after their 504: no defect of its own, but what D1 needs to kill the process`,
 		Details: details,
-		Fork:    "yes: such a handler touches nothing that is not its own, and one line names its request when it returns, if it has done something",
+		Fork:    "such a handler touches nothing that is not its own, and one line names its request when it returns, if it has done something",
 		Next:    "find out why these requests run out of time: a slow webhook, a slow etcd, a client with a short ?timeout="})
 }
 
@@ -291,16 +297,16 @@ func (d *Diagnosis) note(r *Report, t *tallies) {
 		notef("the records of %d audit IDs were not compared: several requests have them, which clients can do", t.ambiguous)
 	}
 	if n := d.overdue - d.returned; d.overdue > 0 && d.returned == 0 {
-		notef("%d lines of handlers that are overdue, which the fork reports; none has returned: each holds a seat. Next: see what they wait for (OPERATING.md)", n)
+		notef("%d lines of handlers that are overdue, which the fork reports; none has returned: each holds a seat. Next: kubectl get --raw /debug/api_deadline/overdue of that server (--server), and what they wait for", n)
 	}
 	if some := slices.ContainsFunc(d.versions, forks); some && !r.Fork {
 		notef("both the fork and servers without it have written these files; next: give those of one server at a time")
 	}
 	switch {
 	case d.httpLines+d.aborts.n > 0 && d.events == 0:
-		notef("no audit event was read: what the records say of one request cannot be compared")
+		notef("no audit event was read: what the records say of one request cannot be compared; next: give the audit log of the same time too")
 	case d.httpLines == 0 && d.events > 0:
-		notef("no line of the HTTP log was read (it is there at -v=3 and above): what the records say of one request cannot be compared")
+		notef("no line of the HTTP log was read (it is there at -v=3 and above): what the records say of one request cannot be compared; next: give a log of the same time that has it")
 	}
 }
 

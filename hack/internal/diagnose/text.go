@@ -36,10 +36,16 @@ func (r *Report) WriteText(to io.Writer) error {
 		if c.Hint != "" {
 			fmt.Fprintf(w, "        but:   %s\n", c.Hint)
 		}
+		if c.fork {
+			fmt.Fprint(w, "        next:  THIS IS THE FORK: report it with this output and the files (SECURITY.md says where), the more so if a frame is in pkg/endpoints/deadline.\n"+
+				"               Without it at once: --feature-gates=PerHandlerReadWriteTimeout=false, and no --deadline-policy-file; or the released image ("+rollOut+")\n")
+			continue
+		}
 		fmt.Fprint(w, "        next:  it is upstream's or a plugin's own; search kubernetes/kubernetes for the first line and the first k8s.io frame\n")
 	}
 	if len(r.Findings)+len(r.Unknown) == 0 {
-		fmt.Fprint(w, "\nnone of the known rows shows\n")
+		fmt.Fprint(w, "\nnone of the known rows shows\n"+
+			"next: if the server died all the same, its log does not say of what: crictl inspect of its container (exit code 137: killed; OOMKilled: for its memory), dmesg, etcd's log\n")
 	}
 	if len(r.Notes) > 0 {
 		fmt.Fprintln(w)
@@ -48,7 +54,11 @@ func (r *Report) WriteText(to io.Writer) error {
 		fmt.Fprintf(w, "note: %s\n", n)
 	}
 	if len(r.Findings) > 0 {
-		fmt.Fprintf(w, "\nin %s, where nothing else is said\nthe rows are in test/repro/README.md; make repro ID=<row> shows one on an unmodified server and on the fork\n", since)
+		fmt.Fprintf(w, "\nwhere nothing else is said, these are %s\n", since)
+		if !r.Fork {
+			fmt.Fprintf(w, "next: run the fork, %s; no flag of upstream's ends them\n", rollOut)
+		}
+		fmt.Fprint(w, "the rows are in test/repro/README.md; make repro ID=<row> shows one on an unmodified server and on the fork\n")
 	}
 	return w.Flush()
 }
@@ -106,7 +116,7 @@ func (f Finding) write(w io.Writer) {
 	if f.Since != "" && f.Since != since {
 		line("since: %s", f.Since)
 	}
-	line("fork:  %s", f.Fork)
+	line("with the fork: %s", f.Fork)
 	if f.Next != "" {
 		line("next:  %s", f.Next)
 	}

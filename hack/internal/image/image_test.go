@@ -43,9 +43,9 @@ func TestKubeAPIServer(t *testing.T) {
 	t.Parallel()
 	ctx, co := context.Background(), toy.New(t)
 	for _, arch := range Architectures {
-		a, err := KubeAPIServer(ctx, co, "", arch, build.Fork)
+		a, err := KubeAPIServer(ctx, co, "", arch, "", build.Fork)
 		toy.Check(t, err)
-		b, err := KubeAPIServer(ctx, toy.New(t), "v0.1.0", arch, build.Fork)
+		b, err := KubeAPIServer(ctx, toy.New(t), "v0.1.0", arch, "", build.Fork)
 		toy.Check(t, err)
 		if a.Digest != b.Digest || a.ID != b.ID {
 			t.Errorf("two builds differ: %+v, %+v", a, b)
@@ -68,15 +68,28 @@ func TestKubeAPIServer(t *testing.T) {
 			t.Errorf("left over: %v, %v", left, err)
 		}
 	}
-	fork, err := KubeAPIServer(ctx, co, "", "amd64", build.Fork)
+	fork, err := KubeAPIServer(ctx, co, "", "amd64", "", build.Fork)
 	toy.Check(t, err)
-	upstream, err := KubeAPIServer(ctx, co, "", "amd64", build.Upstream)
+	upstream, err := KubeAPIServer(ctx, co, "", "amd64", "", build.Upstream)
 	toy.Check(t, err)
 	if upstream.Digest == fork.Digest || upstream.Docker == fork.Docker || upstream.Version != "v1.1.0" || upstream.Revision != "" {
 		t.Errorf("got %+v", upstream)
 	}
-	if _, err := KubeAPIServer(ctx, co, "", "mips", build.Fork); err == nil || !strings.Contains(err.Error(), "next: ARCH=amd64 or ARCH=arm64") {
+	if _, err := KubeAPIServer(ctx, co, "", "mips", "", build.Fork); err == nil || !strings.Contains(err.Error(), "next: ARCH=amd64 or ARCH=arm64") {
 		t.Errorf("got %v", err)
+	}
+
+	named, err := KubeAPIServer(ctx, co, "", "amd64", "registry.example/kube-apiserver:mine", build.Fork)
+	toy.Check(t, err)
+	if named.Name != "registry.example/kube-apiserver:mine" || named.ID != fork.ID || named.Release != fork.Release {
+		t.Errorf("got %+v, want a name of its own for %+v", named, fork)
+	}
+	checkDocker(t, named)
+	checkOCI(t, named)
+	for _, image := range []string{"kube-apiserver", "Upper/case:a", "a b:c", "a:b:c", "a@sha256:0"} {
+		if _, err := KubeAPIServer(ctx, co, "", "amd64", image, build.Fork); err == nil || !strings.Contains(err.Error(), "next: a repository and a tag") {
+			t.Errorf("%s: got %v", image, err)
+		}
 	}
 }
 

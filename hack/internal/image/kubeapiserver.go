@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"fork.internal/apiserver/hack/internal/build"
@@ -23,7 +24,7 @@ const labelled = "internal.fork.apiserver."
 
 // Image is an image of kube-apiserver in two archives.
 type Image struct {
-	// Name is what the image is called in both: the name of the released one in kubeadm's list.
+	// Name is what the image is called in both. By default it is the name of the released one in kubeadm's list.
 	Name string `json:"name"`
 	Arch string `json:"arch"`
 	// Version is what kube-apiserver says of itself, Release the release that it takes the place of.
@@ -47,10 +48,25 @@ func CheckArch(arch string) error {
 	return fmt.Errorf("no image is made for the architecture %q; next: ARCH=%s", arch, strings.Join(Architectures, " or ARCH="))
 }
 
-// KubeAPIServer builds kube-apiserver, as build.Kubernetes does, and makes its image for arch, below _output/image.
-func KubeAPIServer(ctx context.Context, co *checkout.Checkout, tag, arch string, variant build.Variant) (*Image, error) {
+// CheckName says what is wrong with the name for an image. A name is needed with its tag: engines take another than is
+// meant for one without.
+func CheckName(image string) error {
+	if _, err := name.NewTag(image, name.StrictValidation); err != nil {
+		return fmt.Errorf("no image can be called %q; next: a repository and a tag, such as NAME=registry.example/kube-apiserver:v1.37.2-deadline.18: %w", image, err)
+	}
+	return nil
+}
+
+// KubeAPIServer builds kube-apiserver, as build.Kubernetes does, and makes its image for arch, below _output/image. It is
+// called image, or as the released one if that is empty.
+func KubeAPIServer(ctx context.Context, co *checkout.Checkout, tag, arch, image string, variant build.Variant) (*Image, error) {
 	if err := CheckArch(arch); err != nil {
 		return nil, err
+	}
+	if image != "" {
+		if err := CheckName(image); err != nil {
+			return nil, err
+		}
 	}
 	ctx, unlock, err := co.Lock(ctx)
 	if err != nil {
@@ -82,7 +98,10 @@ func KubeAPIServer(ctx context.Context, co *checkout.Checkout, tag, arch string,
 	if err != nil {
 		return nil, err
 	}
-	made := &Image{Name: Name("kube-apiserver", built.Release), Arch: arch, Version: built.Version, Release: built.Release, Revision: built.Revision}
+	if image == "" {
+		image = Name("kube-apiserver", built.Release)
+	}
+	made := &Image{Name: image, Arch: arch, Version: built.Version, Release: built.Release, Revision: built.Revision}
 	dir := filepath.Join(co.Output(), "image", built.Tag)
 	if variant != build.Fork {
 		dir = filepath.Join(dir, string(variant))

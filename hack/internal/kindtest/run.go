@@ -183,7 +183,7 @@ func (r *run) images(ctx context.Context, e *engine.Engine) error {
 	r.report.Node, r.tag = node, tag
 	if !r.o.Unmodified {
 		if err := r.part("kube-apiserver image", func() (err error) {
-			r.report.Image, err = image.KubeAPIServer(ctx, r.co, tag, e.Arch(), build.Fork)
+			r.report.Image, err = image.KubeAPIServer(ctx, r.co, tag, e.Arch(), "", build.Fork)
 			return err
 		}); err != nil {
 			return err
