@@ -128,8 +128,9 @@ func SendRest(ctx context.Context) {
 // EndWrites tells of the long-running request that has the context what it ends
 // with, other than with its client: a timeout of its own, from now, unless that
 // is 0, and the server's shutdown. When either has come, a write of which the
-// client takes nothing is ended as after WriteTimeout, but within seconds. It
-// does nothing outside of Serve. It is called by the handler, before it writes.
+// client takes nothing is ended as after WriteTimeout, but within seconds, and one
+// of which it takes some now and then within ten times that. It does nothing outside
+// of Serve. It is called by the handler, before it writes.
 func EndWrites(ctx context.Context, timeout time.Duration, shutdown <-chan struct{}) {
 	s, ok := ctx.Value(guardKey{}).(*stream)
 	if !ok {

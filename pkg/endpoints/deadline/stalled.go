@@ -72,7 +72,7 @@ type stall struct {
 func (c *connection) watchStall() *stall {
 	now := time.Now()
 	s := &stall{c: c, last: now, begun: now}
-	acked, since, known := progress(c.Conn)
+	acked, _, since, known := progress(c.Conn)
 	if known {
 		s.acked, s.last = acked, s.last.Add(-since)
 	}
@@ -80,12 +80,17 @@ func (c *connection) watchStall() *stall {
 }
 
 // passed reports whether it has been stallTime, or slowTimes as long since it is
-// watched.
+// watched. A client that has taken all that it was sent has not stalled: the
+// machine is busy, and may take long to send what it is about to.
 func (s *stall) passed(now time.Time) bool {
-	if now.Sub(s.begun) >= slowTimes*s.c.stallTime {
+	acked, waiting, _, known := progress(s.c.Conn)
+	switch {
+	case known && !waiting:
+		s.acked, s.last = acked, now
+		return false
+	case now.Sub(s.begun) >= slowTimes*s.c.stallTime:
 		return true
-	}
-	if acked, _, ok := progress(s.c.Conn); ok && acked != s.acked {
+	case known && acked != s.acked:
 		s.acked, s.last = acked, now
 		return false
 	}

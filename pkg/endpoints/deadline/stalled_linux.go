@@ -24,23 +24,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// progress returns how many bytes the client has acknowledged, and how long ago
-// any were sent, which was the last time that it had made room.
-func progress(conn net.Conn) (acked uint64, since time.Duration, ok bool) {
+// progress returns how many bytes the client has acknowledged, and, if others wait
+// for that, how long ago any were sent, which was the last time that it had made
+// room.
+func progress(conn net.Conn) (acked uint64, waiting bool, since time.Duration, ok bool) {
 	c, ok := raw(conn).(syscall.Conn)
 	if !ok {
-		return 0, 0, false
+		return 0, false, 0, false
 	}
 	rc, err := c.SyscallConn()
 	if err != nil {
-		return 0, 0, false
+		return 0, false, 0, false
 	}
 	var info *unix.TCPInfo
 	controlErr := rc.Control(func(fd uintptr) {
 		info, err = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
 	})
 	if controlErr != nil || err != nil {
-		return 0, 0, false
+		return 0, false, 0, false
 	}
-	return info.Bytes_acked, time.Duration(info.Last_data_sent) * time.Millisecond, true
+	if info.Unacked > 0 || info.Notsent_bytes > 0 {
+		return info.Bytes_acked, true, time.Duration(info.Last_data_sent) * time.Millisecond, true
+	}
+	return info.Bytes_acked, false, 0, true
 }

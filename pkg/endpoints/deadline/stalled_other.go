@@ -24,4 +24,6 @@ import (
 )
 
 // progress is not known here.
-func progress(net.Conn) (acked uint64, since time.Duration, ok bool) { return 0, 0, false }
+func progress(net.Conn) (acked uint64, waiting bool, since time.Duration, ok bool) {
+	return 0, false, 0, false
+}

@@ -22,6 +22,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -242,52 +243,138 @@ func TestClientThatNeverReadsAgain(t *testing.T) {
 	}
 }
 
-// TestClientThatIsTooSlow: a client with a TCP of its own can acknowledge a byte
-// now and then for ever. It is waited for slowTimes as long as one that takes none.
-func TestClientThatIsTooSlow(t *testing.T) {
-	t.Parallel()
+// trickle is a connection to a client that takes some of what is sent when it is told to, and of which more waits.
+type trickle struct {
+	t      *testing.T
+	conn   net.Conn // the server's end
+	client *net.TCPConn
+}
+
+// connected are both ends of a connection; the test is skipped where the system does not say what a client has acknowledged.
+func connected(t *testing.T) (server net.Conn, client *net.TCPConn) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	client, err := net.Dial("tcp", l.Addr().String())
+	conn, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer client.Close()
-	server, err := l.Accept()
-	if err != nil {
+	t.Cleanup(func() { conn.Close() })
+	if server, err = l.Accept(); err != nil {
 		t.Fatal(err)
 	}
-	defer server.Close()
-	if _, _, ok := progress(server); !ok {
+	t.Cleanup(func() { server.Close() })
+	if _, _, _, ok := progress(server); !ok {
 		t.Skip("this system does not say what a client has acknowledged")
 	}
+	return server, conn.(*net.TCPConn)
+}
 
+func newTrickle(t *testing.T) *trickle {
+	server, client := connected(t)
+	// Small ones: a kernel makes room, and says so, by a part of its buffer.
+	if err := errors.Join(client.SetReadBuffer(32<<10), server.(*net.TCPConn).SetWriteBuffer(32<<10)); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for chunk := make([]byte, 1<<20); ; {
+			if _, err := server.Write(chunk); err != nil {
+				return
+			}
+		}
+	}()
+	tr := &trickle{t: t, conn: server, client: client}
+	tr.take()
+	return tr
+}
+
+// take has the client take some. It returns when the server's kernel knows, and has more that waits.
+func (tr *trickle) take() {
+	tr.t.Helper()
+	before, _, _, _ := progress(tr.conn)
+	if _, err := io.CopyN(io.Discard, tr.client, 256<<10); err != nil {
+		tr.t.Fatal(err)
+	}
+	// Which tells nobody.
+	for patience := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+		if acked, waiting, _, _ := progress(tr.conn); acked != before && waiting {
+			return
+		}
+		if time.Now().After(patience) {
+			tr.t.Fatal("nothing more waits for the client")
+		}
+	}
+}
+
+// TestClientThatIsTooSlow: a client with a TCP of its own can acknowledge a byte
+// now and then for ever. It is waited for slowTimes as long as one that takes none.
+func TestClientThatIsTooSlow(t *testing.T) {
+	t.Parallel()
 	const stallTime = time.Hour
-	stall := (&connection{Conn: server, stallTime: stallTime}).watchStall()
+	tr := newTrickle(t)
+	s := (&connection{Conn: tr.conn, stallTime: stallTime}).watchStall()
 	begun := time.Now()
-	take := func() {
-		t.Helper()
-		one := make([]byte, 1)
-		for _, send := range []struct{ from, to net.Conn }{{server, client}, {client, server}} { // Whose answer acknowledges it.
-			if _, err := send.from.Write(one); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := io.ReadFull(send.to, one); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
 	for at := stallTime / 2; at < (slowTimes-1)*stallTime; at += stallTime / 2 {
-		take()
-		if stall.passed(begun.Add(at)) {
-			t.Fatalf("it has stalled %v after it began, though it has just taken a byte", at)
+		tr.take()
+		if s.passed(begun.Add(at)) {
+			t.Fatalf("it has stalled %v after it began, though it has just taken some", at)
 		}
 	}
-	take()
-	if !stall.passed(begun.Add(slowTimes * stallTime)) {
+	tr.take()
+	if !s.passed(begun.Add(slowTimes * stallTime)) {
 		t.Error("it is still waited for")
+	}
+}
+
+// TestClientThatIsTooSlowForTheEnd of its long-running request: the same of one that is over by itself.
+func TestClientThatIsTooSlowForTheEnd(t *testing.T) {
+	t.Parallel()
+	tr := newTrickle(t)
+	l := &LongRunning{WriteTimeout: time.Hour}
+	r := servedRequest()
+	s := newStream(l, discard{http.Header{}}, r.WithContext(ConnContext(0)(r.Context(), tr.conn)))
+	over := make(chan struct{})
+	s.shutdown = over
+	s.busy.Store(1) // A write that has begun then, and is under way.
+	at := int64(2)
+	looks := func(what string, later time.Duration, want bool) {
+		t.Helper()
+		tr.take()
+		if at += l.ticks(later); s.look(at) != want {
+			t.Errorf("%s: ended: %t, want %t", what, !want, want)
+		}
+	}
+	looks("first", 0, false)
+	looks("it is slow", 2*slowTimes*overTime, false)
+	close(over)
+	for range 2 * (slowTimes - 1) {
+		looks("it is over, and takes some", overTime/2, false)
+	}
+	looks("it has been over for too long", 2*overTime, true)
+}
+
+// TestClientThatHasTakenAll has not stalled, for however long it was sent nothing:
+// it is the server that has not come to that.
+func TestClientThatHasTakenAll(t *testing.T) {
+	t.Parallel()
+	const stallTime = time.Millisecond
+	server, client := connected(t)
+	one := make([]byte, 1)
+	for _, send := range []struct{ from, to net.Conn }{{server, client}, {client, server}} { // Whose answer acknowledges it.
+		if _, err := send.from.Write(one); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(send.to, one); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := (&connection{Conn: server, stallTime: stallTime}).watchStall()
+	for _, after := range []time.Duration{stallTime, slowTimes * stallTime, time.Hour} {
+		if s.passed(time.Now().Add(after)) {
+			t.Errorf("it has stalled after %v", after)
+		}
 	}
 }

@@ -99,7 +99,8 @@ func (l *LongRunning) sweep() {
 }
 
 // look ends the write that is under way if it has made no progress for as long
-// as it may, and reports whether it has.
+// as it may, or if its request has been over for slowTimes as long, and reports
+// whether it has.
 func (s *stream) look(now int64) (ended bool) {
 	s.control.Lock()
 	defer s.control.Unlock()
@@ -110,14 +111,16 @@ func (s *stream) look(now int64) (ended bool) {
 	case busy == struck:
 		s.stayed()
 		return false
-	case s.http1 && s.progressed(busy, now):
-		return false
 	}
 	limit, over := s.limit()
 	if over && s.overAt == 0 {
 		s.overAt = now
 	}
-	if limit <= 0 || now-max(busy, s.overAt) <= s.l.ticks(limit) || !s.busy.CompareAndSwap(busy, struck) {
+	tooSlow := over && now-s.overAt > s.l.ticks(slowTimes*overTime)
+	if s.http1 && !tooSlow && s.progressed(busy, now) {
+		return false
+	}
+	if limit <= 0 || !tooSlow && now-max(busy, s.overAt) <= s.l.ticks(limit) || !s.busy.CompareAndSwap(busy, struck) {
 		return false
 	}
 	s.idle = limit
@@ -139,7 +142,7 @@ func (s *stream) progressed(busy, now int64) bool {
 	if s.conn == nil {
 		return false
 	}
-	acked, _, ok := progress(s.conn.Conn)
+	acked, _, _, ok := progress(s.conn.Conn)
 	if !ok {
 		return false
 	}
@@ -155,9 +158,8 @@ func (s *stream) progressed(busy, now int64) bool {
 // of its stream waits in line on a connection that takes nothing. The caller
 // holds control.
 //
-// Of a connection on which nothing was sent the kernel says the same as of one
-// that takes nothing, and a machine that is busy may take long to send the reset. A
-// sweeper that has looked that often since has not been without a processor.
+// A machine that is busy may take long to send the reset. A sweeper that has looked
+// that often since has not been without a processor.
 func (s *stream) stayed() {
 	s.stays++
 	if s.stall != nil && s.stall.passed(time.Now()) && s.stays > s.l.ticks(answerTime) {
