@@ -43,7 +43,7 @@ type body struct {
 
 	// Guarded by g.mu.
 	read        int64 // bytes read
-	eof         bool  // net/http waits for no more of it
+	eof         bool  // net/http waits for no more of it, and it is net/http's: see isNetHTTPs
 	drained     bool  // or nobody does: see drain
 	closed      bool  // and nothing of it is to be had any more: see go127
 	interrupted bool  // and nobody is to: net/http ends the connection because it cannot
@@ -120,7 +120,7 @@ func (b *body) exit(n int, err error) {
 // note notes how a read has ended. The caller holds mu.
 func (b *body) note(n int, err error) {
 	b.read += int64(n)
-	if errors.Is(err, io.EOF) && !b.eof {
+	if errors.Is(err, io.EOF) && !b.eof && b.isNetHTTPs() {
 		// net/http takes back what read deadline there was, to watch the client; once.
 		b.eof, b.g.readBy = true, time.Time{}
 	}

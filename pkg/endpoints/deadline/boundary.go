@@ -165,13 +165,14 @@ func (g *guard) run() {
 		if p := recover(); p != nil {
 			e = exit{panicked: withStack(p)}
 		}
+		removeFiles(g.inner, g.outer)
 		if g.finish(e) {
 			after, o := g.overdueBy()
 			contain("lateness", func() { g.returnedLate(after, o) })
 		}
 		g.report()
 	}()
-	var w http.ResponseWriter = g
+	var w http.ResponseWriter = reachable{g}
 	if _, ok := g.w.(http.Hijacker); ok {
 		w = hijackable{g}
 	}

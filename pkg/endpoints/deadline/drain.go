@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
 
@@ -134,10 +135,11 @@ func (g *guard) drainable() bool {
 	return ends && g.mayGoOn() && g.w.Header().Get("Connection") != "close"
 }
 
-// isNetHTTPs reports whether the body is net/http's own, and not what an outer
-// filter has put in its place.
+// isNetHTTPs reports whether the body is net/http's own over HTTP/1, and not what an
+// outer filter has put in its place: where that ends says nothing of where the other
+// one does, which net/http may yet wait for.
 func (b *body) isNetHTTPs() bool {
-	switch fmt.Sprintf("%T", b.real) {
+	switch reflect.TypeOf(b.real).String() {
 	case "*http.body", "*http.expectContinueReader":
 		return true
 	}
@@ -181,7 +183,7 @@ func (g *guard) linger() {
 	if over {
 		return
 	}
-	if duplex {
+	if duplex && !reading {
 		if by, ok := g.flushBy(own); ok && g.conn != nil {
 			g.conn.endReadsBy(by)
 		}
@@ -195,7 +197,7 @@ func (g *guard) linger() {
 		if _, err := g.body.real.Read(nil); err == io.EOF {
 			return
 		}
-	case expects:
+	case expects, duplex:
 		// Whether somebody has is not known: net/http has the connection end if
 		// not, and here it has to.
 		g.endBody()

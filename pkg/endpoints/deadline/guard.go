@@ -239,12 +239,23 @@ func (g *guard) copyRequest() {
 		}
 		g.inner.URL = &g.innerURL
 	}
-	if r.Body != nil && r.Body != http.NoBody {
+	switch {
+	case r.Body != nil && r.Body != http.NoBody:
 		// A filter may have put one in where the client has none.
 		sent := len(r.TransferEncoding) > 0 || r.Header["Content-Length"] != nil
 		g.body = &body{g: g, real: r.Body, inner: g.inner, declared: r.ContentLength, sent: sent}
 		g.inner.Body = g.body
+	case g.http1 && g.server != nil && announcesBody(r):
+		// Or have taken out the client's, which net/http may yet wait for.
+		g.body = &body{g: g, real: http.NoBody, inner: g.inner, declared: -1, sent: true}
 	}
+}
+
+// announcesBody reports whether the client of an HTTP/1 request has said that it
+// sends a body.
+func announcesBody(r *http.Request) bool {
+	n := r.Header["Content-Length"]
+	return len(r.TransferEncoding) > 0 || len(n) > 0 && n[0] != "0"
 }
 
 // rc gives access to the optional methods of the real writer.

@@ -68,14 +68,16 @@ func (g *guard) quiesce() {
 func (g *guard) reclaim() (interrupted bool) {
 	g.mu.Lock()
 	interrupted = g.http1 && g.reading > 0
-	unread := g.http1 && g.body != nil && !g.body.eof
+	unread := g.http1 && g.body != nil && !g.body.eof && !g.fullDuplex
 	g.mu.Unlock()
 	if interrupted {
 		g.setDeadlines(&longAgo, nil)
 	}
 	// A write may be one that waits for what is left of the body: see drain. Of
 	// another, that deadline would end the background read, and with it the
-	// context of the next request on the connection.
+	// context of the next request on the connection. With full duplex no write
+	// waits for the body, and a deadline that stays there would be taken for the
+	// body's end, and its rest for a request.
 	var read *time.Time
 	if interrupted || unread {
 		read = &longAgo

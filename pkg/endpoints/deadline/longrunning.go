@@ -100,7 +100,9 @@ func (l *LongRunning) Serve(w http.ResponseWriter, r *http.Request, handler http
 	if _, ok := s.w.(http.Hijacker); ok {
 		w = hijackableStream{s}
 	}
-	handler.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), guardKey{}, s)))
+	inner := r.WithContext(context.WithValue(r.Context(), guardKey{}, s))
+	defer removeFiles(inner, r)
+	handler.ServeHTTP(w, inner)
 	s.sendRest()
 }
 

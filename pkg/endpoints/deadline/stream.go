@@ -195,6 +195,9 @@ func (s *stream) write(p []byte) (n int, err error) {
 func (s *stream) Flush() { _ = s.FlushError() }
 
 func (s *stream) FlushError() (err error) {
+	if !flushable(s.w) {
+		return s.rc().Flush() // Which refuses it, and has sent nothing.
+	}
 	at, err := s.begin()
 	if err != nil {
 		return err
@@ -237,8 +240,11 @@ func (s *stream) SetWriteDeadline(t time.Time) error {
 	if s.busy.Load() < 0 {
 		return errStalled
 	}
-	s.writeBy = t
-	return s.rc().SetWriteDeadline(t)
+	err := s.rc().SetWriteDeadline(t)
+	if err == nil {
+		s.writeBy = t
+	}
+	return err
 }
 
 func (s *stream) EnableFullDuplex() error { return s.rc().EnableFullDuplex() }
@@ -272,7 +278,11 @@ func (s *stream) finish() {
 		return
 	}
 	if by := time.Now().Add(limit); own.IsZero() || own.After(by) {
-		_ = s.rc().SetWriteDeadline(by)
+		if s.conn != nil {
+			_ = s.conn.Conn.SetWriteDeadline(by) // Whatever stands between.
+		} else {
+			_ = s.rc().SetWriteDeadline(by)
+		}
 	}
 }
 

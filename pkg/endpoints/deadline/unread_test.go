@@ -29,6 +29,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -463,6 +464,39 @@ func TestFullDuplexBodyThatNeverComes(t *testing.T) {
 				t.Errorf("got %q more, and the server saw %v", got, s.taken())
 			}
 		})
+	}
+}
+
+// TestFullDuplexReaderLeftBehind: a handler that has returned, with a goroutine of its own in a Read of the body that does
+// not come, leaves nobody waiting for the client.
+func TestFullDuplexReaderLeftBehind(t *testing.T) {
+	t.Parallel() // Mostly it waits.
+	const timeout = 300 * time.Millisecond
+	s := newTestServer(t, "HTTP/1.1", serverConfig{timeout: timeout,
+		handler: func(w http.ResponseWriter, r *http.Request) {
+			http.NewResponseController(w).EnableFullDuplex()
+			w.(http.Flusher).Flush()
+			go r.Body.Read(make([]byte, 1))
+			for g := guardFrom(r.Context()); ; runtime.Gosched() {
+				g.mu.Lock()
+				reading := g.reading > 0
+				g.mu.Unlock()
+				if reading {
+					break
+				}
+			}
+			io.WriteString(w, "answer")
+		}})
+	p := s.peer()
+	p.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
+	p.response("POST")
+	if got := p.got.String(); !strings.Contains(got, "answer") {
+		t.Errorf("got %s", got)
+	}
+	select {
+	case <-s.closed:
+	case <-time.After(timeout + lingerTime + 4*time.Second):
+		t.Error("net/http still waits for the rest")
 	}
 }
 

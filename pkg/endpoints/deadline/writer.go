@@ -27,13 +27,19 @@ import (
 )
 
 // The guard implements every optional method of a ResponseWriter itself, and
-// has no Unwrap, so that nothing reaches net/http's around it.
+// unwraps to none but itself, so that nothing reaches net/http's around it.
 var (
 	_ http.ResponseWriter = &guard{}
 	_ http.Flusher        = &guard{}
 	_ http.CloseNotifier  = &guard{} //nolint:staticcheck // SA1019: handlers still use it
 	_ http.Hijacker       = hijackable{}
 )
+
+// reachable is a guard over a writer that cannot be hijacked by itself, but perhaps
+// by an http.ResponseController.
+type reachable struct{ *guard }
+
+func (g reachable) Unwrap() http.ResponseWriter { return hijackable(g) }
 
 // hijackable is a guard over a writer that can be hijacked.
 type hijackable struct{ *guard }
@@ -208,6 +214,9 @@ func (g *guard) Flush() { _ = g.FlushError() }
 
 // FlushError is Flush that reports errors, as Write does.
 func (g *guard) FlushError() error {
+	if !flushable(g.w) {
+		return g.late(g.rc().Flush()) // Which refuses it, and has sent nothing.
+	}
 	if _, err := g.claimCommitted(http.StatusOK); err != nil {
 		return err
 	}
@@ -228,6 +237,20 @@ func (g *guard) FlushError() error {
 	g.flushed, g.sent = true, g.sent || real == nil
 	g.mu.Unlock()
 	return g.late(err)
+}
+
+// flushable reports whether w can be flushed, as http.ResponseController finds out.
+func flushable(w http.ResponseWriter) bool {
+	for {
+		switch t := w.(type) {
+		case interface{ FlushError() error }, http.Flusher:
+			return true
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = t.Unwrap()
+		default:
+			return false
+		}
+	}
 }
 
 // late returns what ended the request in place of the error of a call that was
@@ -291,20 +314,16 @@ func (g *guard) CloseNotify() <-chan bool {
 // SetReadDeadline is for http.ResponseController. A time after the request's
 // deadline, the zero one included, does not extend that.
 func (g *guard) SetReadDeadline(t time.Time) error {
-	return g.setUnsealed(t, g.rc().SetReadDeadline, func() {
+	return g.setUnsealed(t, &g.readBy, g.rc().SetReadDeadline, func() {
 		g.conn.boundReads()
 		g.readFailed = g.readFailed || passed(g.readBy)
-		g.readBy = t
 	})
 }
 
 // SetWriteDeadline is for http.ResponseController. A time after the request's
 // deadline, the zero one included, does not extend that.
 func (g *guard) SetWriteDeadline(t time.Time) error {
-	return g.setUnsealed(t, g.rc().SetWriteDeadline, func() {
-		g.lapse()
-		g.writeBy = t
-	})
+	return g.setUnsealed(t, &g.writeBy, g.rc().SetWriteDeadline, g.lapse)
 }
 
 // EnableFullDuplex is for http.ResponseController.
@@ -320,21 +339,31 @@ func (g *guard) EnableFullDuplex() error {
 	return err
 }
 
-// setUnsealed sets a deadline of the handler's. What is to be noted of it is,
-// and what the one before has come to, under mu. The interrupt waits for it, so
-// that it cannot undo the interrupt.
-func (g *guard) setUnsealed(t time.Time, set func(time.Time) error, note func()) error {
+// setUnsealed sets a deadline of the handler's. It is noted, and what the one
+// before has come to, under mu, and before it is set, which may be what it takes
+// for a call to fail; one that is refused has changed nothing. The interrupt waits
+// for it, so that it cannot undo the interrupt.
+func (g *guard) setUnsealed(t time.Time, own *time.Time, set func(time.Time) error, note func()) error {
 	g.control.Lock()
 	defer g.control.Unlock()
 	g.mu.Lock()
 	sealed, err := g.sealed(), g.err
 	g.controlled = true
+	before := *own
 	if !sealed {
 		note()
+		*own = t
 	}
 	g.mu.Unlock()
 	if sealed {
 		return err
 	}
-	return set(t)
+	if err = set(t); err != nil {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if own.Equal(t) { // net/http may have taken it back meanwhile: see note.
+			*own = before
+		}
+	}
+	return err
 }
