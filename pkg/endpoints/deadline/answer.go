@@ -53,7 +53,7 @@ func (g *guard) answerWith(a answer) (status *metav1.Status) {
 // come to its end.
 func (g *guard) respond(closing bool) {
 	g.mu.Lock()
-	answer := g.answer
+	answer := g.answering()
 	g.mu.Unlock()
 	status := *g.answerWith(answer)
 	status.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}

@@ -19,6 +19,7 @@ package deadline
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -48,12 +49,43 @@ func Bind(ctx context.Context, answer func() *metav1.Status) (release func(), ok
 			answer = nil
 		}
 	}
-	b := &bound{g: g, ctx: ctx, answer: answer}
+	return g.bind(&bound{ctx: ctx, answer: answer}), true
+}
+
+// bind adds a bound, and returns what takes it back.
+func (g *guard) bind(b *bound) (release func()) {
+	b.g = g
 	g.mu.Lock()
 	b.next, g.bounds = g.bounds, b
 	g.mu.Unlock()
-	b.stop = context.AfterFunc(ctx, b.pass)
-	return b.release, true
+	b.stop = context.AfterFunc(b.ctx, b.pass)
+	return b.release
+}
+
+// within serves a request of another boundary's that has come to this one: a
+// deadline that is nearer than that one's binds the response, with the answer of
+// this boundary, which it is counted by too. Its functions are given the request as
+// it came here, and the handler a copy.
+func (b *Boundary) within(g *guard, w http.ResponseWriter, r *http.Request, handler http.Handler) {
+	deadline, ok := r.Context().Deadline()
+	if own, bounded := g.ctx.Deadline(); !ok || bounded && !deadline.Before(own) {
+		release, _ := Bind(r.Context(), nil) // One that is the same may end first.
+		defer release()
+		handler.ServeHTTP(w, r)
+		return
+	}
+	inner := r.Clone(r.Context())
+	inner.Trailer = r.Trailer // Which is filled in when the body has been read.
+	struck := &bound{ctx: r.Context(), answer: func() *metav1.Status { return b.Answer(r) }}
+	if b.TimedOut != nil {
+		struck.timedOut = func() { b.TimedOut(r) }
+	}
+	defer g.bind(struck)()
+	if errors.Is(r.Context().Err(), context.DeadlineExceeded) {
+		return // It starts nothing.
+	}
+	defer removeFiles(inner, r)
+	handler.ServeHTTP(w, inner)
 }
 
 // bound is a deadline of the handler's own that has not been released.
@@ -62,7 +94,9 @@ type bound struct {
 	g      *guard
 	ctx    context.Context
 	answer answer // nil for the request's own
-	stop   func() bool
+	// timedOut counts a request that it has ended; nil for the boundary's.
+	timedOut func()
+	stop     func() bool
 	// Guarded by g.mu.
 	next *bound
 }
@@ -91,13 +125,12 @@ func (b *bound) release() {
 	}
 }
 
-// passed reports whether a bound has passed, and notes the answer of the first
-// one that has. It asks their contexts: a handler that sees its context end
-// may be here before the function is called that the context has for that. The
-// caller holds mu.
+// passed reports whether a bound has passed, and notes the first one that has. It
+// asks their contexts: a handler that sees its context end may be here before the
+// function is called that the context has for that. The caller holds mu.
 func (g *guard) passed() bool {
-	if g.bound || g.sealed() {
-		return g.bound
+	if g.struck != nil || g.sealed() {
+		return g.struck != nil
 	}
 	var first *bound
 	var at time.Time
@@ -110,8 +143,15 @@ func (g *guard) passed() bool {
 			first, at = b, d
 		}
 	}
-	if first != nil {
-		g.bound, g.answer = true, first.answer
+	g.struck = first
+	return first != nil
+}
+
+// answering returns the answer of the bound that has struck, or nil for the
+// request's own. The caller holds mu.
+func (g *guard) answering() answer {
+	if g.struck == nil {
+		return nil
 	}
-	return g.bound
+	return g.struck.answer
 }

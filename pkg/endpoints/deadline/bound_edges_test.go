@@ -93,17 +93,17 @@ func TestFirstBoundThatPasses(t *testing.T) {
 	ctx, cancel := context.WithDeadline(context.Background(), longAgo)
 	defer cancel()
 	second := &bound{ctx: ctx, answer: saying("second")}
-	g := &guard{bound: true, answer: saying("first"), bounds: second}
-	if got := g.passed(); !got || said(g.answer) != "bound first" {
-		t.Errorf("got %v, %s", got, said(g.answer))
+	g := &guard{struck: &bound{answer: saying("first")}, bounds: second}
+	if got := g.passed(); !got || said(g.answering()) != "bound first" {
+		t.Errorf("got %v, %s", got, said(g.answering()))
 	}
 	g = &guard{state: done, bounds: second}
-	if got := g.passed(); got || g.answer != nil {
-		t.Errorf("after the seal: got %v, %s", got, said(g.answer))
+	if got := g.passed(); got || g.answering() != nil {
+		t.Errorf("after the seal: got %v, %s", got, said(g.answering()))
 	}
 	g = &guard{bounds: second}
-	if got := g.passed(); !got || said(g.answer) != "bound second" {
-		t.Errorf("got %v, %s", got, said(g.answer))
+	if got := g.passed(); !got || said(g.answering()) != "bound second" {
+		t.Errorf("got %v, %s", got, said(g.answering()))
 	}
 }
 

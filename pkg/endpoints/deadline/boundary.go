@@ -99,14 +99,15 @@ type Boundary struct {
 // handler does, with the handler's stack in the text, and calls runtime.Goexit
 // if the handler has; it panics with http.ErrAbortHandler where it has cut the
 // response off. Inside another boundary, of which w is the ResponseWriter, it
-// does no more than call the handler.
+// calls the handler, and a deadline that is nearer than that boundary's binds the
+// response, as by Bind, with the Answer and TimedOut of b.
 //
 // A context that is cancelled before its deadline means that the client has
 // gone if the server says so, and otherwise that the request is to time out
 // now: an outer filter has given it up.
 func (b *Boundary) Serve(w http.ResponseWriter, r *http.Request, handler http.Handler) {
 	if g := guardFrom(r.Context()); g != nil && g.leads(w) {
-		handler.ServeHTTP(w, r)
+		b.within(g, w, r, handler)
 		return
 	}
 	g := newGuard(b, handler, w, r)
@@ -273,7 +274,7 @@ func (g *guard) ended() {
 func (g *guard) timeIsUp() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.bound && !g.alone && errors.Is(g.ctx.Err(), context.Canceled) {
+	if g.struck == nil && !g.alone && errors.Is(g.ctx.Err(), context.Canceled) {
 		return context.Canceled // An outer filter has given it up.
 	}
 	return context.DeadlineExceeded

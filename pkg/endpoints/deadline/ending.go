@@ -123,10 +123,24 @@ func (b *Boundary) timedOut(g *guard) {
 	if g.lost() {
 		panic(http.ErrAbortHandler)
 	}
-	if b.TimedOut != nil {
-		contain("timeout", func() { b.TimedOut(g.outer) })
+	if count := g.counting(); count != nil {
+		contain("timeout", count)
 	}
 	g.respond(interrupted)
+}
+
+// counting returns what counts a request that has timed out, if anything does: of
+// the boundary that answers it.
+func (g *guard) counting() func() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.struck != nil && g.struck.timedOut != nil:
+		return g.struck.timedOut
+	case g.b.TimedOut == nil:
+		return nil
+	}
+	return func() { g.b.TimedOut(g.outer) }
 }
 
 // giveUp has a request end without an answer whose handler cannot be left

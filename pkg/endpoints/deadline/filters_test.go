@@ -18,6 +18,7 @@ package deadline
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -219,11 +220,17 @@ func TestFilesOfForms(t *testing.T) {
 			t.Errorf("%v, %d files", err, files())
 		}
 	}
+	nested := &Boundary{Answer: timeoutStatus}
 	long := &LongRunning{WriteTimeout: time.Minute}
 	for name, c := range map[string]serverConfig{
 		"net/http":     {direct: true, handler: handler},
 		"boundary":     {handler: handler},
 		"long-running": {direct: true, handler: func(w http.ResponseWriter, r *http.Request) { long.Serve(w, r, http.HandlerFunc(handler)) }},
+		"nested": {handler: func(w http.ResponseWriter, r *http.Request) {
+			ctx, cancel := context.WithTimeout(r.Context(), time.Second/2)
+			defer cancel()
+			nested.Serve(w, r.WithContext(ctx), http.HandlerFunc(handler))
+		}},
 	} {
 		for _, proto := range protos {
 			c.timeout = time.Minute

@@ -132,9 +132,8 @@ type guard struct {
 	err        error     // what late calls get; set when sealed
 	ending     ending    // why the request is over, once the serve goroutine knows
 	alone      bool      // ctx has ended, and the request has not; set by the serve goroutine
-	bound      bool      // a bound has passed
+	struck     *bound    // the one that has passed
 	bounds     *bound    // those that may yet pass, the last one first
-	answer     answer    // of the bound that has passed; nil for the request's own deadline
 	status     int       // the committed status
 	declared   int64     // how many bytes the committed response has, or -1 if that is not known
 	bodyless   bool      // it is one of those that have none

@@ -585,14 +585,17 @@ func (pastContext) Deadline() (time.Time, bool) { return time.Now(), true }
 func TestNestedBoundary(t *testing.T) {
 	inBubbles(t, func(t *testing.T, http1 bool) {
 		start := time.Now()
+		came, counted := make(chan *http.Request, 1), make(chan *http.Request, 2)
 		tr := newTrial(t, http1, deadline, func(w http.ResponseWriter, r *http.Request) {
 			ctx, cancel := context.WithTimeout(r.Context(), tick)
 			defer cancel()
 			nested := &Boundary{
 				Answer:   func(*http.Request) *metav1.Status { return boundStatus() },
-				TimedOut: func(*http.Request) { t.Error("the inner boundary has answered") },
+				TimedOut: func(r *http.Request) { r.Context().Value(trialKey{}).(*trial).timedOut++; counted <- r },
 			}
-			nested.Serve(w, r.WithContext(ctx), http.HandlerFunc(func(inner http.ResponseWriter, r *http.Request) {
+			r = r.WithContext(ctx)
+			came <- r
+			nested.Serve(w, r, http.HandlerFunc(func(inner http.ResponseWriter, r *http.Request) {
 				if inner != w {
 					t.Error("there is a second guard")
 				}
@@ -601,12 +604,61 @@ func TestNestedBoundary(t *testing.T) {
 					t.Errorf("the inner context ended after %v", took)
 				}
 				time.Sleep(deadline)
+				r.Header.Set("A", "header of the handler's own") // Which others do not read.
 			}))
 		})
+		tr.boundary.TimedOut = func(*http.Request) { t.Error("the outer boundary has counted it") }
 		tr.run()
 		tr.want(timedOut)
-		if strings.Contains(tr.body.String(), boundStatus().Message) || tr.took < deadline {
+		if !strings.Contains(tr.body.String(), boundStatus().Message) || tr.took < tick || tr.took > tick+DefaultJoinTime {
 			t.Errorf("answered after %v with %s", tr.took, tr.body.String())
+		}
+		if r := <-counted; r != <-came || len(counted) > 0 {
+			t.Errorf("counted as another request than came, or %d times", 1+len(counted))
+		}
+	})
+}
+
+// TestNestedBoundaryEdges: without a tighter deadline it adds nothing, and it starts nothing that is over.
+func TestNestedBoundaryEdges(t *testing.T) {
+	inBubbles(t, func(t *testing.T, http1 bool) {
+		for name, tt := range map[string]struct {
+			timeout time.Duration // of the inner request, 0 for none of its own
+			starts  bool
+			took    time.Duration
+			answer  string
+		}{
+			"none of its own": {0, true, deadline, timeoutStatus(nil).Message},
+			"looser":          {2 * deadline, true, deadline, timeoutStatus(nil).Message},
+			"equal":           {deadline, true, deadline, timeoutStatus(nil).Message},
+			"passed":          {-tick, false, 0, boundStatus().Message},
+		} {
+			starts, counted := false, 0
+			tr := newTrial(t, http1, deadline, func(w http.ResponseWriter, r *http.Request) {
+				if tt.timeout != 0 {
+					ctx, cancel := context.WithTimeout(r.Context(), tt.timeout)
+					defer cancel()
+					r = r.WithContext(ctx)
+				}
+				nested := &Boundary{
+					Answer:   func(*http.Request) *metav1.Status { return boundStatus() },
+					TimedOut: func(r *http.Request) { r.Context().Value(trialKey{}).(*trial).timedOut++; counted++ },
+				}
+				nested.Serve(w, r, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+					starts = true
+					<-r.Context().Done()
+				}))
+			})
+			outer := 0
+			tr.boundary.TimedOut = func(*http.Request) { tr.timedOut++; outer++ }
+			tr.run().want(timedOut)
+			<-tr.returned
+			if starts != tt.starts || tr.took != tt.took || !strings.Contains(tr.body.String(), tt.answer) {
+				t.Errorf("%s: started: %t, answered after %v with %s", name, starts, tr.took, tr.body.String())
+			}
+			if inner := tt.answer == boundStatus().Message; inner && (counted != 1 || outer != 0) || !inner && (counted != 0 || outer != 1) {
+				t.Errorf("%s: the inner boundary has counted it %d times, the outer one %d times", name, counted, outer)
+			}
 		}
 	})
 }

@@ -159,7 +159,7 @@ func (g *guard) outcome() Outcome {
 			break
 		}
 		o.Kind, o.Status = TimedOut, http.StatusGatewayTimeout
-		o.Message = g.answerWith(g.answer).Message
+		o.Message = g.answerWith(g.answering()).Message
 	case gone:
 		o.Kind = ClientGone
 	case aborted:
