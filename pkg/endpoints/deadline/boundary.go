@@ -66,6 +66,10 @@ type Boundary struct {
 	// outermost first, and are called in the opposite one.
 	Reporters []Reporter
 
+	// NoHold has Hold refuse what it is told to hold: who waits for requests to be
+	// over with stands outside, and whoever does within waits for the handler.
+	NoHold bool
+
 	// JoinTime is how long a handler may take to return, after its request has
 	// been answered or aborted, before it is overdue. Over HTTP/1.1 the serve
 	// goroutine waits that long for it, so that a handler that honours its

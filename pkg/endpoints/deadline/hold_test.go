@@ -76,6 +76,19 @@ func TestHoldIsOfWhoStandsWithout(t *testing.T) {
 	})
 }
 
+// TestNoHold: nobody within may hold anything of a boundary which has who waits outside.
+func TestNoHold(t *testing.T) {
+	inBubbles(t, func(t *testing.T, http1 bool) {
+		tr := newTrial(t, http1, deadline, func(_ http.ResponseWriter, r *http.Request) {
+			if Hold(r.Context(), func() { t.Error("it has been told") }) {
+				t.Error("it holds")
+			}
+		})
+		tr.boundary.NoHold = true
+		tr.run().want(done)
+	})
+}
+
 // TestHoldOfATakenConnection: whoever has taken a connection over may have it for
 // hours, and who waits for requests does not wait for that.
 func TestHoldOfATakenConnection(t *testing.T) {

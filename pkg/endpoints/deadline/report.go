@@ -209,11 +209,11 @@ func contain(what string, f func()) {
 // the deadline of its request. It is for who waits for requests to be over with,
 // around all else that handles them: so only the first who calls it for a request
 // may have it hold something, and whoever stands further within has to wait for
-// the handler. It is not ok for those, nor outside a boundary. The function must
-// not block.
+// the handler. It is not ok for those, nor where the boundary has NoHold, nor outside
+// of one. The function must not block.
 func Hold(ctx context.Context, release func()) (ok bool) {
 	g := guardFrom(ctx)
-	if g == nil {
+	if g == nil || g.b.NoHold {
 		return false
 	}
 	g.mu.Lock()
