@@ -427,7 +427,7 @@ func TestBodyThatAFilterWraps(t *testing.T) {
 // that, and nothing of the rest is taken for a request.
 func TestFullDuplexBodyThatNeverComes(t *testing.T) {
 	t.Parallel() // Mostly it waits.
-	const timeout, rest = 300 * time.Millisecond, "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+	const timeout, rest = 2 * time.Second, "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 	for _, plain := range []bool{true, false} {
 		t.Run(fmt.Sprintf("tls=%v", !plain), func(t *testing.T) {
 			t.Parallel()
