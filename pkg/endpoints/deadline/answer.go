@@ -87,5 +87,5 @@ func (g *guard) unread() bool {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return !g.body.eof
+	return !g.body.spent()
 }

@@ -43,7 +43,7 @@ type body struct {
 
 	// Guarded by g.mu.
 	read        int64 // bytes read
-	eof         bool  // net/http waits for no more of it, and it is net/http's: see isNetHTTPs
+	eof         bool  // it is at its end: see spent
 	drained     bool  // or nobody does: see drain
 	closed      bool  // and nothing of it is to be had any more: see go127
 	interrupted bool  // and nobody is to: net/http ends the connection because it cannot
@@ -117,10 +117,17 @@ func (b *body) exit(n int, err error) {
 	b.g.idle.Broadcast()
 }
 
+// spent reports whether net/http waits for no more of the client's body, as far as
+// can be told. The end of one that an outer filter has put in its place says so only
+// if all that was announced has been read of it. The caller holds mu.
+func (b *body) spent() bool {
+	return b.eof && (b.isNetHTTPs() || b.declared >= 0 && b.read >= b.declared)
+}
+
 // note notes how a read has ended. The caller holds mu.
 func (b *body) note(n int, err error) {
 	b.read += int64(n)
-	if errors.Is(err, io.EOF) && !b.eof && b.isNetHTTPs() {
+	if errors.Is(err, io.EOF) && !b.eof {
 		// net/http takes back what read deadline there was, to watch the client; once.
 		b.eof, b.g.readBy = true, time.Time{}
 	}

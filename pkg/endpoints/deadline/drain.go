@@ -136,8 +136,7 @@ func (g *guard) drainable() bool {
 }
 
 // isNetHTTPs reports whether the body is net/http's own over HTTP/1, and not what an
-// outer filter has put in its place: where that ends says nothing of where the other
-// one does, which net/http may yet wait for.
+// outer filter has put in its place.
 func (b *body) isNetHTTPs() bool {
 	switch reflect.TypeOf(b.real).String() {
 	case "*http.body", "*http.expectContinueReader":
@@ -175,8 +174,9 @@ func (g *guard) linger() {
 		return
 	}
 	g.mu.Lock()
-	over, reading := g.body.eof || g.body.interrupted, g.reading > 0
+	over, reading := g.body.spent() || g.body.interrupted, g.reading > 0
 	duplex, own := g.fullDuplex, g.readBy
+	ended := g.body.eof // By a filter's word.
 	expects, written := g.outer.Header.Get("Expect") != "", g.status != 0
 	known := g.body.declared >= 0 && !reading && (written || !expects) && g.body.isNetHTTPs()
 	g.mu.Unlock()
@@ -197,7 +197,7 @@ func (g *guard) linger() {
 		if _, err := g.body.real.Read(nil); err == io.EOF {
 			return
 		}
-	case expects, duplex:
+	case expects && !ended, duplex:
 		// Whether somebody has is not known: net/http has the connection end if
 		// not, and here it has to.
 		g.endBody()

@@ -100,6 +100,64 @@ func TestBodyThatAFilterHasTakenOver(t *testing.T) {
 	}
 }
 
+// TestBodyThatAFilterPassesOn: where no deadline strikes, a client and the next request on its connection get what
+// they get of net/http behind that filter.
+func TestBodyThatAFilterPassesOn(t *testing.T) {
+	t.Parallel() // Mostly it waits.
+	filters := map[string]func(http.ResponseWriter, *http.Request) (http.ResponseWriter, io.ReadCloser){
+		"passes it on": func(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, io.ReadCloser) {
+			return w, struct{ io.ReadCloser }{r.Body}
+		},
+		"limits it": func(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, io.ReadCloser) {
+			return w, http.MaxBytesReader(w, r.Body, 1<<20)
+		},
+		"takes it out": func(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, io.ReadCloser) {
+			return w, http.NoBody
+		},
+		"has a writer too": func(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, io.ReadCloser) {
+			return own{w}, struct{ io.ReadCloser }{r.Body}
+		},
+	}
+	clients := map[string]func(p *peer){}
+	for name, head := range map[string]string{
+		"a length": "Content-Length: 100\r\n\r\n" + strings.Repeat("b", 100),
+		"chunks":   "Transfer-Encoding: chunked\r\n\r\n" + chunked(100),
+		"expects":  "Content-Length: 100\r\nExpect: 100-continue\r\n\r\n" + strings.Repeat("b", 100),
+	} {
+		for _, what := range []string{"reads", "closes", "reads-and-closes"} {
+			clients[name+", "+what] = func(p *peer) {
+				p.send("POST /" + what + " HTTP/1.1\r\nHost: x\r\n" + head)
+				p.response("POST")
+				p.end()
+			}
+		}
+	}
+	for name, filter := range filters {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			asPlain(t, serverConfig{
+				outer: func(h http.Handler) http.Handler {
+					return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						if r.Method == "POST" {
+							r = r.Clone(r.Context())
+							w, r.Body = filter(w, r)
+						}
+						h.ServeHTTP(w, r)
+					})
+				},
+				handler: func(w http.ResponseWriter, r *http.Request) {
+					if strings.HasPrefix(r.URL.Path, "/reads") {
+						io.Copy(io.Discard, r.Body)
+					}
+					if strings.HasSuffix(r.URL.Path, "closes") {
+						r.Body.Close()
+					}
+					io.WriteString(w, "an answer")
+				}}, clients)
+		})
+	}
+}
+
 // TestRefusedDeadline changes nothing, though it passes.
 func TestRefusedDeadline(t *testing.T) {
 	eachProto(t, func(t *testing.T, proto string) {
@@ -114,13 +172,18 @@ func TestRefusedDeadline(t *testing.T) {
 			<-time.After(2 * passes)
 			io.WriteString(w, "an answer")
 		}
-		s := newTestServer(t, proto, serverConfig{timeout: time.Minute, outer: wrapping(bare), handler: handler})
-		res, got, err := s.do("GET", nil)
-		if err != nil || res.StatusCode != http.StatusOK || got != "an answer" {
-			t.Errorf("got %v, %q, %v", res, got, err)
-		}
-		if o := s.outcome(); o.Kind != Answered {
-			t.Errorf("reported %+v", o)
+		for _, direct := range []bool{true, false} {
+			s := newTestServer(t, proto, serverConfig{timeout: time.Minute, direct: direct, outer: wrapping(bare), handler: handler})
+			res, got, err := s.do("GET", nil)
+			if err != nil || res.StatusCode != http.StatusOK || got != "an answer" {
+				t.Errorf("direct: %t: got %v, %q, %v", direct, res, got, err)
+			}
+			if direct {
+				continue
+			}
+			if o := s.outcome(); o.Kind != Answered {
+				t.Errorf("reported %+v", o)
+			}
 		}
 	})
 }

@@ -246,7 +246,7 @@ func (g *guard) copyRequest() {
 		g.inner.Body = g.body
 	case g.http1 && g.server != nil && announcesBody(r):
 		// Or have taken out the client's, which net/http may yet wait for.
-		g.body = &body{g: g, real: http.NoBody, inner: g.inner, declared: -1, sent: true}
+		g.body = &body{g: g, real: http.NoBody, inner: g.inner, declared: -1, sent: true, eof: true}
 	}
 }
 

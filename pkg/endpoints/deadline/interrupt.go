@@ -68,7 +68,7 @@ func (g *guard) quiesce() {
 func (g *guard) reclaim() (interrupted bool) {
 	g.mu.Lock()
 	interrupted = g.http1 && g.reading > 0
-	unread := g.http1 && g.body != nil && !g.body.eof && !g.fullDuplex
+	unread := g.http1 && g.body != nil && !g.body.spent() && !g.fullDuplex
 	g.mu.Unlock()
 	if interrupted {
 		g.setDeadlines(&longAgo, nil)
