@@ -76,11 +76,11 @@ func (b *Boundary) within(g *guard, w http.ResponseWriter, r *http.Request, hand
 	}
 	inner := r.Clone(r.Context())
 	inner.Trailer = r.Trailer // Which is filled in when the body has been read.
-	struck := &bound{ctx: r.Context(), answer: func() *metav1.Status { return b.Answer(r) }}
+	tighter := &bound{ctx: r.Context(), answer: func() *metav1.Status { return b.Answer(r) }}
 	if b.TimedOut != nil {
-		struck.timedOut = func() { b.TimedOut(r) }
+		tighter.timedOut = func() { b.TimedOut(r) }
 	}
-	defer g.bind(struck)()
+	defer g.bind(tighter)()
 	if errors.Is(r.Context().Err(), context.DeadlineExceeded) {
 		return // It starts nothing.
 	}

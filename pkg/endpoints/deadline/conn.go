@@ -46,12 +46,11 @@ type connection struct {
 // HTTP/1 connection at once when a client does not read, and an HTTP/2
 // connection that has taken no byte for stallTime, or some for ten times as
 // long, while a request on it is to be ended that waits for that. Zero means
-// DefaultStallTime. Without it the
-// former takes a few milliseconds, and the latter does not happen; a request
-// that comes on an HTTP/1 connection on which a handler's own read deadline has
-// passed is taken for one whose client has gone, or is to time out; and where a
-// filter's ResponseWriter has no way to net/http's (no Unwrap), nothing can be
-// interrupted and a response not be cut.
+// DefaultStallTime. Without it the former takes a few milliseconds, and the latter
+// does not happen; a request that comes on an HTTP/1 connection on which a
+// handler's own read deadline has passed is taken for one whose client has gone, or
+// is to time out; and where a filter's ResponseWriter has no way to net/http's (no
+// Unwrap), nothing can be interrupted and a response not be cut.
 //
 // A request that a handler makes for use in its own process, outside of any
 // boundary, by copying one that came over a connection (http.Request.Clone),

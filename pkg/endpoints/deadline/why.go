@@ -205,30 +205,32 @@ func (g *guard) clientWent() bool {
 // closeNotify receives when net/http finds that the client has gone. It is nil
 // if there is no way to ask.
 func (g *guard) closeNotify() <-chan bool {
-	for w := g.w; ; {
-		if n, ok := w.(http.CloseNotifier); ok { //nolint:staticcheck // SA1019: it says more than the context
-			return n.CloseNotify()
-		}
-		outer, ok := w.(interface{ Unwrap() http.ResponseWriter })
-		if !ok {
-			return nil
-		}
-		w = outer.Unwrap()
+	n, ok := reach[http.CloseNotifier](g.w) //nolint:staticcheck // SA1019: it says more than the context
+	if !ok {
+		return nil
 	}
+	return n.CloseNotify()
 }
 
 // controllable reports whether deadlines can be set through w, as far as its
 // methods tell: what the connection or stream of the request is to do is then
 // ours to say.
 func controllable(w http.ResponseWriter) bool {
+	_, ok := reach[interface{ SetReadDeadline(time.Time) error }](w)
+	return ok
+}
+
+// reach returns the first writer that is a T, of w and those that it leads to, as
+// http.ResponseController looks for one.
+func reach[T any](w http.ResponseWriter) (t T, ok bool) {
 	for {
-		switch t := w.(type) {
-		case interface{ SetReadDeadline(time.Time) error }:
-			return true
-		case interface{ Unwrap() http.ResponseWriter }:
-			w = t.Unwrap()
-		default:
-			return false
+		if t, ok = w.(T); ok {
+			return t, true
 		}
+		outer, leads := w.(interface{ Unwrap() http.ResponseWriter })
+		if !leads {
+			return t, false
+		}
+		w = outer.Unwrap()
 	}
 }

@@ -241,16 +241,11 @@ func (g *guard) FlushError() error {
 
 // flushable reports whether w can be flushed, as http.ResponseController finds out.
 func flushable(w http.ResponseWriter) bool {
-	for {
-		switch t := w.(type) {
-		case interface{ FlushError() error }, http.Flusher:
-			return true
-		case interface{ Unwrap() http.ResponseWriter }:
-			w = t.Unwrap()
-		default:
-			return false
-		}
+	if _, ok := reach[interface{ FlushError() error }](w); ok {
+		return true
 	}
+	_, ok := reach[http.Flusher](w)
+	return ok
 }
 
 // late returns what ended the request in place of the error of a call that was
