@@ -99,9 +99,7 @@ func run(ctx context.Context, args []string) error {
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fmt.Errorf("%w; next: %s --help, or make, which lists what its targets take", err, cmd.CommandPath())
-	})
+	root.SetFlagErrorFunc(seeHelp)
 	for _, newCommand := range commands {
 		root.AddCommand(newCommand(co))
 	}
@@ -113,6 +111,11 @@ func run(ctx context.Context, args []string) error {
 	return err
 }
 
+// seeHelp has the error of a command that is called wrongly say where it stands how.
+func seeHelp(cmd *cobra.Command, err error) error {
+	return fmt.Errorf("%w; next: %s --help, or make, which lists what its targets take", err, cmd.CommandPath())
+}
+
 // sayNext has the commands below cmd say what to do next when they have not the arguments that they need.
 func sayNext(cmd *cobra.Command) {
 	for _, c := range cmd.Commands() {
@@ -121,7 +124,7 @@ func sayNext(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {
-				return fmt.Errorf("%w; next: %s --help, or make, which lists what its targets take", err, cmd.CommandPath())
+				return seeHelp(cmd, err)
 			}
 			return nil
 		}
