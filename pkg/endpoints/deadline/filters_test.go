@@ -42,11 +42,6 @@ func wrapping(wrap func(http.ResponseWriter) http.ResponseWriter) func(http.Hand
 
 func bare(w http.ResponseWriter) http.ResponseWriter { return own{w} }
 
-// leadsOn is a writer with no method but those that each has, which leads to the other one.
-type leadsOn struct{ own }
-
-func (l leadsOn) Unwrap() http.ResponseWriter { return l.w }
-
 // TestBodyThatAFilterHasTakenOver: where it ends says nothing of the client's, for
 // which net/http waits for as long as that does not send.
 func TestBodyThatAFilterHasTakenOver(t *testing.T) {
@@ -227,7 +222,7 @@ func TestRefusedFlush(t *testing.T) {
 func TestHijackThroughAFilter(t *testing.T) {
 	for _, direct := range []bool{true, false} {
 		s := newTestServer(t, "HTTP/1.1", serverConfig{timeout: time.Minute, direct: direct,
-			outer: wrapping(func(w http.ResponseWriter) http.ResponseWriter { return leadsOn{own{w}} }),
+			outer: wrapping(func(w http.ResponseWriter) http.ResponseWriter { return leading{opaque{w}} }),
 			handler: func(w http.ResponseWriter, r *http.Request) {
 				if _, ok := w.(http.Hijacker); ok {
 					t.Error("it can be hijacked by itself")
