@@ -1,43 +1,16 @@
 # The fork's commands. `make` lists them; all do their work through hack/fork.
 
-TAG ?=
-PORT ?= 0
-ID ?=
-FOCUS ?=
-MINOR ?=
-LEVEL ?=
-ROUNDS ?=
-CHECK ?=
-KUBE ?=
-O ?= text
-DIR ?=
-MODULE ?=
-ARCH ?=
-KIND_NODE_IMAGE ?=
-NODES ?=
-NAME ?=
-KEEP ?=
-UNMODIFIED ?=
-N ?=
-SEED ?=
-UNDO ?=
-PIN ?=
-ARGS ?=
-DATA ?=
-RACE ?=
-RECORD ?=
-FILE ?=
-AUDIT ?=
-VERB ?=
-STREAMS ?=
-REQUEST ?=
-SELF ?=
-JOBS ?=
-WITHIN ?=
-FUZZTIME ?=
-TIMEOUT ?=
+# What these are stands on make's command line: what a shell has by one of the names (ARCH, NAME, TAG) is not meant.
+$(foreach v, \
+  ADD ARCH ARGS AUDIT CHECK DATA DIR DURATION FILE FOCUS FROM FUZZTIME ID JOBS KEEP KIND_NODE_IMAGE \
+  KUBE LEVEL MINOR MODULE N NAME NODES PIN RACE RECORD REQUEST ROUNDS SEED SELF STREAMS TAG TIMEOUT TO \
+  UNDO UNMODIFIED VERB WITHIN,$(eval $(v) :=))
+PORT := 0
+O := text
 
 FORK := _output/bin/fork
+# go is the go command for this checkout, whatever is set for another module, or to build for another machine.
+go := env GOWORK=off GOFLAGS=-mod=readonly GO111MODULE=on GOOS= GOARCH= go
 
 # q is a word for the shell, whatever is in it; yes is empty if a switch says no.
 q = '$(subst ','\'',$(1))'
@@ -47,6 +20,8 @@ tag = $(if $(TAG),--tag $(call q,$(TAG)))
 given = $(if $(filter command,$(firstword $(origin $(1)))),$($(1)))
 
 .DEFAULT_GOAL := help
+# Two things at once are for a machine that has more to give, and not for one that measures.
+.NOTPARALLEL:
 .PHONY: help tree refresh carry rebase review compare-minors pins readme verify verify-tags verify-next replace try-replace module export kube-apiserver image engine kind-node-image test-kind test-conformance run policy diagnose diagnose-fixtures monitoring mutants fuzz demo demo-ha repro model same same-cluster bench bench-check bench-publish test test-go test-upstream test-minor test-all test-consumers test-kubernetes test-integration test-faults soak test-ha test-alerts test-e2e clean $(FORK)
 
 help: ## List the targets
@@ -55,7 +30,7 @@ help: ## List the targets
 # The go command knows best whether it is up to date.
 $(FORK):
 	@mkdir -p $(@D)
-	@go build -buildvcs=false -o $@ ./hack/fork
+	@$(go) build -buildvcs=false -o $@ ./hack/fork
 
 tree: $(FORK) ## Lay an upstream tag, pkg/ and the patches under _output/tree/TAG [TAG=]
 	@$(FORK) tree $(tag) -o $(O)
@@ -171,8 +146,8 @@ bench-publish: $(FORK) ## Copy the last bench to test/bench, for its README
 test: test-go verify test-upstream repro same bench-check ## Everything: tool, pkg/, verify, upstream's own tests in the tree, repro, same, bench-check [TAG=]
 
 test-go: ## The tests of the tool, of pkg/ and of test/
-	go vet ./...
-	go test -race ./...
+	$(go) vet ./...
+	$(go) test -race ./...
 
 test-upstream: $(FORK) ## Upstream's own tests of the packages that the fork touches, in its tree [TAG=]
 	@hack/test-upstream.sh $(call q,$(TAG))

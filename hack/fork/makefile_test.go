@@ -69,8 +69,9 @@ func TestMakePassesItsVariablesOn(t *testing.T) {
 		cmd := exec.Command("make", append([]string{"--no-print-directory", "-n"}, strings.Fields(args)...)...)
 		cmd.Dir = "../.."
 		// Another make, which may be running this, and its variables have no say.
-		// That of a shell's KUBECONFIG neither: what is there is not for a test to be run against.
-		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "KUBECONFIG=somebody's"}
+		// Nor has what a shell has by the names of make's: a KUBECONFIG is not for a test to be run against.
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "KUBECONFIG=somebody's",
+			"TAG=theirs", "ARCH=arm64", "NAME=host", "DIR=/", "PORT=80", "DATA=/", "PIN=1234", "N=1", "ID=1", "FILE=x", "KEEP=1", "O=json", "CHECK=1", "ADD=v0", "FROM=v0", "TO=v0", "DURATION=1s"}
 		out, err := cmd.Output()
 		if err != nil {
 			t.Fatalf("make %s: %v", args, err)
