@@ -71,7 +71,7 @@ func (r Repo) run(ctx context.Context, stdin string, args []string) (string, err
 	}
 	out, err := cmd.Output(ctx)
 	if errors.Is(err, exec.ErrNotFound) {
-		return "", fmt.Errorf("git is not in PATH: install git 2.30 or newer: %w", err)
+		return "", fmt.Errorf("git is not in PATH: install git 2.32 or newer: %w", err)
 	}
 	return out, err
 }
@@ -85,6 +85,9 @@ func environ(co *checkout.Checkout) []string {
 	}
 	return append(env,
 		"GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1", "GIT_ATTR_NOSYSTEM=1",
+		// The checkout and its trees may belong to another user, as in a container: who runs the tool runs what is in
+		// them anyway.
+		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*",
 		"GIT_TERMINAL_PROMPT=0", "GIT_EDITOR=:", "GIT_SEQUENCE_EDITOR=:", "GIT_PAGER=cat",
 		"GIT_AUTHOR_NAME="+Name, "GIT_AUTHOR_EMAIL="+Email, "GIT_AUTHOR_DATE="+Date,
 		"GIT_COMMITTER_NAME="+Name, "GIT_COMMITTER_EMAIL="+Email, "GIT_COMMITTER_DATE="+Date,

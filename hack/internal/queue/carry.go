@@ -157,7 +157,7 @@ func carryTo(ctx context.Context, co *checkout.Checkout, p *pins.Pins, newest st
 			return done, err
 		}
 	}
-	return replay(ctx, co, p, newest, pin, f)
+	return replay(ctx, co, p, newest, pin, c, f)
 }
 
 // layAsItIs sees to it that the tree of pin's tag is that of f's patches, which need nothing but to be shown to apply.
@@ -190,7 +190,7 @@ func layAsItIs(ctx context.Context, co *checkout.Checkout, p *pins.Pins, pin pin
 	if err := s.save(repo.Dir); err != nil {
 		return nil, false, err
 	}
-	return done, true, place(co, repo.Dir, pin.Tag)
+	return done, true, place(ctx, co, repo.Dir, pin.Tag, c)
 }
 
 // finishCarry writes what the tree says, which has taken in all that the base says.

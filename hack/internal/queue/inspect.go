@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"fork.internal/apiserver/hack/internal/checkout"
@@ -44,8 +45,12 @@ type InTheWayError struct {
 // Error names what is in the way and the next commands.
 func (e *InTheWayError) Error() string { return e.What + "\n" + e.Next }
 
-func inspect(ctx context.Context, co *checkout.Checkout, tag string) (c condition, err error) {
-	dir := co.Tree(tag)
+func inspect(ctx context.Context, co *checkout.Checkout, tag string) (condition, error) {
+	return inspectAt(ctx, co, co.Tree(tag))
+}
+
+// inspectAt is inspect for a tree that is, or is to be, in dir.
+func inspectAt(ctx context.Context, co *checkout.Checkout, dir string) (c condition, err error) {
 	if _, err := os.Lstat(dir); errors.Is(err, os.ErrNotExist) {
 		return condition{}, nil
 	} else if err != nil {
@@ -84,10 +89,17 @@ func inspect(ctx context.Context, co *checkout.Checkout, tag string) (c conditio
 	return c, nil
 }
 
+// same reports whether a tree is in the same condition, as far as what would be lost with it.
+func (c condition) same(d condition) bool {
+	return c.exists == d.exists && c.ours == d.ours && c.operation == d.operation && c.head == d.head &&
+		slices.Equal(c.edits, d.edits) && slices.Equal(c.strays, d.strays)
+}
+
 func operation(dir string) string {
 	for _, o := range []struct{ file, name string }{
 		{"rebase-apply/applying", "am"}, {"rebase-apply", "rebase"}, {"rebase-merge", "rebase"},
 		{"MERGE_HEAD", "merge"}, {"CHERRY_PICK_HEAD", "cherry-pick"}, {"REVERT_HEAD", "revert"},
+		{"sequencer", "cherry-pick"}, // Of several, between two of them; a revert of several takes the same words.
 	} {
 		if _, err := os.Stat(filepath.Join(dir, ".git", o.file)); err == nil {
 			return o.name

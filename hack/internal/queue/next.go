@@ -84,7 +84,9 @@ func (v *verifier) next(ctx context.Context, newest pins.Tag, tag string, pin bo
 	var tree git.Repo
 	if !v.do(ctx, tag, "patches apply without fuzz", func() (_ []string, err error) {
 		if tree, err = lay(ctx, v.co, rel, in, dir); errors.As(err, new(*ConflictError)) {
-			err = fmt.Errorf("%w\nor, so that one patch fits both: what it adds there goes to a file or an import block of our own", err)
+			// A tree with a conflict is one to work in, and the next run would throw this one away.
+			err = fmt.Errorf("%w\nnext: make rebase TO=%s makes a tree to resolve it in, once it is time for %s to have patches of its own\n"+
+				"or, so that one patch fits both: what it adds there goes to a file or an import block of our own", errors.Join(err, os.RemoveAll(dir)), tag, pins.MinorOf(tag))
 		}
 		return nil, err
 	}) {

@@ -90,8 +90,11 @@ func TestVerifyNextFinds(t *testing.T) {
 	toy.queue()
 	toy.publish("v0.2.0-beta.0", map[string]string{"pkg/a/a.go": strings.Replace(base["pkg/a/a.go"], "x + 1", "1 + x", 1)})
 	failed, _, _, err := toy.next("", false)
-	if got := failed["v0.2.0-beta.0 patches apply without fuzz"]; err == nil || !strings.Contains(got, "pkg/a/a.go") || !strings.Contains(got, "so that one patch fits both") {
+	if got := failed["v0.2.0-beta.0 patches apply without fuzz"]; err == nil || !strings.Contains(got, "pkg/a/a.go") || !strings.Contains(got, "so that one patch fits both") || !strings.Contains(got, "make rebase TO=v0.2.0-beta.0") {
 		t.Errorf("got %v, %v", err, failed)
+	}
+	if _, err := os.Stat(filepath.Join(toy.co.Output(), "next", "v0.2.0-beta.0")); err == nil {
+		t.Error("somebody may resolve the conflict there, and lose it at the next run")
 	}
 	toy.publish("v0.2.0-beta.1", map[string]string{"pkg/n/other.go": "package n\n\nconst N = 2\n"})
 	failed, _, _, err = toy.next("", false)

@@ -52,10 +52,10 @@ func (r *replayer) past(ctx context.Context) iter.Seq[*form] {
 
 // readOlder adds one to r.old, if there is one.
 func (r *replayer) readOlder(ctx context.Context) bool {
-	repo, trust := git.At(r.co, r.co.Root), "safe.directory="+r.co.Root
+	repo := git.At(r.co, r.co.Root)
 	if r.commits == nil {
 		// Where there is no git repository there is no history.
-		r.commits, _ = repo.Lines(ctx, "\n", "-c", trust, "log", "--max-count="+fmt.Sprint(historyDepth), "--format=%H", "--", "patches")
+		r.commits, _ = repo.Lines(ctx, "\n", "log", "--max-count="+fmt.Sprint(historyDepth), "--format=%H", "--", "patches")
 		r.commits = append([]string{""}, r.commits...)
 	}
 	for len(r.commits) > 0 {
@@ -66,7 +66,7 @@ func (r *replayer) readOlder(ctx context.Context) bool {
 		if commit == "" {
 			f, err = readForm(carryDir(r.co))
 		} else {
-			f, err = formAt(ctx, repo, trust, commit)
+			f, err = formAt(ctx, repo, commit)
 		}
 		if err == nil && f.base() != "" {
 			r.old = append(r.old, f)
@@ -80,18 +80,18 @@ func (r *replayer) readOlder(ctx context.Context) bool {
 const historyDepth = 50
 
 // formAt is what patches/ said in a commit of the checkout.
-func formAt(ctx context.Context, repo git.Repo, trust, commit string) (*form, error) {
+func formAt(ctx context.Context, repo git.Repo, commit string) (*form, error) {
 	dir, err := os.MkdirTemp("", "fork-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	files, err := repo.Lines(ctx, "\x00", "-c", trust, "ls-tree", "-r", "-z", "--name-only", commit, "--", "patches")
+	files, err := repo.Lines(ctx, "\x00", "ls-tree", "-r", "-z", "--name-only", commit, "--", "patches")
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range files {
-		data, err := repo.Raw(ctx, "-c", trust, "cat-file", "blob", commit+":"+name)
+		data, err := repo.Raw(ctx, "cat-file", "blob", commit+":"+name)
 		if err != nil {
 			return nil, err
 		}

@@ -81,17 +81,22 @@ func sweep(co *checkout.Checkout) error {
 	return nil
 }
 
-// place makes dir, which is beside it, the tree of tag. What was there has been found to hold
-// nothing that pkg/ and patches/ do not.
-func place(co *checkout.Checkout, dir, tag string) error {
+// place makes dir, which is beside it, the tree of tag. What was there has been found, some time ago, to hold
+// nothing that pkg/ and patches/ do not: if it is not as it was found, it stays.
+func place(ctx context.Context, co *checkout.Checkout, dir, tag string, found condition) error {
 	tree := co.Tree(tag)
 	if _, err := os.Lstat(tree); err == nil {
 		old, err := os.MkdirTemp(co.Trees(), oldPrefix)
 		if err != nil {
 			return err
 		}
-		if err := os.Rename(tree, filepath.Join(old, tag)); err != nil {
+		away := filepath.Join(old, tag)
+		if err := os.Rename(tree, away); err != nil {
 			return err
+		}
+		// Here, where nobody writes to it any more who knows it by its name.
+		if now, err := inspectAt(ctx, co, away); err != nil || !now.same(found) {
+			return errors.Join(fmt.Errorf("%s has changed while this was at work, and stays as it is\nnext: repeat, which says what there is to keep", co.Rel(tree)), err, os.Rename(away, tree), os.Remove(old))
 		}
 		defer os.RemoveAll(old)
 	}

@@ -58,7 +58,8 @@ func Rebase(ctx context.Context, co *checkout.Checkout, from, to string) (*Rebas
 		return nil, err
 	}
 	defer unlock()
-	if err := rebasable(ctx, co, p, from, to); err != nil {
+	c, err := rebasable(ctx, co, p, from, to)
+	if err != nil {
 		return nil, err
 	}
 	source, err := Tree(ctx, co, from)
@@ -100,7 +101,7 @@ func Rebase(ctx context.Context, co *checkout.Checkout, from, to string) (*Rebas
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
 	}
-	if err := place(co, dir, to); err != nil {
+	if err := place(ctx, co, dir, to, c); err != nil {
 		return nil, err
 	}
 	if stopped != nil {
@@ -113,39 +114,39 @@ func Rebase(ctx context.Context, co *checkout.Checkout, from, to string) (*Rebas
 var errNoTag = errors.New("which tag? make rebase TO=v0.37.3 (and FROM=v0.37.2, to say whose patches to take there)")
 
 // rebasable refuses what would lose something, or make a queue that is written against an older tag
-// than it applies to.
-func rebasable(ctx context.Context, co *checkout.Checkout, p *pins.Pins, from, to string) error {
+// than it applies to. It returns the condition of to's tree, which may be replaced.
+func rebasable(ctx context.Context, co *checkout.Checkout, p *pins.Pins, from, to string) (c condition, err error) {
 	if from == "" || to == "" {
-		return errNoTag
+		return c, errNoTag
 	}
 	if _, err := p.Lookup(from); err != nil {
-		return err
+		return c, err
 	}
 	if err := pins.CheckTag(to); err != nil {
-		return err
+		return c, err
 	}
 	if from == to {
-		return fmt.Errorf("the patches are on %s already", to)
+		return c, fmt.Errorf("the patches are on %s already", to)
 	}
 	minor := pins.MinorOf(to)
 	if newest := p.NewestOf(minor); newest != "" && semver.Compare(to, newest) < 0 {
-		return fmt.Errorf("patches/%s is written against %s, its newest tag, and serves older ones as it is: rebase to %s or later, or pin the older tag as it is: make pins ADD=%s", minor, newest, newest, to)
+		return c, fmt.Errorf("patches/%s is written against %s, its newest tag, and serves older ones as it is: rebase to %s or later, or pin the older tag as it is: make pins ADD=%s", minor, newest, newest, to)
 	}
 	if err := lacksNone(ctx, co, p, from, to); err != nil {
-		return err
+		return c, err
 	}
-	c, err := inspect(ctx, co, to)
+	c, err = inspect(ctx, co, to)
 	if err != nil {
-		return err
+		return c, err
 	}
 	if err := c.expressed(co, to); err != nil {
-		return err
+		return c, err
 	}
 	changed, err := uncommitted(ctx, co, "patches")
 	if err != nil || len(changed) == 0 {
-		return err
+		return c, err
 	}
-	return fmt.Errorf("these have changes that are not committed, and a rebase to %s would write over them:%s\nnext: commit them (git add patches && git commit)", to, few(changed))
+	return c, fmt.Errorf("these have changes that are not committed, and a rebase to %s would write over them:%s\nnext: commit them (git add patches && git commit)", to, few(changed))
 }
 
 // lacksNone fails if to's minor has patches that from's has not: those of to's are about to be written anew
@@ -218,11 +219,13 @@ func subjects(ctx context.Context, co *checkout.Checkout, minor string) ([]strin
 // checkout is no git repository.
 func uncommitted(ctx context.Context, co *checkout.Checkout, dir string) ([]string, error) {
 	repo := git.At(co, co.Root)
-	trust := "safe.directory=" + co.Root // the checkout may belong to another user, as in a container
-	if _, err := repo.Run(ctx, "-c", trust, "rev-parse", "--is-inside-work-tree"); err != nil {
-		return nil, ctx.Err()
+	if _, err := repo.Run(ctx, "rev-parse", "--is-inside-work-tree"); err != nil {
+		if strings.Contains(err.Error(), "not a git repository") {
+			return nil, ctx.Err()
+		}
+		return nil, err
 	}
-	list, err := repo.Lines(ctx, "\x00", "-c", trust, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--", dir)
+	list, err := repo.Lines(ctx, "\x00", "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--", dir)
 	for i, line := range list {
 		if len(line) > 3 {
 			list[i] = line[3:]

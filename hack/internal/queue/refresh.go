@@ -150,7 +150,7 @@ func refresh(ctx context.Context, co *checkout.Checkout, p *pins.Pins, tag strin
 		if err := s.save(fresh.Dir); err != nil {
 			return nil, err
 		}
-		return info, place(co, fresh.Dir, tag)
+		return info, place(ctx, co, fresh.Dir, tag, c)
 	}
 	return info, s.save(co.Tree(tag))
 }

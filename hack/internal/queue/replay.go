@@ -39,7 +39,7 @@ type replayer struct {
 
 // replay has git put f's patches of pin's minor on its tag, with three-way merges: the base's as they are in the tree of
 // newest, the minor's own as they were with, after it, what the base has changed since in what it stands in for.
-func replay(ctx context.Context, co *checkout.Checkout, p *pins.Pins, newest string, pin pins.Tag, f *form) (*Carried, error) {
+func replay(ctx context.Context, co *checkout.Checkout, p *pins.Pins, newest string, pin pins.Tag, c condition, f *form) (*Carried, error) {
 	rel, err := upstream.Fetch(ctx, co, p.Module, pin.Tag)
 	if err != nil {
 		return nil, err
@@ -85,7 +85,7 @@ func replay(ctx context.Context, co *checkout.Checkout, p *pins.Pins, newest str
 	if err := s.save(dir); err != nil {
 		return nil, err
 	}
-	if err := place(co, dir, pin.Tag); err != nil {
+	if err := place(ctx, co, dir, pin.Tag, c); err != nil {
 		return nil, err
 	}
 	if stopped != nil {

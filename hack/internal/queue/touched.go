@@ -66,6 +66,17 @@ func packageDir(repo git.Repo, dir string) string {
 }
 
 func hasGo(dir string) bool {
-	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
-	return err == nil && len(files) > 0
+	return len(goFiles(dir)) > 0
+}
+
+// goFiles are the names of the Go files in dir, sorted; none if it cannot be read.
+func goFiles(dir string) []string {
+	entries, _ := os.ReadDir(dir)
+	var names []string
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".go") {
+			names = append(names, e.Name())
+		}
+	}
+	return names
 }

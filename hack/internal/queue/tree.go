@@ -78,7 +78,7 @@ func Tree(ctx context.Context, co *checkout.Checkout, tag string) (*TreeInfo, er
 	if err != nil && !errors.As(err, &conflict) {
 		return nil, err
 	}
-	if err := place(co, dir, pin.Tag); err != nil {
+	if err := place(ctx, co, dir, pin.Tag, c); err != nil {
 		return nil, err
 	}
 	if conflict != nil {

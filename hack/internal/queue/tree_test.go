@@ -1,8 +1,11 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -114,6 +117,9 @@ func TestTreeRefuses(t *testing.T) {
 			t.git("v0.1.0", "checkout", "-q", "main")
 			t.git("v0.1.0", "merge", "-q", "--no-commit", "side")
 		}, []string{"git merge is under way"}},
+		{"a cherry-pick between two", func(t *toy) {
+			t.check(os.Mkdir(filepath.Join(t.co.Tree("v0.1.0"), ".git", "sequencer"), 0o755)) // Which is all that git has of it then.
+		}, []string{"git cherry-pick is under way", "cherry-pick --continue"}},
 		{"what it did not make", func(t *toy) {
 			t.check(os.RemoveAll(t.co.Tree("v0.1.0")))
 			t.writeTree("v0.1.0", "mine.txt", "x")
@@ -361,4 +367,71 @@ func TestTwoRunsAtOnce(t *testing.T) {
 	}
 	unlock()
 	toy.check(<-result)
+}
+
+// TestTreeThatChangesMeanwhile has somebody save a file while another tree is made in place of the one that it is in.
+func TestTreeThatChangesMeanwhile(t *testing.T) {
+	for name, change := range map[string]func(*toy){
+		"an edit": func(toy *toy) { toy.writeTree("v0.1.0", "pkg/a/a.go", "package a // mine\n") },
+		"a file":  func(toy *toy) { toy.writeTree("v0.1.0", "pkg/a/mine.go", "package a\n") },
+		"a commit": func(toy *toy) {
+			toy.writeTree("v0.1.0", "pkg/a/a.go", "package a // mine\n")
+			toy.commit("v0.1.0", "Mine")
+		},
+		"a stash": func(toy *toy) {
+			toy.writeTree("v0.1.0", "pkg/a/a.go", "package a // mine\n")
+			toy.git("v0.1.0", "stash")
+		},
+		"its git is gone": func(toy *toy) { toy.check(os.RemoveAll(filepath.Join(toy.co.Tree("v0.1.0"), ".git"))) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			toy := newToy(t)
+			toy.queue()
+			toy.tree("v0.1.0")
+			found, err := inspect(ctx, toy.co, "v0.1.0")
+			toy.check(err)
+			dir, remove, err := aside(toy.co)
+			toy.check(err)
+			defer remove()
+			change(toy)
+			before := tracked(t, toy.co.Tree("v0.1.0"))
+			toy.fails(place(ctx, toy.co, dir, "v0.1.0", found), "v0.1.0 has changed while this was at work", "next: ")
+			if after := tracked(t, toy.co.Tree("v0.1.0")); !maps.Equal(before, after) {
+				t.Errorf("got %v, want %v", after, before)
+			}
+			remove()
+			toy.noLeftovers()
+		})
+	}
+}
+
+// tracked is what is in dir, but for what git keeps.
+func tracked(t *testing.T, dir string) map[string]string {
+	files := map[string]string{}
+	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.Name() == ".git" {
+			return cmp.Or(err, fs.SkipDir)
+		}
+		if d.Type().IsRegular() {
+			data, err := os.ReadFile(filepath.Join(dir, name))
+			files[name] = string(data)
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// TestTreeBelowAPattern has a directory whose name means something to a shell.
+func TestTreeBelowAPattern(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "src [k8s] *")
+	if err := errors.Join(os.Mkdir(dir, 0o755), os.WriteFile(filepath.Join(dir, "a.go"), nil, 0o644), os.WriteFile(filepath.Join(dir, "b.txt"), nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	if got := goFiles(dir); len(got) != 1 || got[0] != "a.go" {
+		t.Errorf("got %q", got)
+	}
 }

@@ -329,16 +329,8 @@ func (v *verifier) goChecks(ctx context.Context, tag string, repo git.Repo) erro
 		}
 		var files []string
 		for _, dir := range dirs {
-			matches, err := filepath.Glob(filepath.Join(repo.Dir, dir, "*.go"))
-			if err != nil {
-				return nil, err
-			}
-			for _, m := range matches {
-				rel, err := filepath.Rel(repo.Dir, m)
-				if err != nil {
-					return nil, err
-				}
-				files = append(files, rel)
+			for _, name := range goFiles(filepath.Join(repo.Dir, dir)) {
+				files = append(files, filepath.Join(dir, name))
 			}
 		}
 		return nil, gofmt(ctx, v.co, repo.Dir, files)
