@@ -109,6 +109,12 @@ func (s *seat) name(describe func(*http.Request) []any, r *http.Request) (keysAn
 
 func (g *guard) describe() []any { return g.name(g.b.Describe, g.outer) }
 
+// describeRunning is describe for a handler that is running, with where to find
+// what it does in a dump of all goroutines.
+func (g *guard) describeRunning() []any {
+	return append(g.describe(), "goroutine", g.goroutine.Load())
+}
+
 // entry is one of a list.
 type entry struct {
 	after time.Duration
@@ -146,14 +152,15 @@ func text(keysAndValues ...any) string {
 }
 
 // RunningOverdue describes the handlers of this process that are still running
-// although their request has ended, as their Calls do and with how that ended
-// and how long ago, the longest first. It is for who has to stop waiting for
+// although their request has ended, the longest first: as their Boundary's
+// Describe does, and with the number of their goroutine, how the request ended
+// and how long ago. It is for who has to stop waiting for
 // them. It may be called by any goroutine.
 func RunningOverdue() []string {
 	var list []entry
 	for _, o := range overdueNow.list() {
 		after, outcome := o.g.overdueBy()
-		list = append(list, entry{after, text(append(o.g.describe(), "ended", outcome.Kind, "overdue", after.Round(time.Millisecond))...)})
+		list = append(list, entry{after, text(append(o.g.describeRunning(), "ended", outcome.Kind, "overdue", after.Round(time.Millisecond))...)})
 	}
 	return lines(list)
 }

@@ -22,6 +22,8 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -55,6 +57,16 @@ const (
 	noWrites   = "# 0 long-running responses have a write of which the client takes nothing\n"
 )
 
+var goroutineNumber = regexp.MustCompile(`goroutine=(\d+)`)
+
+// dumped returns what a dump of all goroutines has of that one.
+func dumped(id string) string {
+	buf := make([]byte, 4<<20)
+	_, rest, _ := strings.Cut("\n\n"+string(buf[:runtime.Stack(buf, true)]), "\n\ngoroutine "+id+" [")
+	stack, _, _ := strings.Cut(rest, "\n\n")
+	return stack
+}
+
 // TestOutlastingHandler is listed for as long as it runs after its request has ended, with whose it is if it was let in.
 func TestOutlastingHandler(t *testing.T) {
 	for name, tt := range map[string]struct {
@@ -63,10 +75,10 @@ func TestOutlastingHandler(t *testing.T) {
 	}{
 		"that was let in": {
 			func(w http.ResponseWriter, r *http.Request) { Seated(w, by(r, "a user\nwith a line")) },
-			`method=POST user="a user\nwith a line" seated=true ended="timed out" overdue=2s`,
+			`method=POST user="a user\nwith a line" seated=true goroutine=N ended="timed out" overdue=2s`,
 		},
-		"that was not":     {func(http.ResponseWriter, *http.Request) {}, `method=POST user=<nil> seated=false ended="timed out" overdue=2s`},
-		"of a sub-request": {func(_ http.ResponseWriter, r *http.Request) { Seated(httptest.NewRecorder(), by(r, "another")) }, `method=POST user=<nil> seated=false ended="timed out" overdue=2s`},
+		"that was not":     {func(http.ResponseWriter, *http.Request) {}, `method=POST user=<nil> seated=false goroutine=N ended="timed out" overdue=2s`},
+		"of a sub-request": {func(_ http.ResponseWriter, r *http.Request) { Seated(httptest.NewRecorder(), by(r, "another")) }, `method=POST user=<nil> seated=false goroutine=N ended="timed out" overdue=2s`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -83,8 +95,13 @@ func TestOutlastingHandler(t *testing.T) {
 				})
 				tr.run().want(timedOut)
 				time.Sleep(2 * time.Second)
+				got := listed(t)
+				if id := goroutineNumber.FindStringSubmatch(got); id == nil || !strings.Contains(dumped(id[1]), "TestOutlastingHandler") {
+					t.Errorf("its goroutine is not there in a dump: %s", got)
+				}
+				got = goroutineNumber.ReplaceAllString(got, "goroutine=N")
 				want := "# 1" + strings.TrimPrefix(noHandlers, "# 0") + tt.want + "\n" + noWrites
-				if got := listed(t); got != want {
+				if got != want {
 					t.Errorf("got:\n%s\nwant:\n%s", got, want)
 				}
 				close(release)

@@ -173,6 +173,8 @@ type guard struct {
 	ctxErr error
 	root   atomic.Pointer[root]
 
+	goroutine atomic.Uint64 // that the handler runs on: see goroutineID
+
 	seat
 }
 

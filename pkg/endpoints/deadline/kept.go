@@ -21,6 +21,8 @@ import (
 	"runtime"
 	"runtime/pprof"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -84,7 +86,9 @@ func (k *kept) start(g *guard) {
 // run is a handler goroutine.
 func (k *kept) run(g *guard) {
 	next := make(chan *guard, 1)
+	id := goroutineID()
 	for g != nil {
+		g.goroutine.Store(id)
 		// The labels of its profiles are the request's, as are those of a
 		// goroutine that the serve goroutine would start.
 		pprof.SetGoroutineLabels(g.ctx)
@@ -98,6 +102,18 @@ func (k *kept) run(g *guard) {
 		}
 		g = <-next
 	}
+}
+
+// goroutineID returns the number by which a dump of all goroutines names the
+// calling one, for people to find it there, or 0. It is nothing to decide by.
+func goroutineID() uint64 {
+	buf := make([]byte, 64)
+	fields := strings.Fields(string(buf[:runtime.Stack(buf, false)]))
+	if len(fields) < 2 {
+		return 0
+	}
+	id, _ := strconv.ParseUint(fields[1], 10, 64) // 0 if it is none.
+	return id
 }
 
 // nearest returns the lot of this processor, to be put back when it has been used.

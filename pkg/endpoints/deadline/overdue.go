@@ -157,7 +157,7 @@ func (o *overdue) tell() {
 	defer o.mu.Unlock()
 	if !o.ended && o.g.b.Describe != nil {
 		after, outcome := o.g.overdueBy()
-		klog.InfoS("Request handler is overdue", append(o.g.describe(), "ended", outcome.Kind, "overdue", after)...)
+		klog.InfoS("Request handler is overdue", append(o.g.describeRunning(), "ended", outcome.Kind, "overdue", after)...)
 	}
 }
 

@@ -167,7 +167,7 @@ func TestRunningOverdue(t *testing.T) {
 			o.begin()
 			all = append(all, o)
 		}
-		want := []string{"verb=C URI=/c seated=false ended=aborted overdue=3s", "verb=B seated=false ended=aborted overdue=2s", "ended=aborted overdue=1s"}
+		want := []string{"verb=C URI=/c seated=false goroutine=0 ended=aborted overdue=3s", "verb=B seated=false goroutine=0 ended=aborted overdue=2s", "goroutine=0 ended=aborted overdue=1s"}
 		if got := RunningOverdue(); !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}

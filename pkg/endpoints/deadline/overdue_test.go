@@ -120,7 +120,7 @@ func TestOverdueHandler(t *testing.T) {
 				if n := metric(t, "apiserver_overdue_requests"); n != 1 {
 					t.Errorf("apiserver_overdue_requests is %v, want 1", n)
 				}
-				if got := RunningOverdue(); len(got) != 1 || !strings.HasPrefix(got[0], "verb=POST URI=/some/where seated=false ended=") {
+				if got := RunningOverdue(); len(got) != 1 || !strings.HasPrefix(got[0], "verb=POST URI=/some/where seated=false goroutine=") {
 					t.Errorf("running: %q", got)
 				}
 				time.Sleep(63 * time.Second)
