@@ -320,7 +320,7 @@ func (g *guard) decide(patient bool) (s state, graced bool) {
 	case g.returned && g.state == done:
 		// Its answer waits for what is to be said, for as long as there is time:
 		// if a write that has failed has ended it, until its context ends too.
-		if !g.allSaid() && (why == notOver || why == byClient && g.ctx.Err() == nil) {
+		if g.awaited() && (why == notOver || why == byClient && g.ctx.Err() == nil) {
 			return open, false
 		}
 	case g.returned:

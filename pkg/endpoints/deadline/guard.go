@@ -162,7 +162,6 @@ type guard struct {
 	// What is to be said about the outcome: see report.
 	reports   []report
 	few       [3]report   // their place, mostly
-	saying    int         // reports that are being said
 	lingering bool        // counted as only being reported on
 	holds     bool        // something is held, or was
 	held      func()      // releases it when all is over
@@ -211,7 +210,7 @@ func newGuard(b *Boundary, handler http.Handler, w http.ResponseWriter, r *http.
 	g.idle.L = &g.mu
 	g.reports = g.few[:0]
 	for _, r := range b.Reporters {
-		g.reports = append(g.reports, report{key: r.Key, last: r.Last, say: r.Say})
+		g.reports = append(g.reports, report{key: r.Key, last: r.Last, beside: r.Beside, say: r.Say})
 	}
 	g.copyRequest()
 	return g

@@ -245,35 +245,58 @@ func TestGoexitIsNoSuccess(t *testing.T) {
 }
 
 // TestAnswersWaitForSlowReports, as a sink that blocks is documented to have
-// them do, while there is time.
+// them do, while there is time; but for what is said beside them, which nothing
+// that is last waits for either.
 func TestAnswersWaitForSlowReports(t *testing.T) {
 	for name, handler := range map[string]http.HandlerFunc{
 		"a small answer":       func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "small") },
 		"an implicit status":   func(http.ResponseWriter, *http.Request) {},
 		"a small one, flushed": func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "small"); w.(http.Flusher).Flush() },
 	} {
-		t.Run(name, func(t *testing.T) {
-			eachProto(t, func(t *testing.T, proto string) {
-				saying, release := make(chan struct{}), make(chan struct{})
-				s := newTestServer(t, proto, serverConfig{timeout: time.Minute, handler: handler})
-				s.boundary.Reporters = append(s.boundary.Reporters, Reporter{Key: "slow", Say: func(*http.Request, Outcome) { saying <- struct{}{}; <-release }})
-				got := make(chan error, 1)
-				go func() {
-					_, _, err := s.do("GET", nil)
-					got <- err
-				}()
-				<-saying
-				select {
-				case err := <-got:
-					t.Errorf("the client has its answer (%v) before the event is out", err)
-				case <-time.After(50 * time.Millisecond): // For it to come by mistake.
-				}
-				close(release)
-				if err := <-got; err != nil {
-					t.Error(err)
-				}
+		for _, tt := range []struct {
+			name              string
+			beside, takenOver bool
+		}{{"a report", false, false}, {"one beside", true, false}, {"one beside that is taken over", true, true}} {
+			t.Run(name+", "+tt.name, func(t *testing.T) {
+				eachProto(t, func(t *testing.T, proto string) {
+					saying, release, log := make(chan struct{}), make(chan struct{}), make(chan struct{})
+					slow := func(*http.Request, Outcome) { saying <- struct{}{}; <-release }
+					s := newTestServer(t, proto, serverConfig{timeout: time.Minute, handler: func(w http.ResponseWriter, r *http.Request) {
+						if tt.takenOver {
+							Report(r.Context(), "slow", slow)
+						}
+						handler(w, r)
+					}})
+					s.boundary.Reporters = append([]Reporter{{Key: "slow", Beside: tt.beside, Say: slow}}, append(s.boundary.Reporters,
+						Reporter{Key: "log", Last: true, Say: func(*http.Request, Outcome) { close(log) }})...)
+					got := make(chan error, 1)
+					go func() {
+						_, _, err := s.do("GET", nil)
+						got <- err
+					}()
+					<-saying
+					if tt.beside && !tt.takenOver {
+						if err := <-got; err != nil {
+							t.Error(err)
+						}
+						<-log
+						close(release)
+						return
+					}
+					select {
+					case err := <-got:
+						t.Errorf("the client has its answer (%v) before the event is out", err)
+					case <-log:
+						t.Error("the last has been said before it")
+					case <-time.After(50 * time.Millisecond): // For it to come by mistake.
+					}
+					close(release)
+					if err := <-got; err != nil {
+						t.Error(err)
+					}
+				})
 			})
-		})
+		}
 	}
 }
 

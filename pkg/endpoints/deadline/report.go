@@ -20,6 +20,7 @@ import (
 	"context"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"k8s.io/klog/v2"
@@ -33,9 +34,11 @@ type report struct {
 	// Immutable.
 	key  any
 	last bool // see Reporter.Last
-	// Guarded by the guard's mu, until said.
-	say  func(*http.Request, Outcome)
-	said bool
+	// Guarded by the guard's mu.
+	say    func(*http.Request, Outcome) // nil if there is nothing to be said
+	beside bool                         // see Reporter.Beside; not of one that a handler has taken over
+	begun  bool                         // it is being said, or has been
+	said   bool                         // it has been
 }
 
 // Reporter makes the reports of one key, of all requests of a boundary.
@@ -49,10 +52,15 @@ type Reporter struct {
 	// goroutine.
 	Say func(r *http.Request, o Outcome)
 
-	// Last has the report of a request that its handler has ended said after all
-	// others, so that it can tell how long they took. That of a request which the
+	// Last has the report of a request that its handler has ended said after the
+	// others that its answer waits for, so that it can tell how long they took. That of a request which the
 	// boundary has ended keeps its place: nothing that is stuck is to hold it up.
 	Last bool
+
+	// Beside has no answer in time wait for the report, unless a handler has taken
+	// it over: it is for what is said only of requests that no filter within
+	// reports on, and that would be answered at once without the boundary.
+	Beside bool
 }
 
 // find returns the report of that key, or nil. The caller holds mu.
@@ -67,6 +75,7 @@ func (g *guard) find(key any) *report {
 
 // Report takes the report of that key over, or adds it, for a handler that
 // knows more than the boundary's Reporter. If it has been said, that stands.
+// An answer in time waits for it. A nil say has nothing to say.
 // It returns the request as it came to the boundary, which no handler touches,
 // as the one that it was given, and which must not be modified. It returns nil
 // outside a boundary, and when one would be added after the handler has
@@ -85,8 +94,8 @@ func Report(ctx context.Context, key any, say func(r *http.Request, o Outcome)) 
 		return nil
 	case r == nil:
 		g.reports = append(g.reports, report{key: key, say: say})
-	case !r.said:
-		r.say = say
+	case !r.begun:
+		r.say, r.beside = say, false
 	}
 	return g.outer
 }
@@ -118,8 +127,11 @@ func (g *guard) decided() (o Outcome, ok bool) {
 func (g *guard) report() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for r := g.unsaid(); r != nil; r = g.unsaid() {
-		g.say(r)
+	for i := g.unsaid(); i >= 0; i = g.unsaid() {
+		if !g.awaited() {
+			g.notify() // The answer goes; this is said beside it.
+		}
+		g.say(i)
 	}
 	g.account()
 	g.letGo(false)
@@ -134,7 +146,15 @@ func (g *guard) said() bool {
 }
 
 // allSaid is said for who holds mu.
-func (g *guard) allSaid() bool { return g.saying == 0 && g.unsaid() == nil }
+func (g *guard) allSaid() bool {
+	return !slices.ContainsFunc(g.reports, func(r report) bool { return !r.said && r.say != nil })
+}
+
+// awaited reports whether there is something to be said that an answer in time
+// waits for. The caller holds mu.
+func (g *guard) awaited() bool {
+	return slices.ContainsFunc(g.reports, func(r report) bool { return !r.beside && !r.said && r.say != nil })
+}
 
 // account keeps count of requests that are over, whose handler has returned,
 // and that are still being reported on. The caller holds mu, and has changed one
@@ -153,43 +173,48 @@ func (g *guard) account() {
 	g.lingering = lingers
 }
 
-// unsaid returns the next report that is to be said, or nil: the innermost, as
-// filters that unwind would, but for what is to be last. The caller holds mu.
-func (g *guard) unsaid() *report {
-	var last *report
+// unsaid returns which report is to be said next, or -1: the innermost, as filters
+// that unwind would. Of a request that its handler has ended, what is to be last
+// comes after the others, and what an answer in time does not wait for after that.
+// The caller holds mu.
+func (g *guard) unsaid() int {
+	next, first := -1, 0
 	for i := len(g.reports) - 1; i >= 0; i-- {
-		switch r := &g.reports[i]; {
-		case r.said:
-		case r.last && (g.state == done || g.state == hijacked):
-			last = r
-		default:
-			return r
+		r, rank := &g.reports[i], 0
+		if r.begun || r.say == nil {
+			continue
+		}
+		if g.state == done || g.state == hijacked {
+			if r.last {
+				rank++
+			}
+			if r.beside {
+				rank += 2
+			}
+		}
+		if next < 0 || rank < first {
+			next, first = i, rank
 		}
 	}
-	return last
+	return next
 }
 
-// say says a report, once. The caller holds mu, which is given up meanwhile.
-func (g *guard) say(r *report) {
-	if r.said {
-		return
-	}
-	r.said = true
-	g.saying++
+// say says that report, which nobody has begun to. The caller holds mu, which is
+// given up meanwhile: more may be added then.
+func (g *guard) say(i int) {
+	g.reports[i].begun = true
 	// A Write that was under way at the seal is being interrupted. How much it
 	// has sent is not known before it has left.
 	for g.writing {
 		g.idle.Wait()
 	}
-	say, o := r.say, g.outcome()
+	say, o := g.reports[i].say, g.outcome()
 	g.mu.Unlock()
 	defer func() {
 		g.mu.Lock()
-		g.saying--
+		g.reports[i].said = true
 	}()
-	if say != nil {
-		contain("report", func() { say(g.outer, o) })
-	}
+	contain("report", func() { say(g.outer, o) })
 }
 
 // contain keeps a panic of what others have registered from ending the
