@@ -48,10 +48,10 @@ func ownerFrom(ctx context.Context) owner {
 	return o
 }
 
-// sameHeader reports whether v, which may be wrapped by others, is w: their
-// header is then, and otherwise each has one of its own.
-func sameHeader(v, w http.ResponseWriter) bool {
-	return reflect.ValueOf(v.Header()).Pointer() == reflect.ValueOf(w.Header()).Pointer()
+// sameHeader reports whether header is the map that w has: w is then the writer
+// that has that one, or wraps it. Each writer has one of its own.
+func sameHeader(w http.ResponseWriter, header http.Header) bool {
+	return reflect.ValueOf(w.Header()).Pointer() == reflect.ValueOf(header).Pointer()
 }
 
 // For returns the request as it is to be served with w: without the boundary, or
@@ -68,7 +68,7 @@ func For(w http.ResponseWriter, r *http.Request) *http.Request {
 	return r.WithContext(context.WithValue(ctx, guardKey{}, nil))
 }
 
-func (g *guard) leads(w http.ResponseWriter) bool { return sameHeader(w, g) }
+func (g *guard) leads(w http.ResponseWriter) bool { return sameHeader(w, g.header) }
 
 // guardContext is a guard as the context of its handler's request. It has the
 // deadline and the values of the context that the request came with, but an end

@@ -622,6 +622,22 @@ func TestPanicPassesWithItsFrames(t *testing.T) {
 	l.Serve(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil), http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("its own") }))
 }
 
+// TestSubRequestOfOneThatIsOver finds out that it is one without net/http's writer,
+// which is somebody else's by then.
+func TestSubRequestOfOneThatIsOver(t *testing.T) {
+	eachProto(t, func(t *testing.T, proto string) {
+		requests := make(chan *http.Request, 1)
+		s := newLongRunning(t, proto, time.Minute, serverConfig{handler: func(_ http.ResponseWriter, r *http.Request) { requests <- r }})
+		if res, _, err := s.do("GET", nil); err != nil || res.StatusCode != http.StatusOK {
+			t.Fatalf("got %v, %v", res, err)
+		}
+		r := <-requests
+		if ownerFrom(r.Context()) == nil || ownerFrom(For(httptest.NewRecorder(), r).Context()) != nil {
+			t.Error("a sub-request is taken for the request itself")
+		}
+	})
+}
+
 // TestBoundaryWithinLongRunning: which of the two a request within both belongs
 // to is told by what it is served with.
 func TestBoundaryWithinLongRunning(t *testing.T) {

@@ -81,8 +81,9 @@ type Outcome struct {
 	exited bool
 
 	// idle is for how long, at least, the client of one that was Stalled had
-	// taken nothing.
+	// taken nothing or, if slow, too little.
 	idle time.Duration
+	slow bool
 }
 
 // ByHandler reports whether the handler brought the request to this end by
@@ -129,7 +130,11 @@ func (o Outcome) AuditStatus() *metav1.Status {
 		status.Message = fmt.Sprintf("the deadline passed with the response under way: aborted after %d bytes of its body, of which the last may not have arrived", o.Bytes)
 	case Stalled:
 		status.Reason = "ClientStalled"
-		status.Message = fmt.Sprintf("the client took nothing for %v: cut off after %d bytes of its body, of which the last may not have arrived", o.idle, o.Bytes)
+		taken := "nothing"
+		if o.slow {
+			taken = "next to nothing"
+		}
+		status.Message = fmt.Sprintf("the client took %s for %v: cut off after %d bytes of its body, of which the last may not have arrived", taken, o.idle, o.Bytes)
 	case ClientGone:
 		status.Reason = "ClientGone"
 		status.Message = fmt.Sprintf("the client went before the response was complete: %d bytes of its body had been sent, of which the last may not have arrived", o.Bytes)

@@ -354,6 +354,10 @@ func TestClientThatIsTooSlowForTheEnd(t *testing.T) {
 		looks("it is over, and takes some", overTime/2, false)
 	}
 	looks("it has been over for too long", 2*overTime, true)
+	const want = "the client took next to nothing for 1m40s: cut off after 0 bytes of its body, of which the last may not have arrived"
+	if got := s.outcome().AuditStatus().Message; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }
 
 // TestClientThatHasTakenAll has not stalled, for however long it was sent nothing:

@@ -56,6 +56,9 @@ type stream struct {
 	conn  *connection         // as ConnContext has noted it, or nil
 	http1 bool
 	able  bool // a write can be ended
+	// header is the writer's, which is not asked for it again: others compare with
+	// it when the writer may be none of ours.
+	header http.Header
 
 	userAgent string
 
@@ -81,7 +84,8 @@ type stream struct {
 	writeBy  time.Time       // the handler's own write deadline, or zero
 	looked   int64           // what busy was when acked was noted
 	acked    uint64          // what the client had acknowledged of an HTTP/1 connection
-	idle     time.Duration   // for how long it had taken nothing, when it was struck
+	idle     time.Duration   // for how long it had taken nothing, at least, when it was struck
+	slow     bool            // or too little
 	stall    *stall          // of the connection, since then, over HTTP/2
 	overAt   int64           // the tick at which it was first found to be over by itself, or 0
 	stays    int64           // how many times the sweeper has found that write under way since then
@@ -96,7 +100,7 @@ var (
 )
 
 func newStream(l *LongRunning, w http.ResponseWriter, r *http.Request) *stream {
-	s := &stream{l: l, w: w, outer: r, http1: r.ProtoMajor < 2, userAgent: r.UserAgent()}
+	s := &stream{l: l, w: w, outer: r, http1: r.ProtoMajor < 2, header: w.Header(), userAgent: r.UserAgent()}
 	if ownerFrom(r.Context()) == nil && r.RequestURI != "" {
 		s.conn = connFrom(r.Context())
 	}
@@ -106,7 +110,7 @@ func newStream(l *LongRunning, w http.ResponseWriter, r *http.Request) *stream {
 
 func (s *stream) rc() *http.ResponseController { return http.NewResponseController(s.w) }
 
-func (s *stream) leads(w http.ResponseWriter) bool { return sameHeader(w, s.w) }
+func (s *stream) leads(w http.ResponseWriter) bool { return sameHeader(w, s.header) }
 
 // errStalled is what a write gets that was ended, and each one after it.
 var errStalled error = &stalledError{}
@@ -318,5 +322,6 @@ func (s *stream) outcome() Outcome {
 		Bytes:   s.written.Load(),
 		Running: !s.finished,
 		idle:    s.idle,
+		slow:    s.slow,
 	}
 }

@@ -123,7 +123,9 @@ func (s *stream) look(now int64) (ended bool) {
 	if limit <= 0 || !tooSlow && now-max(busy, s.overAt) <= s.l.ticks(limit) || !s.busy.CompareAndSwap(busy, struck) {
 		return false
 	}
-	s.idle = limit
+	if s.idle, s.slow = limit, tooSlow; tooSlow {
+		s.idle = slowTimes * overTime
+	}
 	if s.http1 && s.conn != nil {
 		reset(s.conn.Conn)
 		return true
