@@ -64,28 +64,50 @@ func (g *guard) bind(b *bound) (release func()) {
 
 // within serves a request of another boundary's that has come to this one: a
 // deadline that is nearer than that one's binds the response, with the answer of
-// this boundary, which it is counted by too. Its functions are given the request as
-// it came here, and the handler a copy.
+// this boundary, which it is counted by too; what this one reports on requests is
+// said of it, and what it lets be held is held. Its functions are given the request
+// as it came here, and the handler a copy.
 func (b *Boundary) within(g *guard, w http.ResponseWriter, r *http.Request, handler http.Handler) {
+	inner := r.Clone(r.Context())
+	inner.Trailer = r.Trailer // Which is filled in when the body has been read.
+	defer removeFiles(inner, r)
+	g.takeOn(b, r)
 	deadline, ok := r.Context().Deadline()
 	if own, bounded := g.ctx.Deadline(); !ok || bounded && !deadline.Before(own) {
 		release, _ := Bind(r.Context(), nil) // One that is the same may end first.
 		defer release()
-		handler.ServeHTTP(w, r)
+		handler.ServeHTTP(w, inner)
 		return
 	}
-	inner := r.Clone(r.Context())
-	inner.Trailer = r.Trailer // Which is filled in when the body has been read.
 	tighter := &bound{ctx: r.Context(), answer: func() *metav1.Status { return b.Answer(r) }}
 	if b.TimedOut != nil {
-		tighter.timedOut = func() { b.TimedOut(r) }
+		// It counts a request that has timed out, which need not be found out.
+		counted := r.WithContext(context.WithValue(r.Context(), guardKey{}, nil))
+		tighter.timedOut = func() { b.TimedOut(counted) }
 	}
 	defer g.bind(tighter)()
 	if errors.Is(r.Context().Err(), context.DeadlineExceeded) {
 		return // It starts nothing.
 	}
-	defer removeFiles(inner, r)
 	handler.ServeHTTP(w, inner)
+}
+
+// takeOn has the guard do for a boundary within its own, to which its request has
+// come as r, what one of that boundary's would do.
+func (g *guard) takeOn(b *Boundary, r *http.Request) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.mayHold = g.mayHold || !b.NoHold
+	for _, reporter := range b.Reporters {
+		if g.find(reporter.Key) != nil {
+			continue
+		}
+		of := report{key: reporter.Key, last: reporter.Last, beside: reporter.Beside}
+		if say := reporter.Say; say != nil {
+			of.say = func(_ *http.Request, o Outcome) { say(r, o) }
+		}
+		g.reports = append(g.reports, of)
+	}
 }
 
 // bound is a deadline of the handler's own that has not been released.

@@ -163,6 +163,7 @@ type guard struct {
 	reports   []report
 	few       [3]report   // their place, mostly
 	lingering bool        // counted as only being reported on
+	mayHold   bool        // there is a boundary around the caller that lets it: see Boundary.NoHold
 	holds     bool        // something is held, or was
 	held      func()      // releases it when all is over
 	holdTimer *time.Timer // after which it is released all the same
@@ -195,6 +196,7 @@ func newGuard(b *Boundary, handler http.Handler, w http.ResponseWriter, r *http.
 		outer:    r,
 		events:   make(chan struct{}, 1),
 		declared: -1,
+		mayHold:  !b.NoHold,
 	}
 	if o := ownerFrom(ctx); o == nil || o.leads(w) {
 		// Otherwise it is a sub-request, and what is in the context is the other's.

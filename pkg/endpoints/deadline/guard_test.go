@@ -613,8 +613,65 @@ func TestNestedBoundary(t *testing.T) {
 		if !strings.Contains(tr.body.String(), boundStatus().Message) || tr.took < tick || tr.took > tick+DefaultJoinTime {
 			t.Errorf("answered after %v with %s", tr.took, tr.body.String())
 		}
-		if r := <-counted; r != <-came || len(counted) > 0 {
+		// In a way that has it count at once, and not when it is known what was sent.
+		if r := <-counted; r.URL != (<-came).URL || r.Header.Get("A") != "" || ownerFrom(r.Context()) != nil || len(counted) > 0 {
 			t.Errorf("counted as another request than came, or %d times", 1+len(counted))
+		}
+	})
+}
+
+// TestNestedBoundaryDoesWhatItWouldDo around its own handlers: it reports on their
+// requests, but for what the outer one does, and has what they hold be held.
+func TestNestedBoundaryDoesWhatItWouldDo(t *testing.T) {
+	inBubbles(t, func(t *testing.T, http1 bool) {
+		for _, tighter := range []bool{true, false} {
+			said := make(chan string, 9)
+			say := func(what string) func(*http.Request, Outcome) {
+				return func(r *http.Request, o Outcome) {
+					said <- fmt.Sprint(what, " ", r.Context().Value(holdKey{}), " ", o.Kind, " ", r.Header.Get("A"))
+				}
+			}
+			held := make(chan time.Time, 1)
+			tr := newTrial(t, http1, deadline, func(w http.ResponseWriter, r *http.Request) {
+				if Hold(r.Context(), func() {}) {
+					t.Error("the outer boundary has something be held")
+				}
+				ctx := context.WithValue(r.Context(), holdKey{}, "of the inner's")
+				if tighter {
+					bound, cancel := context.WithTimeout(ctx, tick)
+					defer cancel()
+					ctx = bound
+				}
+				nested := &Boundary{
+					Answer:    func(*http.Request) *metav1.Status { return boundStatus() },
+					Reporters: []Reporter{{Key: "a", Say: say("inner a")}, {Key: "b", Say: say("inner b"), Last: true}, {Key: "nothing"}},
+				}
+				nested.Serve(w, r.WithContext(ctx), http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+					r.Header.Set("A", "header of the handler's own")
+					if !Hold(r.Context(), func() { held <- time.Now() }) {
+						t.Error("the inner boundary has nothing be held")
+					}
+					<-r.Context().Done()
+					time.Sleep(holdTime + deadline)
+				}))
+			})
+			tr.boundary.NoHold = true
+			tr.boundary.Reporters = []Reporter{{Key: "a", Say: say("outer a")}}
+			start := time.Now()
+			tr.run().want(timedOut)
+			<-tr.returned
+			synctest.Wait()
+			if took := (<-held).Sub(start); took != tr.took+holdTime {
+				t.Errorf("held for %v, want %v more than %v", took, holdTime, tr.took)
+			}
+			close(said)
+			var got []string
+			for s := range said {
+				got = append(got, s)
+			}
+			if want := []string{"inner b of the inner's timed out ", "outer a <nil> timed out "}; !slices.Equal(got, want) {
+				t.Errorf("said %q, want %q", got, want)
+			}
 		}
 	})
 }

@@ -235,15 +235,15 @@ func contain(what string, f func()) {
 // around all else that handles them: so only the first who calls it for a request
 // may have it hold something, and whoever stands further within has to wait for
 // the handler. It is not ok for those, nor where the boundary has NoHold, nor outside
-// of one. The function must not block.
+// of one. (Of two boundaries, one within the other, it is enough that one has not.) The function must not block.
 func Hold(ctx context.Context, release func()) (ok bool) {
 	g := guardFrom(ctx)
-	if g == nil || g.b.NoHold {
+	if g == nil {
 		return false
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.holds {
+	if g.holds || !g.mayHold {
 		return false
 	}
 	g.holds, g.held = true, release
