@@ -101,10 +101,10 @@ func Report(ctx context.Context, key any, say func(r *http.Request, o Outcome)) 
 }
 
 // Decided returns the outcome of a request that a boundary, or LongRunning, has
-// ended in its handler's place. It seals nothing, and is for a filter that
-// unwinds and keeps a record of its own, such as a span: what it has seen is not
-// what was sent. It is not ok outside of both, and while the handler's answer
-// may yet win.
+// ended in its handler's place. It is for a filter that unwinds and keeps a record
+// of its own, such as a span: what it has seen is not what was sent. It is not ok
+// outside of both, where the handler has won, and while its answer may yet win:
+// when nothing was committed and the time is over, none can, and the guard is sealed.
 func Decided(ctx context.Context) (o Outcome, ok bool) {
 	if owner := ownerFrom(ctx); owner != nil {
 		return owner.decided()
@@ -115,6 +115,10 @@ func Decided(ctx context.Context) (o Outcome, ok bool) {
 func (g *guard) decided() (o Outcome, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if why := g.over(); g.state == open && why != notOver {
+		g.end(why)
+		g.notify()
+	}
 	switch g.state {
 	case timedOut, gone, aborted:
 		return g.outcome(), true

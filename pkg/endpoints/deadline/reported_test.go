@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"slices"
 	"strings"
@@ -154,9 +155,9 @@ func TestReportsAreSaidInOrder(t *testing.T) {
 	})
 }
 
-// TestDecidedSealsNothing: a handler that has its answer yet to give is asked
+// TestDecidedSealsNothingThatMayWin: a handler that has its answer yet to give is asked
 // nothing, and one that has lost is told how, and not what it has come to.
-func TestDecidedSealsNothing(t *testing.T) {
+func TestDecidedSealsNothingThatMayWin(t *testing.T) {
 	inBubbles(t, func(t *testing.T, http1 bool) {
 		tr := newTrial(t, http1, deadline, func(w http.ResponseWriter, r *http.Request) {
 			for _, part := range []string{"a", "b"} {
@@ -173,6 +174,31 @@ func TestDecidedSealsNothing(t *testing.T) {
 	})
 	if _, ok := Decided(context.Background()); ok {
 		t.Error("decided outside a boundary")
+	}
+}
+
+// TestDecidedBeforeTheServeGoroutineKnows that the time is over, which the handler
+// may see first: nothing that was not committed can be any more.
+func TestDecidedBeforeTheServeGoroutineKnows(t *testing.T) {
+	over, cancel := context.WithTimeout(context.Background(), -1)
+	defer cancel()
+	for _, commits := range []bool{false, true} {
+		g := newGuard(newBoundary(), http.NotFoundHandler(), httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil).WithContext(over))
+		if commits {
+			g.state, g.status = committed, http.StatusOK // In time.
+		}
+		o, ok := Decided(g.inner.Context())
+		if ok == commits || ok && (o.Kind != TimedOut || o.Status != http.StatusGatewayTimeout) {
+			t.Errorf("committed: %t: got %+v, %t", commits, o, ok)
+		}
+		if _, err := g.Write(nil); (err == http.ErrHandlerTimeout) != ok {
+			t.Errorf("committed: %t: a Write after it: %v", commits, err)
+		}
+		select {
+		case <-g.events:
+		default:
+			t.Errorf("committed: %t: the serve goroutine is not told", commits)
+		}
 	}
 }
 
