@@ -28,7 +28,8 @@ import (
 // anything was committed.
 type answer func() *metav1.Status
 
-// answerWith returns that answer, or the request's own. It is never nil.
+// answerWith returns what a makes, or, if a is nil, what the Boundary's Answer
+// does. It is never nil.
 func (g *guard) answerWith(a answer) (status *metav1.Status) {
 	contain("answer", func() {
 		if a == nil {

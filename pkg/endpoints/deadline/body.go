@@ -33,20 +33,21 @@ var errNotClosed = errors.New("not closed")
 type body struct {
 	g *guard
 
-	// Immutable. Nobody but a reader that the guard counts touches them.
+	// Immutable. real and inner are touched by readers that the guard counts, by
+	// drain, and, when nobody reads any more, by the serve goroutine (linger).
 	real     io.ReadCloser
 	inner    *http.Request // the handler's, to be given the trailer
 	declared int64         // Content-Length, or -1
-	sent     bool          // the client sends one, and net/http has to do with it
+	sent     bool          // the client sends one, for which net/http may wait
 
 	trailers sync.Once
 
 	// Guarded by g.mu.
-	read        int64 // bytes read
-	eof         bool  // it is at its end: see spent
-	drained     bool  // or nobody does: see drain
-	closed      bool  // and nothing of it is to be had any more: see go127
-	interrupted bool  // and nobody is to: net/http ends the connection because it cannot
+	read        int64 // bytes that the handler has read
+	eof         bool  // a read has come to its end: see spent
+	drained     bool  // drain has had its chance: the header leaves once
+	closed      bool  // drain has closed it to the handler: see go127
+	interrupted bool  // net/http ends the connection because drain has interrupted it
 }
 
 // Read returns http.ErrHandlerTimeout after the deadline, or what else ended the request.
@@ -60,7 +61,7 @@ func (b *body) Read(p []byte) (n int, err error) {
 	defer func() { b.exit(n, real) }() // Even if it panics: the serve goroutine waits for it.
 	n, real = b.real.Read(p)
 	if err = real; errors.Is(err, io.EOF) {
-		// Here, while net/http cannot be filling it in.
+		// It is copied here, while net/http cannot be filling it in.
 		b.trailers.Do(b.copyTrailer)
 		return n, err
 	}
@@ -84,14 +85,15 @@ func (b *body) Close() error {
 }
 
 // unasked reports whether the client may still be waiting to be asked for the
-// body, which a Close does not have net/http read then, as of Go 1.27.
+// body. As of Go 1.27, Close does not have net/http read such a body.
 func (b *body) unasked() bool {
 	b.g.mu.Lock()
 	defer b.g.mu.Unlock()
 	return go127 && b.read == 0 && b.g.outer.Header.Get("Expect") != ""
 }
 
-// enter counts a reader, whom exit lets go, unless the body is closed or an error says what there is instead.
+// enter counts a reader, which exit lets go, unless the body is closed, or the
+// guard sealed: err is what the call gets then.
 func (b *body) enter() (closed bool, err error) {
 	b.g.mu.Lock()
 	defer b.g.mu.Unlock()
@@ -117,9 +119,10 @@ func (b *body) exit(n int, err error) {
 	b.g.idle.Broadcast()
 }
 
-// spent reports whether net/http waits for no more of the client's body, as far as
-// can be told. The end of one that an outer filter has put in its place says so only
-// if all that was announced has been read of it. The caller holds mu.
+// spent reports whether net/http waits for no more of the client's body, as far
+// as can be told. If an outer filter has put a body of its own in that one's
+// place, the end of its body counts only if all that the client announced has
+// been read of it. The caller holds mu.
 func (b *body) spent() bool {
 	return b.eof && (b.isNetHTTPs() || b.declared >= 0 && b.read >= b.declared)
 }
@@ -136,7 +139,7 @@ func (b *body) note(n int, err error) {
 
 // copyTrailer gives the handler's request the trailer that came after the
 // body. Requests derived from it share the map, where it was announced. It is
-// called by a call of the handler's, and only by one.
+// called during a call of the handler's, and once.
 func (b *body) copyTrailer() {
 	if b.inner.Trailer == nil {
 		b.inner.Trailer = b.g.outer.Trailer.Clone()

@@ -62,11 +62,12 @@ func (g *guard) bind(b *bound) (release func()) {
 	return b.release
 }
 
-// within serves a request of another boundary's that has come to this one: a
-// deadline that is nearer than that one's binds the response, with the answer of
-// this boundary, which it is counted by too; what this one reports on requests is
-// said of it, and what it lets be held is held. Its functions are given the request
-// as it came here, and the handler a copy.
+// within serves a request that has come to this boundary within another one. If
+// its deadline is nearer than the other boundary's, it binds the response, with
+// the answer of this boundary, which then also counts the request. In any case
+// the Reporters of this boundary report on the request, and what it lets Hold
+// hold is held. The functions of this boundary are given the request as it came
+// here, and the handler a copy.
 func (b *Boundary) within(g *guard, w http.ResponseWriter, r *http.Request, handler http.Handler) {
 	inner := r.Clone(r.Context())
 	inner.Trailer = r.Trailer // Which is filled in when the body has been read.
@@ -123,7 +124,7 @@ type bound struct {
 	next *bound
 }
 
-// pass has the serve goroutine look at the bounds.
+// pass has the serve goroutine look at the bounds, if one of them has passed.
 func (b *bound) pass() {
 	b.g.mu.Lock()
 	passed := b.g.passed()
@@ -148,8 +149,8 @@ func (b *bound) release() {
 }
 
 // passed reports whether a bound has passed, and notes the first one that has. It
-// asks their contexts: a handler that sees its context end may be here before the
-// function is called that the context has for that. The caller holds mu.
+// asks their contexts: a handler that sees its context end may come here before
+// the context has called pass. The caller holds mu.
 func (g *guard) passed() bool {
 	if g.struck != nil || g.sealed() {
 		return g.struck != nil

@@ -39,35 +39,40 @@ const DefaultMaxOverdue = 1000
 // handler touches and which must not be modified.
 type Boundary struct {
 	// Answer makes the answer for a deadline that passes before anything is
-	// committed, of which kind and API version are set. It is called by the
-	// serve goroutine, and for reports by others. It must not be nil.
+	// committed; the boundary sets its kind and API version. It is called by the
+	// serve goroutine and, for reports, by others, under a lock of the
+	// boundary's: it must not block. The field must not be nil.
 	Answer func(r *http.Request) *metav1.Status
 
 	// TimedOut, if not nil, is called by the serve goroutine just before it
 	// gives that answer: whoever has the answer finds the request counted.
 	TimedOut func(r *http.Request)
 
-	// Late, if not nil, is called by the handler goroutine when a handler
-	// returns after its request was ended by the deadline or by its client,
-	// with how long after; and once before that, by another goroutine, for a
-	// handler that is still running after 10 s. It must not block: the return of
-	// that handler waits for it.
+	// Late, if not nil, is called by the handler goroutine when a handler returns
+	// after its request was ended by the deadline or by its client, with how long
+	// after; of a request whose answer was complete by then, only if the handler
+	// panics. For a handler that is still running after 10 s it is called once
+	// before that, by another goroutine. It must not block: the return of that
+	// handler waits for it.
 	Late func(r *http.Request, after time.Duration, o Outcome)
 
-	// Describe, if not nil, names a request in what is said of a handler that is
-	// overdue, in keys and values. The request has the context that Seated was
-	// told of, if it was. It is called by any goroutine, while the handler runs,
-	// and must not block: the return of that handler waits for it.
+	// Describe, if not nil, names a request in what is said of its overdue
+	// handler, in keys and values. It is given the request with the context that
+	// Seated was told of, if Seated has been called. It is called by any
+	// goroutine, also while the handler runs, and must not block: the return of
+	// that handler waits for it.
 	Describe func(r *http.Request) (keysAndValues []any)
 
-	// Reporters make the reports of requests whose handler takes none over, so
-	// that a request is reported on that never reaches the filter whose
-	// business that is. They stand in the order in which filters would, the
-	// outermost first, and are called in the opposite one.
+	// Reporters make one report each on every request, but for a report that a
+	// handler takes over (see Report): so also a request that never reaches the
+	// filter whose business it is gets its report. They stand in the order in
+	// which those filters would, the outermost first, and are called in the
+	// opposite order, except as Last says.
 	Reporters []Reporter
 
-	// NoHold has Hold refuse what it is told to hold: who waits for requests to be
-	// over with stands outside, and whoever does within waits for the handler.
+	// NoHold has Hold refuse: whoever waits for requests to be over stands
+	// outside this boundary, and whoever does so within it waits for the handler
+	// itself.
 	NoHold bool
 
 	// JoinTime is how long a handler may take to return, after its request has
@@ -79,16 +84,20 @@ type Boundary struct {
 	JoinTime time.Duration
 
 	// MaxOverdue is how many handlers may be left behind, running after their
-	// request has ended. Above that, the serve goroutine gives a handler one
-	// more second to return and be answered for, then aborts the request and
-	// stays with its handler, so that net/http's own limits count it; an answer
-	// that is complete or has begun by then is delivered all the same. Handlers
-	// whose client has gone do not count: with those the serve goroutine stays
-	// over HTTP/2, and over HTTP/1 they are left behind, however many.
+	// request has ended. Above that, a handler that has committed nothing is
+	// given one more second to return, so that its request can be answered; if it
+	// does not, the serve goroutine aborts the request and stays with the
+	// handler, so that net/http's own limits count it. A response that is under
+	// way is aborted without that second. One that is complete is delivered all
+	// the same: over HTTP/1 the serve goroutine then stays, over HTTP/2 the
+	// handler is left behind nevertheless. Handlers whose client has gone do not
+	// count: with those the serve goroutine stays over HTTP/2, and over HTTP/1
+	// they are left behind, however many.
 	//
 	// As many again may have returned and wait only for reports on them, such as
-	// an audit log that blocks. Above that, an answer that was given in time
-	// waits for its own. Zero means DefaultMaxOverdue.
+	// an audit log that blocks. Above that, the serve goroutine of an answer that
+	// was given in time waits for its reports; over HTTP/1 it sends the answer
+	// first. Zero means DefaultMaxOverdue.
 	MaxOverdue int64
 
 	overdue   atomic.Int64
@@ -96,19 +105,20 @@ type Boundary struct {
 	kept      kept
 }
 
-// Serve runs the handler until it returns, the deadline of the request's
-// context or a bound of the handler's passes, or the client goes. If the
-// handler returns in time, what it has answered is handed to net/http when all
-// reports on it have been said, at the deadline at the latest. It panics as the
-// handler does, with the handler's stack in the text, and calls runtime.Goexit
-// if the handler has; it panics with http.ErrAbortHandler where it has cut the
-// response off. Inside another boundary, of which w is the ResponseWriter, it
-// calls the handler, and a deadline that is nearer than that boundary's binds the
-// response, as by Bind, with the Answer and TimedOut of b.
+// Serve runs the handler until the handler returns, the deadline of the request's
+// context or a bound of the handler's passes, or the client goes. If the handler
+// returns in time, its answer is handed to net/http when all reports on it have
+// been said, at the deadline at the latest. Serve panics as the handler does,
+// with the handler's stack in the text, and calls runtime.Goexit if the handler
+// has; it panics with http.ErrAbortHandler where it has cut the response off.
+// Inside another boundary, if w leads to the ResponseWriter of that one, Serve
+// calls the handler itself, and a deadline that is nearer than that boundary's
+// binds the response, as by Bind, with the Answer and TimedOut of b.
 //
-// A context that is cancelled before its deadline means that the client has
-// gone if the server says so, and otherwise that the request is to time out
-// now: an outer filter has given it up.
+// A context that is cancelled before its deadline means that the client has gone,
+// if the server says so, and otherwise that the request is to time out now: an
+// outer filter has given it up. If a read or write deadline has cancelled it, the
+// handler's own or the server's, it means neither, and the request goes on.
 func (b *Boundary) Serve(w http.ResponseWriter, r *http.Request, handler http.Handler) {
 	if g := guardFrom(r.Context()); g != nil && g.leads(w) {
 		b.within(g, w, r, handler)
@@ -201,8 +211,9 @@ func withStack(p any) any {
 // the handler's ends.
 func (g *guard) wait() state {
 	over := g.ctx.Done()
-	// In place of ctx, when that has ended early: of a request that came when it
-	// had, net/http still says so if the client goes.
+	// These take the place of ctx when it has ended early and the request goes on
+	// without it. left is for a request that came when it had ended already: of
+	// that one net/http still says if the client goes.
 	var timer <-chan time.Time
 	var left <-chan bool
 	var given <-chan struct{}
@@ -242,9 +253,9 @@ func (g *guard) wait() state {
 	}
 }
 
-// outliveHijack has a handler know that has the connection, and so ends its
-// request itself, that the time for it is over. It may go on for hours: who waits
-// for requests to be over with does not wait for that.
+// outliveHijack has a handler that has taken the connection over, and so ends its
+// request itself, know that the time for it is over. The handler may go on for
+// hours: whoever waits for requests to be over does not wait for that.
 func (g *guard) outliveHijack() {
 	g.mu.Lock()
 	over := g.state == hijacked && g.ending != notOver
@@ -257,7 +268,8 @@ func (g *guard) outliveHijack() {
 	}
 }
 
-// ended has the handler know, unless it has returned, that its request is over.
+// ended ends the handler's context, if the deadline or the client has ended the
+// request, and waits for a call of the handler's that is setting a deadline.
 func (g *guard) ended() {
 	g.mu.Lock()
 	why, controlled := g.ending, g.controlled
@@ -284,15 +296,15 @@ func (g *guard) timeIsUp() error {
 	return context.DeadlineExceeded
 }
 
-// note takes down what has ended the request, if something has, and reports
-// whether that is so: if not, the context has ended and the request goes on alone.
+// note records what has ended the request, and reports whether anything has: if
+// not, the context has ended, and the request goes on alone, without it.
 func (g *guard) note(why ending) (over bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	over = why == byDeadline || why == byClient && !g.returned
 	if !over {
 		g.alone = true
-	} else if g.sealedAt.IsZero() { // Otherwise it stands what has ended it, and may have been said.
+	} else if g.sealedAt.IsZero() { // Otherwise what has ended it stands, and may have been said.
 		g.ending = why
 	}
 	g.idle.Broadcast()
@@ -310,16 +322,17 @@ func (g *guard) untilDeadline() <-chan time.Time {
 
 // decide seals the guard if the request is over, and returns the state that it
 // has ended in, or open if it goes on. A handler that has committed a response,
-// and flushed nothing of it, may be about to return; it is granted the time to
-// do so, once.
+// and flushed nothing of it, may be about to return: if patient, decide seals
+// nothing yet and reports graced, for the caller to grant it the time to do so.
 func (g *guard) decide(patient bool) (s state, graced bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	why := g.over()
 	switch {
 	case g.returned && g.state == done:
-		// Its answer waits for what is to be said, for as long as there is time:
-		// if a write that has failed has ended it, until its context ends too.
+		// Its answer waits for what is to be said, for as long as there is time.
+		// If a write that has failed has ended the request, that is until ctx
+		// ends too.
 		if g.awaited() && (why == notOver || why == byClient && g.ctx.Err() == nil) {
 			return open, false
 		}
@@ -369,5 +382,7 @@ func (g *guard) hasReturned() bool {
 	return g.returned
 }
 
-// Overdue returns how many handlers have been left behind and are running.
+// Overdue returns how many handlers hold one of the MaxOverdue places: those that
+// have been left behind and are running, and those that are being joined. A
+// handler whose client has gone holds none.
 func (b *Boundary) Overdue() int64 { return b.overdue.Load() }

@@ -42,20 +42,23 @@ type connection struct {
 	closing atomic.Bool
 }
 
-// ConnContext is for http.Server.ConnContext: it lets a boundary close an
-// HTTP/1 connection at once when a client does not read, and an HTTP/2
-// connection that has taken no byte for stallTime, or some for ten times as
-// long, while a request on it is to be ended that waits for that. Zero means
-// DefaultStallTime. Without it the former takes a few milliseconds, and the latter
-// does not happen; a request that comes on an HTTP/1 connection on which a
-// handler's own read deadline has passed is taken for one whose client has gone, or
-// is to time out; and where a filter's ResponseWriter has no way to net/http's (no
-// Unwrap), nothing can be interrupted and a response not be cut.
+// ConnContext is for http.Server.ConnContext. With it, a boundary can close an
+// HTTP/1 connection at once when its client does not read. And where a request
+// can only be ended by closing its HTTP/2 connection, that is closed when it has
+// taken no byte for stallTime, or has taken some but has held the request up for
+// ten times as long. Zero means DefaultStallTime.
 //
-// A request that a handler makes for use in its own process, outside of any
-// boundary, by copying one that came over a connection (http.Request.Clone),
-// must not have the context of that one if it is served with another
-// ResponseWriter: it would be taken for what that connection is busy with.
+// Without it, closing an HTTP/1 connection takes a few milliseconds, and an
+// HTTP/2 connection is not closed. A request that comes on an HTTP/1 connection
+// on which a handler's own read deadline has passed is taken for one whose client
+// has gone, or that is to time out. And where a filter's ResponseWriter has no
+// way to net/http's (no Unwrap), nothing can be interrupted, and no response can
+// be cut.
+//
+// A handler may copy a request that came over a connection (http.Request.Clone),
+// to serve it in its own process, outside of any boundary. If it serves the copy
+// with another ResponseWriter, the copy must not have the context of the
+// original: it would be taken for what that connection is busy with.
 func ConnContext(stallTime time.Duration) func(ctx context.Context, conn net.Conn) context.Context {
 	if stallTime <= 0 {
 		stallTime = DefaultStallTime
@@ -77,15 +80,15 @@ func (c *connection) boundReads() {
 	}
 }
 
-// mayTimeOut reports whether a request on the connection, an HTTP/1 one, whose
-// context has ended before it came may have been read after a read had timed out:
-// the client has not gone then.
+// mayTimeOut is asked about a request on the connection, an HTTP/1 one, whose
+// context had ended before the request came. It reports whether a read that timed
+// out may have ended it: then the client has not gone.
 func (c *connection) mayTimeOut(server *http.Server) bool {
 	return c != nil && c.readBound.Load() || server != nil && server.ReadTimeout > 0
 }
 
-// close closes the connection at once, if gently with what the kernel has of it
-// sent before. crypto/tls is not asked: it would wait to say goodbye.
+// close closes the connection at once; if gently, the kernel still sends what it
+// has of it. crypto/tls is not asked: it would wait to say goodbye.
 func (c *connection) close(gently bool) {
 	if gently {
 		_ = raw(c.Conn).Close()
@@ -112,13 +115,13 @@ func raw(conn net.Conn) net.Conn {
 	return conn
 }
 
-// Listener is for the server's listener, below TLS: it closes a connection on
-// which a write has timed out, at once, unless that has been hijacked. It is of
-// no more use to net/http then, and crypto/tls would wait for 5 s to say goodbye
-// to a client that does not read.
-// And it lets a boundary bound how long net/http waits for the rest of a request
-// body after an answer beside which it was read (full duplex). Only TCP
-// connections are changed; they keep their methods.
+// Listener is for the server's listener, below TLS. It has a connection on which
+// a write has timed out closed at once, unless the connection has been hijacked:
+// it is of no more use to net/http, and crypto/tls would wait for 5 s to say
+// goodbye to a client that does not read. And it lets a boundary bound how long
+// net/http waits for the rest of a request body, after an answer that was given
+// while the body was being read (full duplex). Only TCP connections are changed;
+// they keep their methods.
 func Listener(l net.Listener) net.Listener { return listener{l} }
 
 type listener struct{ net.Listener }
@@ -135,7 +138,7 @@ type tcpConn struct {
 	*net.TCPConn
 	// last is whether the connection ends with the read deadline that stands.
 	last atomic.Bool
-	// hijacked is whether it is somebody's own, with what he has written.
+	// hijacked is whether it is a hijacker's, with what is yet to be sent on it.
 	hijacked atomic.Bool
 }
 
@@ -146,9 +149,9 @@ func handOver(conn net.Conn) {
 	}
 }
 
-// endReadsBy sets a read deadline of which net/http takes no notice, and would
-// read on: a read that it stops closes the connection, when what was sent has
-// left. Whoever sets another one takes it back.
+// endReadsBy sets a read deadline that closes the connection when it stops a
+// read: net/http does not look at how that read ends, and would read on. What was
+// written before is still sent. Setting another deadline takes this one back.
 func (c *connection) endReadsBy(t time.Time) {
 	if tcp, ok := raw(c.Conn).(*tcpConn); ok {
 		_ = tcp.SetReadDeadline(t)

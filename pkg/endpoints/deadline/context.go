@@ -30,8 +30,8 @@ func guardFrom(ctx context.Context) *guard {
 	return g
 }
 
-// owner is what a response is written through, whose request has the context:
-// a guard, or the stream of one that is long-running.
+// owner is what the response to a request is written through, as the context of
+// the request tells: a guard, or the stream of a long-running request.
 type owner interface {
 	// leads reports whether what is written to w is written through the owner.
 	leads(w http.ResponseWriter) bool
@@ -54,17 +54,18 @@ func sameHeader(w http.ResponseWriter, header http.Header) bool {
 	return reflect.ValueOf(w.Header()).Pointer() == reflect.ValueOf(header).Pointer()
 }
 
-// For returns the request as it is to be served with w: without the boundary, or
-// the stream of LongRunning, that its context has, if w does not lead to that
-// one's writer. A handler that serves a sub-request in its own process, with a
-// ResponseWriter of its own, may use its own context for it; what answers and
-// records the sub-request must not take the outer one's response for its own. It
-// is for filters that use Report or Bind, or have handlers that do.
+// For returns the request as it is to be served with w. If w does not lead to the
+// writer of the boundary, or the LongRunning, that the request's context has,
+// that is the request without those in its context. A handler that serves a
+// sub-request in its own process, with a ResponseWriter of its own, may use its
+// own context for it; what answers and records the sub-request must not take the
+// outer one's response for its own. For is for filters that use Report or Bind,
+// or have handlers that do.
 func For(w http.ResponseWriter, r *http.Request) *http.Request {
 	if o := ownerFrom(r.Context()); o == nil || o.leads(w) {
 		return r
 	}
-	ctx := context.WithValue(r.Context(), connKey{}, nil) // Which is the other one's too.
+	ctx := context.WithValue(r.Context(), connKey{}, nil) // It is the outer request's, too.
 	return r.WithContext(context.WithValue(ctx, guardKey{}, nil))
 }
 
@@ -73,17 +74,17 @@ func (g *guard) leads(w http.ResponseWriter) bool { return sameHeader(w, g.heade
 // guardContext is a guard as the context of its handler's request. It has the
 // deadline and the values of the context that the request came with, but an end
 // of its own: when the deadline strikes, when the client goes, or when the
-// request is over. The other one ends for further reasons, such as a read that
-// timed out: to net/http that is a client that has gone. The cause of the end is
-// the other one's if both have ended alike.
+// request is over. The context that the request came with ends for further
+// reasons, such as a read that timed out: to net/http that is a client that has
+// gone. If both have ended alike, the cause is that context's.
 //
-// What asks for its Done, as package context does before it derives another, has
-// it be one of package context's own kind from then on: see root.
+// From the first call of Done on, which package context makes before it derives
+// another context, package context takes it for one of its own kind: see root.
 //
-// The serve goroutine ends it. It has a lock of its own, which is held for no
-// call: who holds the guard's asks contexts that were derived from it. Whoever
-// finds that it has ended has the root end too, if there is one, before others
-// learn of it: no Done is open after an Err that says so.
+// The serve goroutine ends it. Its lock is its own, and is not held while
+// anything is called: whoever holds the guard's asks contexts that were derived
+// from it. Whoever finds that it has ended has the root end too, if there is one,
+// before others learn of the end: no Done is open after an Err that says so.
 type guardContext guard
 
 // root is the parent of child, which is of package context's own kind: contexts
@@ -131,7 +132,8 @@ func (c *guardContext) Err() error {
 	return err
 }
 
-// ownErr is Err for what ends the root, which asks for it meanwhile.
+// ownErr is Err without ending the root: for what ends it, and for the root,
+// which is asked meanwhile.
 func (c *guardContext) ownErr() error {
 	c.ctxMu.Lock()
 	defer c.ctxMu.Unlock()
@@ -140,7 +142,7 @@ func (c *guardContext) ownErr() error {
 
 func (c *guardContext) Value(key any) any {
 	if r := c.root.Load(); r != nil {
-		return r.child.Value(key) // Which knows itself, and asks the root for the rest.
+		return r.child.Value(key) // The child knows itself, and asks r for the rest.
 	}
 	return c.value(key)
 }
@@ -150,8 +152,8 @@ func (c *guardContext) value(key any) any {
 		return (*guard)(c)
 	}
 	if err := c.ctx.Err(); err != nil && err != c.ownErr() {
-		// Its end is not this one's, and so is not what context.Cause is to find,
-		// which asks for it here.
+		// That end is not this context's: context.Cause, which asks here, must
+		// not find it.
 		return context.WithoutCancel(c.ctx).Value(key)
 	}
 	return c.ctx.Value(key)

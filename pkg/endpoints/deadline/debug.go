@@ -67,18 +67,18 @@ func (r *registry[T]) list() []T {
 	return list
 }
 
-// Seated has the boundary, or the LongRunning, that the request is served in and
-// that w leads to know the request's context once that has been let in: it tells
-// whose the request is to who lists what outlasts its time, and that it holds the
-// seat that it was given. It does nothing outside of both, and for a sub-request.
-// It is called by the handler.
+// Seated tells the request's context to the boundary, or the LongRunning, that
+// the request is served in and that w leads to, once the request has been let in.
+// From then on, the lists of what outlasts its time say whose the request is, and
+// that it holds the seat that it was given. Seated does nothing outside of both,
+// and for a sub-request. It is called by the handler.
 func Seated(w http.ResponseWriter, r *http.Request) {
 	if o := ownerFrom(r.Context()); o != nil && o.leads(w) {
 		o.sit(r.Context())
 	}
 }
 
-// seat is an owner's: what names its request.
+// seat is the part of an owner that names its request.
 type seat struct {
 	seatMu sync.Mutex
 	// Guarded by seatMu.
@@ -121,7 +121,7 @@ type entry struct {
 	text  string
 }
 
-// lines has the longest first.
+// lines returns the texts of a list, the longest time first.
 func lines(list []entry) []string {
 	slices.SortStableFunc(list, func(a, b entry) int { return cmp.Compare(b.after, a.after) })
 	texts := make([]string, len(list))
@@ -154,8 +154,8 @@ func text(keysAndValues ...any) string {
 // RunningOverdue describes the handlers of this process that are still running
 // although their request has ended, the longest first: as their Boundary's
 // Describe does, and with the number of their goroutine, how the request ended
-// and how long ago. It is for who has to stop waiting for
-// them. It may be called by any goroutine.
+// and how long ago. It is for whoever has to stop waiting for them. It may be
+// called by any goroutine.
 func RunningOverdue() []string {
 	var list []entry
 	for _, o := range overdueNow.list() {
@@ -165,12 +165,11 @@ func RunningOverdue() []string {
 	return lines(list)
 }
 
-// stalledWrites describes the long-running responses of this process of which
-// their client has taken nothing for a second or more while a write waits for
-// it, as LongRunning's Describe does and with how long that has been, the
-// longest first. Over HTTP/2, and where the system does not tell of progress, it
-// is the write under way that has taken that long. It may be called by any
-// goroutine.
+// stalledWrites describes the long-running responses of this process whose client
+// has taken nothing for a second or more while a write waits for it, as the
+// LongRunning's Describe does and with how long that has been, the longest first.
+// Over HTTP/2, and where the system does not tell of progress, that is how long
+// the write under way has taken. It may be called by any goroutine.
 func stalledWrites() []string {
 	var list []entry
 	for _, l := range sweeping.list() {

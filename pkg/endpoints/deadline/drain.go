@@ -42,12 +42,12 @@ const (
 	heldBack = headerBuffer + 4<<10
 )
 
-// drain reads what the handler has left of its request body, before the header
-// of the response leaves: after a Flush, beyond headerBuffer bytes, or when the
-// handler has returned. There net/http does so itself, because a client may
-// send all of its request before it reads, and it waits for a client that does
-// not send for as long as that likes. If the rest does not come, net/http is
-// told to announce the close of the connection in the header, and the answer
+// drain reads what the handler has left of its request body, before the header of
+// the response leaves: that is at a Flush, beyond headerBuffer bytes, or when the
+// handler has returned. net/http itself does so there, because a client may send
+// all of its request before it reads; but it waits for a client that does not
+// send for as long as that one likes. If the rest does not come, drain has
+// net/http announce the close of the connection in the header, and the answer
 // goes. The caller has the writer.
 //
 // To interrupt the read is to have net/http cancel the request's context, and
@@ -80,7 +80,7 @@ func (g *guard) drain() {
 		case <-came:
 			if !timer.Stop() {
 				select {
-				case <-timer.C: // What stands there by a go.mod of Go 1.22 or before, and would be taken for the next.
+				case <-timer.C: // With a go.mod of Go 1.22 or before a tick may be left, and pass for the next.
 				default:
 				}
 			}
@@ -96,19 +96,21 @@ func (g *guard) drain() {
 	g.readFailed, g.body.interrupted = true, !ended
 	g.mu.Unlock()
 	g.setDeadlines(&longAgo, nil)
-	// It leaves when it sees that. Before it has, the deadline is not net/http's
-	// to take back, which it does when it finds a read under way.
+	// discard leaves when it sees that. Until then net/http must not take the
+	// deadline back, as it would do when it finds a read under way.
 	timer.Reset(stuckTime)
 	select {
 	case <-rest:
 	case <-timer.C:
-		// It reads from something of an outer filter's, and nobody waits for it.
+		// discard reads from something of an outer filter's, and nobody waits for
+		// it.
 	}
 }
 
-// drainable reports whether net/http would read what is left of the body
-// before it sends the header. It must not be asked for by reading it here
-// where net/http does not ask for it (RFC 9110, section 10.1.1).
+// drainable reports whether drain is to read what is left of the body: where
+// net/http would do so before it sends the header, and without a bound of its
+// own. Where net/http does not ask the client for the body, a read here must not
+// do so (RFC 9110, section 10.1.1).
 func (g *guard) drainable() bool {
 	if !g.http1 || !g.direct || g.body == nil || !g.body.sent || g.server.ReadTimeout > 0 {
 		return false // net/http's business, under its own bound if there is one.
@@ -150,8 +152,9 @@ func (g *guard) mayGoOn() bool {
 	return !g.outer.Close && (g.outer.ProtoAtLeast(1, 1) || strings.EqualFold(g.outer.Header.Get("Connection"), "keep-alive"))
 }
 
-// headerLeaves reports whether the header of the response does with a Write of
-// n bytes, unless net/http refuses it. The caller has the writer.
+// headerLeaves reports whether the header of the response leaves with a Write of
+// n bytes, which it does not if net/http refuses the Write. The caller has the
+// writer.
 func (g *guard) headerLeaves(n int) bool {
 	if !g.http1 || g.body == nil {
 		return false
@@ -163,11 +166,11 @@ func (g *guard) headerLeaves(n int) bool {
 	return all > headerBuffer && !refused
 }
 
-// linger bounds how long net/http waits, after the answer, for the rest of a
-// body whose connection is to be closed for it. It is bounded by nobody else.
-// With full duplex the connection is meant to go on, so that the request's
-// deadline is the bound. net/http does not look at what comes of that wait, and
-// would read the rest of the body as requests: the connection has to end by
+// linger bounds how long net/http waits, after the answer, for the rest of a body
+// whose connection is to be closed for it: nobody else bounds that. With full
+// duplex the connection is meant to go on, so there the request's deadline is the
+// bound. net/http does not look at what comes of its wait then, and would read
+// the rest of the body as requests: the connection has to end by
 // itself.
 func (g *guard) linger() {
 	if !g.http1 || !g.controls || g.body == nil || !g.body.sent || g.server.ReadTimeout > 0 {
@@ -191,20 +194,21 @@ func (g *guard) linger() {
 	}
 	switch {
 	case known:
-		// Somebody else may have read it, and net/http reads the next request. That
-		// can be asked, but not of a body whose client waits to be asked for it,
-		// before the header is written, and not of one of a filter's.
+		// Somebody else may have read the body to its end, and then net/http
+		// reads the next request. The body can be asked for that; but not if its
+		// client waits to be asked for it, before the header is written, and not
+		// if it is a filter's.
 		if _, err := g.body.real.Read(nil); err == io.EOF {
 			return
 		}
 	case expects && !ended, duplex:
-		// Whether somebody has is not known: net/http has the connection end if
-		// not, and here it has to.
+		// Whether somebody has is not known. net/http has the connection end if
+		// nobody has; here it has to end in either case.
 		g.endBody()
 	}
 	if reading {
-		// Somebody whom the handler has left behind has the body, and net/http
-		// would wait for him.
+		// A goroutine that the handler has left behind is reading the body, and
+		// net/http would wait for it.
 		g.setDeadlines(&longAgo, nil)
 		g.settle(&longAgo, nil)
 	}
@@ -244,11 +248,12 @@ func (b *body) discard(came chan<- struct{}, gave <-chan struct{}) (whole bool) 
 	return err == io.EOF && n <= maxDrain
 }
 
-// endBody has net/http close the connection when the response is complete, say
-// so in the header if that has not left, and linger. There is one way to ask
-// for that: to overrun a http.MaxBytesReader on the response, which is not to be
-// had behind a filter's ResponseWriter without Unwrap. It reports whether it was.
-// If not, a body that cannot be read tells net/http the same.
+// endBody has net/http close the connection when the response is complete, say so
+// in the header if that has not left, and linger. There is one way to ask for
+// that: to overrun an http.MaxBytesReader on net/http's own ResponseWriter, to
+// which there is no way behind a filter's ResponseWriter without Unwrap. endBody
+// reports whether it came to net/http's. If it did not, a body that cannot be
+// read tells net/http the same.
 func (g *guard) endBody() (ended bool) {
 	w := g.w
 	for {

@@ -18,6 +18,6 @@ limitations under the License.
 
 package deadline
 
-// go127 is whether this is built with Go 1.27 or later: see drain_go127.go. In
-// Go 1.26, what is beyond maxDrain a handler can still read.
+// go127 is whether this is built with Go 1.27 or later: see drain_go127.go. In Go
+// 1.26, a handler can still read what is beyond maxDrain.
 const go127 = false

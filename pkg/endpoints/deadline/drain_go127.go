@@ -18,11 +18,11 @@ limitations under the License.
 
 package deadline
 
-// go127 is whether this is built with Go 1.27 or later, whose net/http closes a
-// request body whose rest it has read before the header, whether that was all of
-// it or not; of a CONNECT it reads none, and ends the connection (finalizeHeader,
-// in net/http/server.go). A body that the client waits to send, and that is
-// closed before it was asked for, has been told no more than that nobody wants
+// go127 is whether this is built with Go 1.27 or later. Its net/http closes a
+// request body when it has read the rest of it before the header, whether that
+// was all of it or not. Of the body of a CONNECT it reads nothing, and ends the
+// connection (finalizeHeader, in net/http/server.go). And if a body is closed
+// that the client waits to be asked for, that says no more than that nobody wants
 // it: net/http reads the rest after the answer all the same
 // (expectContinueReader, finishRequest).
 const go127 = true

@@ -24,15 +24,15 @@ import (
 
 // How a request ends: what the serve goroutine does once the guard is sealed.
 
-// conclude hands a response over to net/http that its handler has given, or
-// raises its panic.
+// conclude hands the handler's response over to net/http, or raises the handler's
+// panic.
 func (b *Boundary) conclude(g *guard) {
 	g.mu.Lock()
 	s, e, returned, gone := g.state, g.exit, g.returned, g.ending == byClient
 	complete := s == done && !g.sealedAt.IsZero()
 	g.mu.Unlock()
 	if complete {
-		// Whatever the handler does next, or is doing.
+		// It is, whatever the handler does next, or is doing.
 		e = exit{}
 		if g.reclaim() {
 			g.endBody()
@@ -50,12 +50,13 @@ func (b *Boundary) conclude(g *guard) {
 	case !gone && b.reserve():
 		defer b.leave(g, true)
 	case gone:
-		defer b.abandon(g) // It has its answer, or only no more to send.
+		defer b.abandon(g) // The client has its answer, or only sends no more.
 	case g.http1:
-		g.sendNow() // So that it does not wait for who stays.
+		g.sendNow() // So that the answer does not wait for the handler.
 		b.stay(g)
 	default:
-		// Over HTTP/2 it ends when this goroutine returns, which so must not stay.
+		// Over HTTP/2 the answer ends when this goroutine returns, so it must not
+		// stay.
 		b.overdue.Add(1)
 		defer b.leave(g, true)
 	}
@@ -74,17 +75,18 @@ func (b *Boundary) conclude(g *guard) {
 	g.handBack()
 }
 
-// handBack has net/http find in time, when the serve goroutine returns to it,
-// what it would wait for without a bound.
+// handBack bounds what net/http would otherwise wait for without a bound when the
+// serve goroutine returns to it.
 func (g *guard) handBack() {
 	g.drain()
 	g.linger()
 	g.limitFlush()
 }
 
-// queue keeps an answer in its place while too many others have left reports
-// behind that cannot be said. Over HTTP/1 it is sent first, unless its handler
-// broke off: that may yet be answered by who recovers it.
+// queue keeps the serve goroutine of an answer until the reports on it are said,
+// if too many others have left reports behind that cannot be said. Over HTTP/1
+// the answer is sent first, unless its handler broke off with a panic or Goexit:
+// whoever recovers that may yet answer.
 func (b *Boundary) queue(g *guard, whole bool) {
 	if g.said() || b.reporting.Load() < b.maxOverdue() {
 		return
@@ -129,8 +131,8 @@ func (b *Boundary) timedOut(g *guard) {
 	g.respond(interrupted)
 }
 
-// counting returns what counts a request that has timed out, if anything does: of
-// the boundary that answers it.
+// counting returns the function that counts a request that has timed out, or nil:
+// that of the bound that has struck, if it has one, and otherwise the Boundary's.
 func (g *guard) counting() func() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -143,8 +145,8 @@ func (g *guard) counting() func() {
 	return func() { g.b.TimedOut(g.outer) }
 }
 
-// giveUp has a request end without an answer whose handler cannot be left
-// behind, unless that has returned.
+// giveUp has a request whose handler cannot be left behind end without an answer,
+// unless the handler has returned.
 func (g *guard) giveUp() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -166,10 +168,11 @@ func (b *Boundary) clientGone(g *guard) {
 	panic(http.ErrAbortHandler)
 }
 
-// abandon has a handler run on whose client has gone. Over HTTP/2 the serve
+// abandon has the handler of a client that has gone run on. Over HTTP/2 the serve
 // goroutine stays with it, so that net/http counts it among those of its
-// connection. Over HTTP/1 there is nothing to count, as the connection ends with
-// the request, but a server that shuts down would wait for it.
+// connection. Over HTTP/1 the connection ends with the request, so there is
+// nothing to count, and the handler is left behind: a server that shuts down
+// would wait for a serve goroutine that stays.
 func (b *Boundary) abandon(g *guard) {
 	if g.http1 {
 		b.leave(g, false)
@@ -178,10 +181,10 @@ func (b *Boundary) abandon(g *guard) {
 	}
 }
 
-// abort ends a response that was under way. Over HTTP/2 net/http resets the
-// stream for the panic, after every filter has seen that, and need not be asked
-// to before unless a call waits for it. A filter outside that recovers the panic
-// and does not raise it again so passes the part off as the whole, there.
+// abort ends a response that was under way. Over HTTP/2 the panic has net/http
+// reset the stream, after every filter has seen it, so the stream need not be
+// reset before, unless a call is waiting in it. If a filter outside recovers the
+// panic and does not raise it again, the part passes for the whole there.
 func (b *Boundary) abort(g *guard) {
 	g.mu.Lock()
 	gone, busy := g.ending == byClient, g.busy()
@@ -229,8 +232,8 @@ func (b *Boundary) reserve() bool {
 	return true
 }
 
-// leave joins the handler, or leaves it behind, in the place that was reserved if
-// it is capped.
+// leave joins the handler, or leaves it behind: if capped, in the place that was
+// reserved for it.
 func (b *Boundary) leave(g *guard, capped bool) {
 	o := &overdue{g: g, capped: capped}
 	switch {

@@ -18,9 +18,10 @@ package deadline
 
 import "net/http"
 
-// removeFiles removes the temporary files of a form that a handler has parsed, as
-// net/http does of the request that it has made, when its handler has returned:
-// inner is one of the boundary's own, and outer what it was made of.
+// removeFiles removes the temporary files of a form that a handler has parsed,
+// when the handler has returned, as net/http does for the request that it has
+// made itself: inner is the request that the handler got, and outer the one that
+// inner was made of.
 func removeFiles(inner, outer *http.Request) {
 	if form := inner.MultipartForm; form != nil && outer.MultipartForm == nil {
 		_ = form.RemoveAll()

@@ -20,11 +20,12 @@ import "context"
 
 type givenUpKey struct{}
 
-// GivenUpWith is for a filter outside the boundary that gives requests up by
-// cancelling their contexts when over ends. Over HTTP/1 that is nothing to one whose
-// context net/http has cancelled already, because a read has timed out, and which
-// goes on without it: such a request times out when over ends, if it has the context
-// that is returned. It is safe for any number of goroutines.
+// GivenUpWith is for a filter outside the boundary that gives requests up, by
+// cancelling their contexts, when over ends. Over HTTP/1 that does nothing to a
+// request whose context net/http has cancelled before, because a read has timed
+// out, and which goes on without its context. With the context that GivenUpWith
+// returns, such a request times out when over ends, too. GivenUpWith is safe for
+// any number of goroutines.
 func GivenUpWith(ctx, over context.Context) context.Context {
 	return context.WithValue(ctx, givenUpKey{}, over)
 }

@@ -63,7 +63,7 @@ const (
 var (
 	// errReturned is what a call on the response gets after the handler has returned.
 	errReturned = errors.New("the handler of this request has returned: its response can no longer be used")
-	// errGoexit is how a handler has ended that called runtime.Goexit.
+	// errGoexit says how a handler that called runtime.Goexit has ended.
 	errGoexit = errors.New("the handler of this request called runtime.Goexit")
 	// errGone is what a call on the response gets after the client has gone. It
 	// is a context.Canceled, and an http.ErrHandlerTimeout for handlers that
@@ -81,22 +81,22 @@ func (*goneError) Unwrap() []error {
 // guard stands between a handler and net/http, as its ResponseWriter and, with
 // body, as its request body.
 //
-// Sealing is leaving open and committed in any way. It takes mu alone, and mu
-// is never held while bytes go to or come from the network, so it never waits
-// for a client. A call into net/http claims the writer, or joins the readers,
-// under mu while the guard is not sealed, and gives it back when it leaves.
-// After the seal nobody claims anything; once the claims that were under way
-// have been given back, net/http's writer and body are the serve goroutine's
-// alone.
+// Sealing is leaving open or committed for one of the other states, in any way.
+// It takes mu alone, and mu is never held while bytes go to or come from the
+// network, so it never waits for a client. A call into net/http claims the
+// writer, or joins the readers, under mu while the guard is not sealed, and gives
+// its claim back when it leaves. After the seal nobody claims anything; once the
+// claims that were under way have been given back, net/http's writer and body are
+// the serve goroutine's alone.
 type guard struct {
 	// Immutable.
 	b        *Boundary
 	handler  http.Handler
 	w        http.ResponseWriter // net/http's, or an outer filter's
-	ctx      context.Context     // the request's as it came; what its end means, why tells
-	http1    bool                // one connection per request at a time
-	server   *http.Server        // whose client can go, or nil
-	direct   bool                // w leads to net/http's: what goes through it leaves when net/http has it leave
+	ctx      context.Context     // the request's, as it came; why tells what its end means
+	http1    bool                // one request at a time on the connection
+	server   *http.Server        // whose client can go; nil if none can
+	direct   bool                // w leads to net/http's writer, which alone says when what was written leaves
 	controls bool                // deadlines can be set, through w or on conn
 	conn     *connection         // as ConnContext has noted it, or nil
 	outer    *http.Request       // the request as it came, which receives the trailer
@@ -108,22 +108,23 @@ type guard struct {
 	inner    *http.Request
 	innerURL url.URL
 
-	// header is the handler's: a copy of what outer filters had set, which
-	// replaces it at commit. Nobody but the handler touches it. room is where
-	// its values are copied to then; who commits takes it. values is the place,
-	// mostly, of what is in room, header and the header of inner.
+	// header is the handler's: it begins as a copy of what outer filters have
+	// set, and replaces that at commit. Nobody but the handler touches it. room
+	// is where its values are copied to then; whoever commits takes it. values is
+	// the memory, as far as it goes, that room, header and the header of inner
+	// are cut from.
 	header http.Header
 	room   []string
 	values [18]string
 
 	// control serialises the calls that set deadlines on the connection or
-	// stream: the handler's, before the seal, and the interrupt, after it. It
-	// is taken before mu.
+	// stream: the handler's, before the seal, and the boundary's own. It is taken
+	// before mu.
 	control sync.Mutex
 
-	// events wakes the serve goroutine: it has one place, which a sender that
-	// finds it taken need not wait for. What happened stands below. It is the
-	// request's own: another's could take what wakes this one.
+	// events wakes the serve goroutine. It has one place, and a sender that finds
+	// it taken need not wait: what happened stands below. It is this request's
+	// alone: if two shared it, one could take what is to wake the other.
 	events chan struct{}
 
 	mu sync.Mutex
@@ -136,7 +137,7 @@ type guard struct {
 	bounds     *bound    // those that may yet pass, the last one first
 	status     int       // the committed status
 	declared   int64     // how many bytes the committed response has, or -1 if that is not known
-	bodyless   bool      // it is one of those that have none
+	bodyless   bool      // the committed response is one that has no body
 	attempted  int       // the status that came too late to be committed
 	written    int64     // bytes of the response body that net/http took
 	sent       bool      // a Flush has sent all that there was
@@ -199,7 +200,8 @@ func newGuard(b *Boundary, handler http.Handler, w http.ResponseWriter, r *http.
 		mayHold:  !b.NoHold,
 	}
 	if o := ownerFrom(ctx); o == nil || o.leads(w) {
-		// Otherwise it is a sub-request, and what is in the context is the other's.
+		// Otherwise it is a sub-request, and what is in the context is the outer
+		// request's.
 		g.server, _ = ctx.Value(http.ServerContextKey).(*http.Server)
 		g.direct = g.server != nil && controllable(w)
 		if g.direct || g.server != nil && r.RequestURI != "" {
@@ -243,12 +245,12 @@ func (g *guard) copyRequest() {
 	}
 	switch {
 	case r.Body != nil && r.Body != http.NoBody:
-		// A filter may have put one in where the client has none.
+		// A filter may have put a body in where the client sends none.
 		sent := len(r.TransferEncoding) > 0 || r.Header["Content-Length"] != nil
 		g.body = &body{g: g, real: r.Body, inner: g.inner, declared: r.ContentLength, sent: sent}
 		g.inner.Body = g.body
 	case g.http1 && g.server != nil && announcesBody(r):
-		// Or have taken out the client's, which net/http may yet wait for.
+		// Or it may have taken out the client's, for which net/http may yet wait.
 		g.body = &body{g: g, real: http.NoBody, inner: g.inner, declared: -1, sent: true, eof: true}
 	}
 }
@@ -290,8 +292,9 @@ func (g *guard) seal(s state) {
 func (g *guard) sealed() bool { return g.state > committed }
 
 // over returns why the request is over, if it is, as far as can be told without
-// the serve goroutine: that a client has gone is for it to find. What it finds by
-// itself, a deadline, it notes, and wakes the serve goroutine. The caller holds mu.
+// the serve goroutine: only that one finds that a client has gone. If over itself
+// finds that a deadline has passed, it notes that, and wakes the serve goroutine.
+// The caller holds mu.
 func (g *guard) over() ending {
 	if g.ending == notOver && (g.passed() || g.expired()) {
 		g.ending = byDeadline
@@ -315,10 +318,10 @@ func (g *guard) expired() bool {
 func (g *guard) whole() bool { return g.bodyless || g.written == g.declared }
 
 // complete reports whether the response is known to be all that there will be,
-// whatever the handler does next. Against a client that goes it counts only if
-// the client may have it: if it has been flushed, or was more than is held back
-// before it leaves. When a write has failed it counts only if it had left.
-// The caller holds mu.
+// whatever the handler does next. Against a client that goes, one with a body
+// counts only if the client may have it: if it has been flushed, or was more than
+// is held back before it leaves. When a write has failed, a response counts only
+// if it had left. The caller holds mu.
 func (g *guard) complete() bool {
 	switch {
 	case g.state != committed || !g.whole():
@@ -356,12 +359,13 @@ func (g *guard) end(why ending) {
 	}
 }
 
-// finish is called by the handler goroutine when the handler has returned. It
-// has won if the guard is not sealed, unless it has come to its end because the
-// request was over: against the deadline, with nothing to show, with a part that
-// it had flushed, or broken; against the client, or a write that has failed,
-// with anything that is not known to be complete. It reports whether the handler
-// has lost.
+// finish is called by the handler goroutine when the handler has ended. If the
+// guard is not sealed by then, the handler has won, unless its request was over
+// before. Against the deadline it then loses if it has committed nothing, has
+// flushed a part, or is broken by a panic or Goexit; against the client, or a
+// write that has failed, with anything that is not known to be complete. finish
+// reports whether the handler is late: it has lost, or has panicked after its
+// request had ended with its answer complete.
 func (g *guard) finish(e exit) (late bool) {
 	g.mu.Lock()
 	if !g.sealed() && g.over() == notOver && passed(g.writeBy) && e == (exit{}) {
@@ -371,8 +375,8 @@ func (g *guard) finish(e exit) (late bool) {
 	}
 	// A goroutine that the handler has started may be in a Write that began
 	// before the return: it is part of the answer, and under the same deadline.
-	// And what the end of the request's context means, the serve goroutine is
-	// about to find out.
+	// And if the request's context has ended, the serve goroutine is about to
+	// find out what that means.
 	for !g.sealed() && (g.writing || g.over() == notOver && !g.alone && g.ctx.Err() != nil) {
 		g.idle.Wait()
 	}
@@ -397,7 +401,7 @@ func (g *guard) finish(e exit) (late bool) {
 	late, left := g.state != done && g.state != hijacked, g.left
 	ended := late || g.state == done && !g.sealedAt.IsZero()
 	if ended && e.panicked == http.ErrAbortHandler {
-		e = exit{} // No panic: so a proxy breaks a response off, which others have ended.
+		e = exit{} // Not a panic: a proxy breaks off like this what others have ended.
 	}
 	if ended && e.panicked != nil {
 		late = true // Nobody else tells of this panic.

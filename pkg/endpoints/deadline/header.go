@@ -39,8 +39,8 @@ func cloneHeader(h http.Header, values []string) (http.Header, []string) {
 	return clone, values
 }
 
-// appendValues copies v to the end of values, where nothing can be appended to
-// it in place.
+// appendValues copies v to the end of values. What is appended to the copy later
+// does not get into values: the copy has no room.
 func appendValues(values, v []string) (copied, all []string) {
 	from := len(values)
 	values = append(values, v...)
@@ -48,9 +48,9 @@ func appendValues(values, v []string) (copied, all []string) {
 }
 
 // replaceHeader makes dst what src is, additions and deletions alike. The two
-// share no value slice: whoever copied a header map holds those too. What is
-// the same in both is left as it is. The values of dst stand in room, as far
-// as that goes, which is nobody else's then.
+// share no value slice afterwards: whoever has copied a header map holds its
+// slices too. What is the same in both is left as it is. The values that dst gets
+// are put into room, as far as it goes, which must be nobody else's from then on.
 func replaceHeader(dst, src http.Header, room []string) {
 	had, kept := len(dst), 0
 	for k, v := range src {
@@ -81,9 +81,9 @@ func replaceHeader(dst, src http.Header, room []string) {
 	}
 }
 
-// copyTrailers makes of dst what src is, in what a handler may set after the
-// commit: the keys that it announced as trailers then, and those with
-// net/http's TrailerPrefix.
+// copyTrailers copies from src to dst what a handler may set after the commit:
+// the keys that it had announced as trailers at the commit, which it may also
+// have deleted since, and those with net/http's TrailerPrefix.
 func copyTrailers(dst, src http.Header) {
 	for _, keys := range dst["Trailer"] {
 		for _, k := range strings.Split(keys, ",") {

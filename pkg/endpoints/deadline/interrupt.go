@@ -35,7 +35,7 @@ func (g *guard) setDeadlines(read, write *time.Time) {
 		c = g.conn.Conn // Whatever stands between.
 	}
 	if read != nil {
-		g.conn.boundReads() // What it is to interrupt may leave by itself, and the connection go on.
+		g.conn.boundReads() // The read may leave by itself, and the connection go on after it.
 		_ = c.SetReadDeadline(*read)
 	}
 	if write != nil {
@@ -56,12 +56,12 @@ func (g *guard) quiesce() {
 	g.control.Unlock() //nolint:staticcheck // SA2001: nothing to do inside
 }
 
-// reclaim takes net/http's writer back for an answer, and over HTTP/1 its
-// request body: it cannot send an answer past a handler that is blocked there.
-// Over HTTP/2 it can, and there an interrupted body would cost the answer: a
-// client that goes on sending to it gets a stream reset. It reports whether it
-// may have interrupted one, after which an HTTP/1 connection is of no more use:
-// net/http has cancelled its context.
+// reclaim takes net/http's writer back for an answer, and over HTTP/1 the request
+// body, because net/http cannot send an answer past a handler that is blocked in
+// there. Over HTTP/2 it can, and to interrupt a read of the body would cost the
+// answer: a client that goes on sending gets a stream reset. reclaim reports
+// whether it may have interrupted a read; an HTTP/1 connection is of no more use
+// after that, because net/http has cancelled the context of its requests.
 //
 // The guard is sealed: the outcome is decided before anything is interrupted,
 // because to net/http an interrupted read looks like a client that has gone.
@@ -73,11 +73,11 @@ func (g *guard) reclaim() (interrupted bool) {
 	if interrupted {
 		g.setDeadlines(&longAgo, nil)
 	}
-	// A write may be one that waits for what is left of the body: see drain. Of
-	// another, that deadline would end the background read, and with it the
+	// A write may be waiting for what is left of the body: see drain. If no write
+	// can be, that deadline would only end the background read, and with it the
 	// context of the next request on the connection. With full duplex no write
 	// waits for the body, and a deadline that stays there would be taken for the
-	// body's end, and its rest for a request.
+	// body's end, and the rest of the body for a request.
 	var read *time.Time
 	if interrupted || unread {
 		read = &longAgo
@@ -86,10 +86,10 @@ func (g *guard) reclaim() (interrupted bool) {
 }
 
 // settle waits until the calls that were under way at the seal have left. Over
-// HTTP/2 a read may stay: nothing it touches is used again. Those that do not
+// HTTP/2 a read may stay: nothing it touches is used again. Calls that do not
 // leave in time are interrupted with these deadlines, and in the end at any
-// price: it reports whether that was so, after which an HTTP/1 connection is of
-// no more use. Once it has returned, nothing is interrupted any more.
+// price: settle reports whether it came to that, after which an HTTP/1 connection
+// is of no more use. Once it has returned, nothing is interrupted any more.
 func (g *guard) settle(read, write *time.Time) (forced bool) {
 	g.mu.Lock()
 	busy := g.busy()
@@ -110,8 +110,9 @@ func (g *guard) settle(read, write *time.Time) (forced bool) {
 
 // insist interrupts the calls under way, over HTTP/1 again and again, because
 // net/http and crypto/tls set deadlines of their own when they close a
-// connection. Over HTTP/2 the stream's deadline is enough, unless its
-// connection takes nothing. It reports whether it has come to any price.
+// connection. Over HTTP/2 the stream's deadline is enough, unless its connection
+// takes nothing. After stuckTime it comes to any price, and reports it: it sets
+// both deadlines and resets the connection, over HTTP/2 once that has stalled.
 func (g *guard) insist(stop <-chan struct{}, read, write *time.Time) (forced bool) {
 	tick := time.NewTicker(patience)
 	defer tick.Stop()
@@ -143,8 +144,8 @@ func (g *guard) busy() bool { return g.writing || g.http1 && g.reading > 0 }
 // cut takes the connection or stream from a handler whose response cannot be
 // completed any more, and from the client: an HTTP/1 connection is closed, an
 // HTTP/2 stream reset. The serve goroutine then panics with
-// http.ErrAbortHandler for what stands outside; the client is told by then,
-// whoever recovers that. What net/http has not sent yet is not sent.
+// http.ErrAbortHandler for what stands outside; the client has been told by then,
+// whoever recovers the panic. What net/http has not sent yet is not sent.
 func (g *guard) cut() {
 	g.mu.Lock()
 	gone := g.ending == byClient
@@ -156,7 +157,7 @@ func (g *guard) cut() {
 		return
 	}
 	if g.http1 || !gone {
-		g.setDeadlines(&longAgo, &longAgo) // Resets an HTTP/2 stream, which has gone with its client.
+		g.setDeadlines(&longAgo, &longAgo) // Resets an HTTP/2 stream; one whose client went has gone.
 	}
 	g.settle(&longAgo, &longAgo)
 	if !g.http1 {
@@ -198,7 +199,8 @@ func (g *guard) limitFlush() {
 }
 
 // flushBy returns the bound of what net/http does after the boundary has
-// returned. It is not ok if nobody has set one, or the handler's own is nearer.
+// returned. It is not ok if the request has no deadline, or the handler's own
+// bound is nearer.
 func (g *guard) flushBy(own time.Time) (deadline time.Time, ok bool) {
 	deadline, ok = g.ctx.Deadline()
 	if least := time.Now().Add(flushTime); deadline.Before(least) {
@@ -208,8 +210,9 @@ func (g *guard) flushBy(own time.Time) (deadline time.Time, ok bool) {
 }
 
 // limitWrites bounds the serve goroutine's own writes that follow, until stop is
-// called, and lifts what bound the handler had set for its own. Over HTTP/2 a
-// connection that takes nothing does not let go of them before it is closed.
+// called, in place of the bound that the handler had set for its own. Over HTTP/2
+// a connection that takes nothing does not let go of these writes until it is
+// closed.
 func (g *guard) limitWrites(d time.Duration) (stop func()) {
 	g.setDeadlines(nil, in(d))
 	if g.http1 || g.conn == nil {

@@ -54,14 +54,14 @@ type kept struct {
 	mu sync.Mutex
 	// Guarded by mu.
 	lots []*lot
-	next int // the lot to be handed out next, of as many as there may be
+	next int // the lot handed out last, of as many as there may be
 }
 
 // lot is handler goroutines that are idle. A goroutine is here when its handler
-// has returned and all has been said about that request, and refers to nothing
-// of it. One whose handler does not return, or exits it, never comes here. The
-// last one to come is the first to go; those that nobody has asked for in
-// idleTime end.
+// has returned and it has no more to say about that request, to which it refers
+// no more. One whose handler does not return, or exits the goroutine, never comes
+// here. The last one to come is the first to go; those that nobody has asked for
+// in idleTime end.
 type lot struct {
 	mu sync.Mutex
 	// Guarded by mu.
@@ -147,8 +147,9 @@ func (l *lot) take() chan<- *guard {
 	return next
 }
 
-// keep has the caller wait for what is sent to next: another guard, or nil at
-// the end. It reports false if there are enough.
+// keep adds the caller to the idle goroutines; the caller then waits for what is
+// sent to next: another guard, or nil at the end. It reports false if there are
+// enough.
 func (l *lot) keep(next chan<- *guard) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -163,7 +164,7 @@ func (l *lot) keep(next chan<- *guard) bool {
 	return true
 }
 
-// drain ends those that nobody has asked for since it was set.
+// drain ends those that nobody has asked for since timer was set.
 func (l *lot) drain() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

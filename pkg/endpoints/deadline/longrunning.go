@@ -26,9 +26,10 @@ import (
 
 // DefaultWriteTimeout is how long a client may take nothing of a long-running
 // response, such as a watch, by default. kube-apiserver has etcd compacted every
-// five minutes, up to what was five minutes before: what a client has been sent
-// and not taken for ten is gone, and one that comes back to it has to list anew,
-// whether its watch stands or not. Nobody loses by it who had not lost before.
+// five minutes, up to what was five minutes before. So what a client has been
+// sent and has not taken for ten minutes is gone, and a client that comes back to
+// it has to list anew, whether its watch stands or not. Nobody loses anything by
+// this timeout that was not lost before.
 const DefaultWriteTimeout = 10 * time.Minute
 
 // LongRunning serves requests that have no deadline, such as watches, and lets
@@ -61,8 +62,8 @@ type LongRunning struct {
 	// header must not be touched.
 	Describe func(r *http.Request) (keysAndValues []any)
 
-	// tick is how many times the sweeper has looked, and one more: the time, to
-	// what a write notes.
+	// tick counts how many times the sweeper was started and has looked: it is
+	// the time that a write notes.
 	tick atomic.Int64
 
 	mu sync.Mutex
@@ -76,8 +77,8 @@ type LongRunning struct {
 // has the methods that http.ResponseController and apiserver's filters know of,
 // and can be hijacked if w can; a connection that has been is the hijacker's, with
 // its deadlines. After a write that has been ended each one fails, with an error
-// that is an os.ErrDeadlineExceeded and a timeout (net.Error). As of net/http's,
-// one goroutine uses it at a time.
+// that is an os.ErrDeadlineExceeded and a timeout (net.Error). Like net/http's,
+// the ResponseWriter is for one goroutine at a time.
 //
 // Where w leads to no deadline of net/http's (no Unwrap), and ConnContext is not
 // used or the request came over HTTP/2, nothing can be ended. What a handler has
@@ -117,22 +118,23 @@ func Sent(ctx context.Context) (o Outcome, ok bool) {
 	return Outcome{Kind: Answered, Status: int(s.status.Load()), Bytes: s.written.Load(), Running: true}, true
 }
 
-// SendRest has what the handler of the long-running request has left for net/http
-// to send be sent, so that what is said of it next is true: it can be ended yet, as
-// a write of the handler's. It is called when that has returned, by a filter that
-// records it. It does nothing outside of Serve.
+// SendRest sends what the handler of the long-running request has left for
+// net/http to send, so that what is said of the request next is true: until then,
+// that can still be ended, as a write of the handler's. It is called when the
+// handler has returned, by a filter that records the request. It does nothing
+// outside of Serve.
 func SendRest(ctx context.Context) {
 	if s, ok := ctx.Value(guardKey{}).(*stream); ok {
 		s.sendRest()
 	}
 }
 
-// EndWrites tells of the long-running request that has the context what it ends
-// with, other than with its client: a timeout of its own, from now, unless that
-// is 0, and the server's shutdown. When either has come, a write of which the
-// client takes nothing is ended as after WriteTimeout, but within seconds, and one
-// of which it takes some now and then within ten times that. It does nothing outside
-// of Serve. It is called by the handler, before it writes.
+// EndWrites tells what ends the long-running request that has the context, other
+// than its client: a timeout of its own, counted from now, unless that is 0, and
+// the server's shutdown. When either has come, a write of which the client takes
+// nothing is ended as after WriteTimeout, but within seconds, and one of which
+// the client takes some now and then within ten times that. It does nothing
+// outside of Serve. It is called by the handler, before it writes.
 func EndWrites(ctx context.Context, timeout time.Duration, shutdown <-chan struct{}) {
 	s, ok := ctx.Value(guardKey{}).(*stream)
 	if !ok {

@@ -29,17 +29,18 @@ import (
 type Kind string
 
 const (
-	// Answered: the handler returned in time, or panicked, and what it wrote
-	// is the answer.
+	// Answered: the handler returned or panicked in time, or its response was
+	// complete when the request ended, and what it wrote is the answer.
 	Answered Kind = "answered"
 	// TimedOut: a deadline passed with nothing committed; the client was sent
 	// a 504 in the handler's place.
 	TimedOut Kind = "timed out"
-	// Aborted: a deadline passed with the response under way, the request's or
-	// one that the handler had set for its writes; the client saw a part of it,
-	// then a reset. Or it passed with nothing committed, and there was no way
-	// left to answer: the Status is 0, and the client saw a reset. Or the handler
-	// called runtime.Goexit: that is no answer, whoever wrote on the way out.
+	// Aborted: a deadline, the request's or one that the handler or the server
+	// had set for writes, passed with the response under way; the client saw a
+	// part of it, then a reset. Or a deadline passed with nothing committed, and
+	// there was no way left to answer: the Status is 0, and the client saw a
+	// reset. Or the handler called runtime.Goexit, and its response had not been
+	// sent whole: that is no answer, whoever wrote on the way out.
 	Aborted Kind = "aborted"
 	// ClientGone: the client went first. It was sent nothing more.
 	ClientGone Kind = "client gone"
@@ -50,8 +51,9 @@ const (
 	Stalled Kind = "client stalled"
 )
 
-// Outcome is what became of a request, as far as net/http was told. That does
-// not change any more; what is said of the handler may.
+// Outcome is what became of a request, as far as net/http was told. Once the
+// request has ended that does not change; Running, Attempted and Panicked, which
+// are about the handler, may.
 type Outcome struct {
 	Kind Kind
 
@@ -62,22 +64,23 @@ type Outcome struct {
 	// Bytes is how many bytes of the handler's response body net/http took.
 	Bytes int64
 
-	// Message is what a client was told that was sent a 504.
+	// Message is what the client was told, if the boundary sent it a 504.
 	Message string
 
-	// Running is whether the handler was still running when this was said: what
-	// it achieves yet is not known.
+	// Running is whether the handler was still running when this was said: then
+	// it is not known yet what it will achieve.
 	Running bool
 
 	// Attempted is the status that the handler had tried to commit when it was
-	// too late, or 0. What it stands for has been done, if it is a success.
+	// too late, or 0. If it is a success, what it stands for has been done.
 	Attempted int
 
 	// Panicked is the value of the handler's panic, with its stack, or an error
-	// that says that it ended by runtime.Goexit, if it had by then.
+	// that says that the handler ended by runtime.Goexit; nil if it had done
+	// neither by then.
 	Panicked any
 
-	// exited is whether that is why it was Aborted.
+	// exited is whether runtime.Goexit is why it was Aborted.
 	exited bool
 
 	// idle is for how long, at least, the client of one that was Stalled had

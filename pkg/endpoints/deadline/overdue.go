@@ -30,12 +30,14 @@ import (
 )
 
 const (
-	// overdueInterval is when an overdue handler is told of again, at first.
+	// overdueInterval is how long a handler has been overdue when it is logged
+	// again for the first time, and the boundary's Late is called.
 	overdueInterval = 10 * time.Second
 	// overdueLogTime is how late a handler may return with nothing achieved and
 	// no line in the log.
 	overdueLogTime = DefaultJoinTime
-	// overdueMaxInterval is how far the intervals grow, that double each time.
+	// overdueMaxInterval bounds the intervals after that, each twice the one
+	// before.
 	overdueMaxInterval = 10 * time.Minute
 )
 
@@ -88,7 +90,7 @@ type overdue struct {
 	g      *guard
 	capped bool // it has a place among those that MaxOverdue bounds
 
-	mu       sync.Mutex // held while it is told of, which so ends before it does
+	mu       sync.Mutex // held while it is logged, so that end waits for that
 	ended    bool
 	interval time.Duration
 	timer    *time.Timer
@@ -116,7 +118,7 @@ func (o *overdue) free() {
 	}
 }
 
-// gauge counts those that are as this one is.
+// gauge returns the gauge of those that are capped, or not, as this one is.
 func (o *overdue) gauge() metrics.GaugeMetric {
 	return overdueHandlers.WithLabelValues(strconv.FormatBool(o.capped))
 }

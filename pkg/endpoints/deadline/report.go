@@ -43,18 +43,18 @@ type report struct {
 
 // Reporter makes the reports of one key, of all requests of a boundary.
 type Reporter struct {
-	// Key tells a report from others, and finds it for a handler that knows
-	// more. It is comparable.
+	// Key tells a report from others, and is how a handler that knows more finds
+	// it. It must be comparable.
 	Key any
 
-	// Say reports on a request whose outcome is decided, if not nil. It is
-	// given the request as it came to the boundary, and may be called by any
-	// goroutine.
+	// Say, if not nil, reports on a request whose outcome is decided. It is given
+	// the request as it came to the boundary, and may be called by any goroutine.
 	Say func(r *http.Request, o Outcome)
 
 	// Last has the report of a request that its handler has ended said after the
-	// others that its answer waits for, so that it can tell how long they took. That of a request which the
-	// boundary has ended keeps its place: nothing that is stuck is to hold it up.
+	// others that its answer waits for, so that it can tell how long they took. The
+	// report of a request that the boundary has ended keeps its place: nothing that
+	// is stuck is to hold it up.
 	Last bool
 
 	// Beside has no answer in time wait for the report, unless a handler has taken
@@ -73,15 +73,16 @@ func (g *guard) find(key any) *report {
 	return nil
 }
 
-// Report takes the report of that key over, or adds it, for a handler that
-// knows more than the boundary's Reporter. If it has been said, that stands.
-// An answer in time waits for it. A nil say has nothing to say.
-// It returns the request as it came to the boundary, which no handler touches,
-// as the one that it was given, and which must not be modified. It returns nil
-// outside a boundary, and when one would be added after the handler has
-// returned: the caller then says it itself. The function may be called by any
-// goroutine, at a time when the handler is running: it must not touch the
-// handler's request, and is given the other one.
+// Report takes over the report of that key, or adds one, for a handler that knows
+// more than the boundary's Reporter. If the report has been said, Report changes
+// nothing. An answer in time waits for it; with a nil say, nothing is said.
+//
+// It returns the request as it came to the boundary, which must not be modified;
+// no handler touches that one, unlike the request that the handler was given. It
+// returns nil outside a boundary, and if it would add a report after the handler
+// has returned: then the caller has to say it. say may be called by any
+// goroutine, also while the handler is running: it must not touch the handler's
+// request, and is given the other one.
 func Report(ctx context.Context, key any, say func(r *http.Request, o Outcome)) (outer *http.Request) {
 	g := guardFrom(ctx)
 	if g == nil {
@@ -102,9 +103,9 @@ func Report(ctx context.Context, key any, say func(r *http.Request, o Outcome)) 
 
 // Decided returns the outcome of a request that a boundary, or LongRunning, has
 // ended in its handler's place. It is for a filter that unwinds and keeps a record
-// of its own, such as a span: what it has seen is not what was sent. It is not ok
-// outside of both, where the handler has won, and while its answer may yet win:
-// when nothing was committed and the time is over, none can, and the guard is sealed.
+// of its own, such as a span: what that has seen is not what was sent. It is not ok
+// outside of both, nor if the handler's answer has won or may yet win. If nothing
+// was committed when the time was over, no answer can, and Decided seals the guard.
 func Decided(ctx context.Context) (o Outcome, ok bool) {
 	if owner := ownerFrom(ctx); owner != nil {
 		return owner.decided()
@@ -126,8 +127,8 @@ func (g *guard) decided() (o Outcome, ok bool) {
 	return Outcome{}, false
 }
 
-// report says what has not been said, in the order of unsaid. It lets go of what
-// was held for that. The guard is sealed.
+// report says what has not been said, in the order of unsaid, and releases what
+// was held for that, if there is no more to wait for. The guard is sealed.
 func (g *guard) report() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -232,14 +233,15 @@ func contain(what string, f func()) {
 	f()
 }
 
-// Hold has release called once when the handler has returned and everything
-// has been said about the request, but at the latest 10 s after it has ended or
-// Hold was called, whichever is later; of a connection that was taken over, at
-// the deadline of its request. It is for who waits for requests to be over with,
-// around all else that handles them: so only the first who calls it for a request
-// may have it hold something, and whoever stands further within has to wait for
-// the handler. It is not ok for those, nor where the boundary has NoHold, nor outside
-// of one. (Of two boundaries, one within the other, it is enough that one has not.) The function must not block.
+// Hold has release called once when the handler has returned and everything has
+// been said about the request, but at the latest 10 s after the request has ended
+// or Hold was called, whichever is later; if the handler has taken the connection
+// over, at the deadline of the request. It is for a filter that has somebody wait
+// until all requests are over, and that stands around all else that handles them:
+// only the first one to call Hold for a request may have it hold something, and
+// those further within have to wait for the handler themselves. Hold is not ok
+// for those, where the boundary has NoHold (of two boundaries, one within the
+// other, where both have), and outside of a boundary. release must not block.
 func Hold(ctx context.Context, release func()) (ok bool) {
 	g := guardFrom(ctx)
 	if g == nil {

@@ -26,9 +26,9 @@ import (
 // stallPoll is how often a connection is looked at that may have stalled.
 const stallPoll = 250 * time.Millisecond
 
-// slowTimes is for how many stall times a client is waited for that takes a byte
-// now and then: until then it has to have taken what was in line before, which is
-// no more than the kernel's send buffer.
+// slowTimes is how many stall times, or how many times overTime, a client that
+// takes a byte now and then is waited for. In that time it has to have taken what
+// was in line already, which is no more than the kernel's send buffer.
 const slowTimes = 10
 
 // closeWhenStalled closes an HTTP/2 connection, with all its streams, once its
@@ -59,9 +59,10 @@ func (c *connection) closeWhenStalled(stop <-chan struct{}, r *http.Request) {
 }
 
 // stall is for how long a connection has taken no byte: since the last one that
-// the client has acknowledged, where the system says so, and otherwise since it
-// is watched. A client that takes a byte now and then is slow, and is waited for,
-// but not for ever. It is one goroutine's.
+// the client has acknowledged, where the system says so, and otherwise since the
+// connection has been watched. A client that takes a byte now and then is slow,
+// and is waited for, but not for ever. It must not be used by two goroutines at a
+// time.
 type stall struct {
 	c     *connection
 	acked uint64
@@ -79,9 +80,10 @@ func (c *connection) watchStall() *stall {
 	return s
 }
 
-// passed reports whether it has been stallTime, or slowTimes as long since it is
-// watched. A client that has taken all that it was sent has not stalled: the
-// machine is busy, and may take long to send what it is about to.
+// passed reports whether that has been stallTime, or slowTimes stallTime since
+// the connection has been watched. A client that has taken all that it was sent
+// has not stalled: the machine is busy, and may take long to send what it is
+// about to.
 func (s *stall) passed(now time.Time) bool {
 	acked, waiting, _, known := progress(s.c.Conn)
 	switch {

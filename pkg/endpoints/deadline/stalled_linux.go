@@ -24,9 +24,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// progress returns how many bytes the client has acknowledged, and, if others wait
-// for that, how long ago any were sent, which was the last time that it had made
-// room.
+// progress returns how many bytes the client has acknowledged, whether others
+// wait for that, and if so, how long ago any were sent: that was the last time
+// that the client had made room.
 func progress(conn net.Conn) (acked uint64, waiting bool, since time.Duration, ok bool) {
 	c, ok := raw(conn).(syscall.Conn)
 	if !ok {

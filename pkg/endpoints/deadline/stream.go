@@ -28,26 +28,29 @@ import (
 )
 
 const (
-	// struck is what a stream's busy is once a write of its has been ended,
+	// struck is what a stream's busy is once the sweeper has ended its write,
+	// which has not left net/http yet,
 	struck = -1
-	// and cut when that has left net/http.
+	// and cut is what it is once that write has left.
 	cut = -2
 )
 
-// piece is how large the parts of a large Write over HTTP/2 are, of which each
-// is to be taken in time: net/http tells nothing of a stream before a Write is
-// through. The last one is up to twice as large: net/http keeps back the rest of
-// a Write that is smaller than its buffer, and of a larger one none. Over HTTP/1
-// the kernel tells of progress, where it is asked, and a Write goes as it is.
+// piece is how large the parts are in which a large Write goes over HTTP/2:
+// each of them is to be taken in time, because net/http tells nothing of a
+// stream before a Write is through. The last part may be almost twice as large:
+// net/http keeps the rest of a Write back if that is smaller than its buffer,
+// and nothing of a larger one. Over HTTP/1 the kernel tells of progress, where
+// it is asked, and a Write goes as it is.
 const piece = 16 << 10
 
 // stream is the ResponseWriter of a long-running request.
 //
-// The handler's goroutine alone calls net/http's writer, but for the deadline
-// that the sweeper sets to end a write. It does so under control, when it has
-// found that a call is under way and has changed busy from what that has noted
-// to struck, and not once finished is set, which the handler's return and its
-// Hijack wait for control to do: net/http's writer is none of ours after that.
+// The handler's goroutine alone calls net/http's writer, with one exception:
+// the sweeper sets a deadline to end a write. It does so under control, when it
+// has found that a call is under way, and has changed busy from what that call
+// had noted to struck; and not any more once finished is set. The return of the
+// handler and its Hijack take control to set that: net/http's writer is none of
+// ours then.
 type stream struct {
 	// Immutable.
 	l     *LongRunning
@@ -86,9 +89,9 @@ type stream struct {
 	acked    uint64          // what the client had acknowledged of an HTTP/1 connection
 	idle     time.Duration   // for how long it had taken nothing, at least, when it was struck
 	slow     bool            // or too little
-	stall    *stall          // of the connection, since then, over HTTP/2
+	stall    *stall          // of the connection, from then on, over HTTP/2
 	overAt   int64           // the tick at which it was first found to be over by itself, or 0
-	stays    int64           // how many times the sweeper has found that write under way since then
+	stays    int64           // how many times the sweeper has seen the struck write stay
 
 	seat
 }
@@ -112,7 +115,7 @@ func (s *stream) rc() *http.ResponseController { return http.NewResponseControll
 
 func (s *stream) leads(w http.ResponseWriter) bool { return sameHeader(w, s.header) }
 
-// errStalled is what a write gets that was ended, and each one after it.
+// errStalled is what a write that was ended gets, and each one after it.
 var errStalled error = &stalledError{}
 
 type stalledError struct{}
@@ -124,8 +127,9 @@ func (*stalledError) Timeout() bool   { return true }
 func (*stalledError) Temporary() bool { return false }
 func (*stalledError) Unwrap() error   { return os.ErrDeadlineExceeded }
 
-// begin notes that a call into net/http begins that may block. It returns when,
-// or 0 while another goroutine's is under way, which is looked after.
+// begin notes that a call into net/http that may block begins. It returns the
+// tick at which it does, or 0 if a call of another goroutine is under way: the
+// sweeper looks after that one.
 func (s *stream) begin() (at int64, err error) {
 	at = s.l.tick.Load()
 	switch {
@@ -137,7 +141,8 @@ func (s *stream) begin() (at int64, err error) {
 	return 0, nil
 }
 
-// end notes that it has ended, with that error.
+// end notes that the call that began then has ended. It returns the call's
+// error, or errStalled if the sweeper has ended it.
 func (s *stream) end(at int64, err error) error {
 	for at != 0 && !s.busy.CompareAndSwap(at, 0) {
 		if at = s.busy.Load(); at < 0 {
@@ -172,7 +177,8 @@ func (s *stream) WriteHeader(status int) {
 
 func (s *stream) Write(p []byte) (n int, err error) {
 	for !s.http1 && len(p) >= 2*piece && s.w.Header()["Content-Length"] == nil {
-		// Of more than was declared net/http takes nothing, and so not of a part.
+		// With a Content-Length it goes as it is: of a Write that exceeds that,
+		// net/http takes nothing, but would take the first parts.
 		m, err := s.write(p[:piece])
 		if n += m; err != nil {
 			return n, err
@@ -200,7 +206,7 @@ func (s *stream) Flush() { _ = s.FlushError() }
 
 func (s *stream) FlushError() (err error) {
 	if !flushable(s.w) {
-		return s.rc().Flush() // Which refuses it, and has sent nothing.
+		return s.rc().Flush() // It is refused, and sends nothing.
 	}
 	at, err := s.begin()
 	if err != nil {
@@ -213,9 +219,10 @@ func (s *stream) FlushError() (err error) {
 	return err
 }
 
-// sendRest sends what the handler has left for net/http to send when it has
-// returned. Nobody could end that over HTTP/2, where it waits for the client. A
-// response of which nothing has left yet goes as net/http sends it, with its length.
+// sendRest is called when the handler has returned, and sends what that has
+// left for net/http to send. Over HTTP/2 nobody could end that once it is with
+// net/http, which waits for the client. A response of which nothing has left
+// yet is net/http's to send, with its length.
 func (s *stream) sendRest() {
 	if begun := s.flushed || s.written.Load() > heldBack; !s.http1 && begun && s.pending {
 		_ = s.FlushError()
@@ -272,9 +279,9 @@ func (s hijackableStream) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, rw, err
 }
 
-// finish is called when the handler has returned. Over HTTP/1 it bounds net/http's
-// own flush of the rest, unless the handler or the server has, and net/http takes
-// that back before the next request.
+// finish is called when the handler has returned. Over HTTP/1 it bounds
+// net/http's own flush of the rest, unless the server has a bound or the
+// handler's own is nearer; net/http lifts that before the next request.
 func (s *stream) finish() {
 	limit, own := s.letGo()
 	server, ok := s.outer.Context().Value(http.ServerContextKey).(*http.Server)
@@ -290,9 +297,10 @@ func (s *stream) finish() {
 	}
 }
 
-// letGo has the sweeper touch nothing of net/http's any more. It returns how long
-// a write may make no progress, and the handler's own write deadline; zero for
-// both if that is nobody's business: of a connection that was hijacked or closed.
+// letGo has the sweeper touch nothing of net/http's any more. It returns how
+// long a write may make no progress, and the handler's own write deadline; zero
+// for both if there is nothing left to bound, because the connection was
+// hijacked or a write was ended.
 func (s *stream) letGo() (limit time.Duration, own time.Time) {
 	s.l.remove(s)
 	s.control.Lock()

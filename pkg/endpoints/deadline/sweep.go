@@ -40,7 +40,7 @@ func (l *LongRunning) ticks(d time.Duration) int64 {
 	return n
 }
 
-// add has the sweeper look after a stream, and remove no more.
+// add has the sweeper look after a stream, and remove ends that.
 func (l *LongRunning) add(s *stream) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -50,7 +50,7 @@ func (l *LongRunning) add(s *stream) {
 	l.streams = s
 	if l.timer == nil {
 		sweeping.add(l)
-		l.tick.Add(1) // Which is never 0 then.
+		l.tick.Add(1) // So it is never 0 while a stream is served.
 		l.timer = time.AfterFunc(l.interval(), l.sweep)
 	}
 }
@@ -98,8 +98,8 @@ func (l *LongRunning) sweep() {
 	l.timer.Reset(l.interval())
 }
 
-// look ends the write that is under way if it has made no progress for as long
-// as it may, or if its request has been over for slowTimes as long, and reports
+// look ends the write that is under way if it has made no progress for as long as
+// it may, or if its request has been over for slowTimes overTime, and reports
 // whether it has.
 func (s *stream) look(now int64) (ended bool) {
 	s.control.Lock()
@@ -138,8 +138,9 @@ func (s *stream) look(now int64) (ended bool) {
 }
 
 // progressed notes what the client has acknowledged of an HTTP/1 connection, and
-// reports whether that has become more since a look before. If so, it is from
-// now that the write under way has made none. The caller holds control.
+// reports whether that is more than at the last look at this write. If so, the
+// time in which the write has made no progress begins anew. The caller holds
+// control.
 func (s *stream) progressed(busy, now int64) bool {
 	if s.conn == nil {
 		return false
@@ -156,12 +157,12 @@ func (s *stream) progressed(busy, now int64) bool {
 	return more
 }
 
-// stayed is called while a write does not return that has been ended: the reset
-// of its stream waits in line on a connection that takes nothing. The caller
-// holds control.
+// stayed is called while a write that was ended does not return: the reset of its
+// stream waits in line on a connection that takes nothing. The caller holds
+// control.
 //
-// A machine that is busy may take long to send the reset. A sweeper that has looked
-// that often since has not been without a processor.
+// On a machine that is busy it may also take long to send the reset. But if the
+// sweeper has looked that often since, this process has had a processor.
 func (s *stream) stayed() {
 	s.stays++
 	if s.stall != nil && s.stall.passed(time.Now()) && s.stays > s.l.ticks(answerTime) {

@@ -18,13 +18,13 @@ package deadline
 
 import "time"
 
-// The times of this package, and how they relate. None of them passes on a
-// request that no deadline strikes, but for those of a body that was left
-// unread (idleBodyTime, bodyTime, lingerTime), which net/http waits for without
-// a bound.
+// The times of this package, and how they relate. A request that no deadline
+// strikes waits for none of them to pass, but for those of a body that was left
+// unread (idleBodyTime, bodyTime, lingerTime), for which net/http would wait
+// without a bound.
 const (
-	// DefaultJoinTime is the JoinTime of a Boundary that sets none: what a
-	// handler takes that sees its context end and has no more to do than to
+	// DefaultJoinTime is the JoinTime of a Boundary that sets none: it is enough
+	// for a handler that sees its context end and has no more to do than to
 	// return.
 	DefaultJoinTime = 2 * time.Millisecond
 
@@ -44,8 +44,9 @@ const (
 	// see its deadline.
 	patience = 10 * time.Millisecond
 
-	// stuckTime is how long calls may resist that over HTTP/1 before the
-	// connection is closed, which is that request's alone.
+	// stuckTime is how long calls may resist being interrupted. After that an
+	// HTTP/1 connection is closed, which is that request's alone, and an HTTP/2
+	// connection is watched, to be closed once it has stalled.
 	stuckTime = time.Second
 
 	// answerTime bounds how long the answer to a request that has timed out
@@ -55,8 +56,8 @@ const (
 	answerTime = 3 * time.Second
 
 	// overTime is how long a write may make no progress when its request, a
-	// long-running one, is over by itself: what a slow client takes of a piece, and
-	// what a lost packet costs that is sent again.
+	// long-running one, is over by itself: in that time a slow client takes a
+	// piece, and a packet that was lost is sent again.
 	overTime = 10 * time.Second
 
 	// flushTime is how long net/http's flush of an answer that was given in
@@ -65,10 +66,11 @@ const (
 
 	// DefaultStallTime is how long an HTTP/2 connection may take no byte, while
 	// a request on it is to be ended that waits for that, before it is closed
-	// with all its streams. A client that is paused, or whose network is away
-	// for some seconds, comes back to its watches; client-go itself gives a
-	// connection up that has not answered a ping for as long and half as much
-	// again. One that takes a byte now and then is waited for ten times as long.
+	// with all its streams. A client that is paused, or whose network is away for
+	// some seconds, comes back to its watches; client-go itself gives up a
+	// connection when nothing has come on it for as long, and then no answer to a
+	// ping for half as long. A connection that takes a byte now and then is
+	// waited for ten times as long.
 	DefaultStallTime = 30 * time.Second
 
 	// goneTime is how long net/http may take to say that a client has gone after
@@ -92,8 +94,8 @@ const (
 	// the answer with it (RFC 9112, section 9.6; net/http waits as long).
 	lingerTime = 500 * time.Millisecond
 
-	// holdTime is how long what a request holds stays held, after the request
-	// has ended or after it was taken, whichever is later, for a handler that
-	// has not returned or a report that has not been said.
+	// holdTime is how long what a request holds stays held for a handler that has
+	// not returned or a report that has not been said: from the end of the
+	// request, or from when Hold took it, whichever is later.
 	holdTime = 10 * time.Second
 )

@@ -27,10 +27,11 @@ import (
 	"time"
 )
 
-// why tells what the end of the request's context means, which is no more than
-// that: net/http cancels it when the client goes, but also when a read times
-// out, and an outer filter may do so for reasons of its own. It is called by
-// the serve goroutine, without mu, and may take goneTime.
+// why tells what the end of the request's context means. By itself that says no
+// more than that it has ended: net/http cancels the context when the client goes,
+// but also when a read times out, and an outer filter may do so for reasons of
+// its own. It is called by the serve goroutine, without mu, and may take
+// goneTime, over HTTP/1 twice if a read or write is under way.
 func (g *guard) why() ending {
 	switch {
 	case errors.Is(g.ctx.Err(), context.DeadlineExceeded), errors.Is(context.Cause(g.ctx), context.DeadlineExceeded):
@@ -46,11 +47,11 @@ func (g *guard) why() ending {
 }
 
 // timedOutItself reports whether the context has ended because a deadline has
-// passed that the handler had set for its reads or writes: over HTTP/1 a read
-// or write that fails ends it, whatever with, and over HTTP/2 a write deadline
-// resets the stream. A read fails as well under a deadline of the server's, and
-// when a body that was left unread is given up. The handler goes on, but a
-// response that cannot be sent any more is one that was aborted.
+// passed that the handler had set for its reads or writes: over HTTP/1 any error
+// of a read or write ends it, and over HTTP/2 a write deadline resets the stream.
+// A read also fails under a deadline of the server's, and when a body that was
+// left unread is given up. The handler goes on, but if its response cannot be
+// sent any more, that was aborted.
 func (g *guard) timedOutItself() bool {
 	waited := false
 	late := time.AfterFunc(goneTime, func() {
@@ -66,7 +67,7 @@ func (g *guard) timedOutItself() bool {
 		g.lapse()
 		own := g.failed == byDeadline || g.failed == notOver && g.http1 && (g.readFailed || passed(g.readBy) || passed(g.writeBy))
 		// A read or write that is under way may be what has failed, and ended the
-		// context. What with is known when it has left.
+		// context. Its error is known when it has left.
 		if own || !g.http1 || g.reading == 0 && !g.writing || waited {
 			return own
 		}
@@ -85,11 +86,11 @@ func (g *guard) noteRead(err error) {
 }
 
 // noteWrite notes how a call of the writer has ended. After one that has failed,
-// net/http sends no more of the response, over HTTP/1 of any on that connection:
-// for a deadline, the handler's own or the server's, or because the client has
-// gone, of which that is all that net/http may tell. Calls that fail because the
-// response is at its end by itself do not count, nor those that did not come so
-// far as to send anything. The caller holds mu.
+// net/http sends no more of the response, and over HTTP/1 no more on that
+// connection. A call fails for a deadline, the handler's own or the server's, or
+// because the client has gone, of which its error may be the only sign. Calls
+// that fail because the response is at its end by itself do not count, nor those
+// that did not come so far as to send anything. The caller holds mu.
 func (g *guard) noteWrite(err error) {
 	if err == nil || g.failed != notOver || g.sealed() {
 		return
@@ -98,7 +99,7 @@ func (g *guard) noteWrite(err error) {
 	switch broken := errors.As(err, &ne); {
 	case !broken && (g.http1 || !streamEnded(err)):
 	case broken && ne.Timeout(), passed(g.writeBy):
-		// To net/http a connection is closed on which a write has timed out.
+		// To net/http, a connection on which a write has timed out is closed.
 		g.failed = byDeadline
 	default:
 		g.failed = byClient
@@ -109,21 +110,23 @@ const (
 	// streamClosed is the error of a call on an HTTP/2 stream that is closed,
 	// whoever has closed it.
 	streamClosed = "http2: stream closed"
-	// streamComplete is the error of a call on one that is, because the response
-	// is complete.
+	// streamComplete is the error of a call on a stream that is closed because
+	// the response is complete.
 	streamComplete = "http2: request body closed due to handler exiting"
 )
 
-// alive reports whether the request's context has not ended, of a response whose
-// own end ends it. It is asked by who has the writer, before a call; bodyless is
-// set by who has it too, at the latest for that call.
+// alive reports whether the request's context is still open, if the response is
+// one whose own end would end it; of any other it is true. It is asked before a
+// call, by whoever has the writer, who alone also sets bodyless, at the latest
+// for that call.
 func (g *guard) alive() bool { return g.http1 || !g.bodyless || g.ctx.Err() == nil }
 
-// atEnd reports whether the error of a call of the writer says no more than
-// that the response is at its end, as an HTTP/2 response without a body is when
-// its header has been sent. Of the call that sends it, net/http may say that the
-// stream is closed: by that, unless the client or a deadline has done so. alive is
-// from before the call: that end has ended the context too.
+// atEnd reports whether the error of a call of the writer says no more than that
+// the response is at its end, as an HTTP/2 response without a body is when its
+// header has been sent. net/http may answer the call that sends the header by
+// saying that the stream is closed: that header has closed it, unless the client
+// or a deadline has. alive is from before the call, because the end of the
+// response ends the context too.
 func (g *guard) atEnd(err error, alive bool) bool {
 	if err == nil || g.http1 {
 		return false
@@ -144,10 +147,11 @@ func (g *guard) atEnd(err error, alive bool) bool {
 }
 
 // streamEnded reports whether err says that an HTTP/2 stream, or its connection,
-// was ended by anything but its response: its context ends a little later. There
-// are only words (server.go and errors.go of golang.org/x/net/http2, of which
-// net/http has its own copy as of Go 1.27); NO_ERROR is what a stream is reset with
-// whose response is complete before its request.
+// was ended by anything but its response: the request's context ends a little
+// later. There are only words to go by (server.go and errors.go of
+// golang.org/x/net/http2, of which net/http has its own copy as of Go 1.27);
+// NO_ERROR is the reset of a stream whose response is complete before its
+// request.
 func streamEnded(err error) bool {
 	switch text := err.Error(); text {
 	case streamClosed, "client disconnected":
@@ -179,8 +183,9 @@ func (g *guard) sendLate() {
 	}
 }
 
-// clientWent reports whether the server says that the client has gone, or
-// cannot say. It is asked when the context has ended, and says so just after.
+// clientWent reports whether the server says that the client has gone, or cannot
+// say; a write that has failed says so too. It is asked when the context has
+// ended, and the server says so just after that.
 func (g *guard) clientWent() bool {
 	g.mu.Lock()
 	failed := g.failed == byClient

@@ -35,8 +35,8 @@ var (
 	_ http.Hijacker       = hijackable{}
 )
 
-// reachable is a guard over a writer that cannot be hijacked by itself, but perhaps
-// by an http.ResponseController.
+// reachable is a guard over a writer that is no http.Hijacker itself, but may
+// lead to one that an http.ResponseController finds.
 type reachable struct{ *guard }
 
 func (g reachable) Unwrap() http.ResponseWriter { return hijackable(g) }
@@ -66,11 +66,11 @@ func (g *guard) claimLocked() error {
 	return nil
 }
 
-// claimCommitted takes the writer for a call that commits the response with
-// that status, unless it is committed already. A response that is over before
-// anything of it was committed is not committed any more, so that a handler
-// that sees its context end and reports an error cannot take the place of the
-// answer that the deadline has.
+// claimCommitted takes the writer for a call that commits the response with that
+// status, unless it is committed already; first is whether this call is the one.
+// If the request is over before anything was committed, nothing is committed any
+// more, so that a handler that sees its context end and reports an error cannot
+// put that in the place of the deadline's answer.
 func (g *guard) claimCommitted(status int) (first bool, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -102,9 +102,10 @@ func (g *guard) commitHeader() {
 	g.room = nil
 }
 
-// declare notes how long a response is said to be that is committed with that
-// status. One with trailers ends with them: over HTTP/1 none without a body has
-// any, and over HTTP/2 none to a HEAD. The caller holds mu.
+// declare notes how long a response that is committed with that status is said to
+// be. One with trailers ends with them, whatever its length: but over HTTP/1 no
+// response without a body has any, and over HTTP/2 none to a HEAD. The caller
+// holds mu.
 func (g *guard) declare(status int) {
 	head := g.outer.Method == http.MethodHead
 	bodyless := head || status == http.StatusNoContent || status == http.StatusNotModified
@@ -145,7 +146,8 @@ func (g *guard) giveBack(n int, err error) {
 func (g *guard) WriteHeader(status int) {
 	if status < 100 || status > 999 {
 		if g.result() == open {
-			// net/http would panic as well, when it is too late for another.
+			// net/http would panic as well, but only when the response is
+			// committed, and it is too late for another status.
 			panic(fmt.Sprintf("invalid WriteHeader code %v", status))
 		}
 		return
@@ -164,10 +166,10 @@ func (g *guard) WriteHeader(status int) {
 	}
 }
 
-// writeInformational sends an informational response, with the handler's
-// header as it stands. It is not the answer: the outer filters' header is put
-// back for whoever gives that one. Of a request that is over, or committed,
-// there is nothing to inform.
+// writeInformational sends an informational response, with the handler's header
+// as it stands. That is not the answer: the outer filters' header is put back for
+// whoever gives the answer. If the request is over, or the response is committed,
+// it sends nothing.
 func (g *guard) writeInformational(status int) {
 	if g.claim() != nil {
 		return
@@ -182,9 +184,9 @@ func (g *guard) writeInformational(status int) {
 	header := g.w.Header()
 	outer, _ := cloneHeader(header, nil)
 	replaceHeader(header, g.header, nil)
-	// Not for an informational response, and so a reason for HTTP/2 to leave it
-	// out of a copy: it may still be sending the header when this call returns,
-	// if the client goes.
+	// No informational response has one: HTTP/2 leaves it out by sending a copy
+	// of the header. It has to be a copy, because net/http may still be sending
+	// it when this call returns, if the client goes.
 	header["Content-Length"] = nil
 	defer replaceHeader(header, outer, nil)
 	g.w.WriteHeader(status)
@@ -215,7 +217,7 @@ func (g *guard) Flush() { _ = g.FlushError() }
 // FlushError is Flush that reports errors, as Write does.
 func (g *guard) FlushError() error {
 	if !flushable(g.w) {
-		return g.late(g.rc().Flush()) // Which refuses it, and has sent nothing.
+		return g.late(g.rc().Flush()) // It is refused, and sends nothing.
 	}
 	if _, err := g.claimCommitted(http.StatusOK); err != nil {
 		return err
@@ -299,7 +301,7 @@ func (g *guard) CloseNotify() <-chan bool {
 		ch = make(chan bool, 1)
 		g.notified = ch
 	}
-	g.mu.Unlock() // Which the context takes as well.
+	g.mu.Unlock()
 	if first {
 		context.AfterFunc(g.inner.Context(), func() { ch <- true })
 	}
@@ -334,10 +336,11 @@ func (g *guard) EnableFullDuplex() error {
 	return err
 }
 
-// setUnsealed sets a deadline of the handler's. It is noted, and what the one
-// before has come to, under mu, and before it is set, which may be what it takes
-// for a call to fail; one that is refused has changed nothing. The interrupt waits
-// for it, so that it cannot undo the interrupt.
+// setUnsealed sets a deadline of the handler's, unless the guard is sealed.
+// First, under mu, it notes by note what the deadline before has come to, and in
+// own the new one: setting that may be what makes a read or write fail. A
+// deadline that is refused changes nothing. The interrupt waits for this call, so
+// that the call cannot undo the interrupt.
 func (g *guard) setUnsealed(t time.Time, own *time.Time, set func(time.Time) error, note func()) error {
 	g.control.Lock()
 	defer g.control.Unlock()
@@ -356,7 +359,7 @@ func (g *guard) setUnsealed(t time.Time, own *time.Time, set func(time.Time) err
 	if err = set(t); err != nil {
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		if own.Equal(t) { // net/http may have taken it back meanwhile: see note.
+		if own.Equal(t) { // net/http may have taken it back since: see body.note.
 			*own = before
 		}
 	}

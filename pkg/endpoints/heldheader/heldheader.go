@@ -49,8 +49,9 @@ type Header struct {
 	rendered atomic.Bool
 }
 
-// New keeps the header of that name, in canonical form, apart from w's. The
-// lock is the collector's own: it must be held to use what Header returns.
+// New keeps the header of that name, which must be in canonical form, apart from
+// w's header map. The lock is the collector's own: it must be held to use what
+// Header returns.
 func New(w http.ResponseWriter, name string, mu sync.Locker) *Header {
 	return &Header{name: name, mu: mu, w: w, held: http.Header{}}
 }
@@ -60,8 +61,8 @@ func New(w http.ResponseWriter, name string, mu sync.Locker) *Header {
 func (h *Header) Header() http.Header { return h.held }
 
 // ResponseWriter returns the writer to use in place of the one given to New.
-// It has the same optional methods and is as safe for concurrent use, which
-// for net/http's is not at all.
+// It has the same optional methods, and is as safe for concurrent use as that
+// one: net/http's is not safe at all.
 func (h *Header) ResponseWriter() http.ResponseWriter {
 	if !canFlush(h.w) {
 		return responsewriter.WrapForHTTP1Or2(&writer{h})
@@ -69,7 +70,8 @@ func (h *Header) ResponseWriter() http.ResponseWriter {
 	return responsewriter.WrapForHTTP1Or2(&flusher{writer{h}})
 }
 
-// canFlush reports whether there is a Flusher, behind any wrapper that shows it.
+// canFlush reports whether w can be flushed, with or without an error, or a
+// writer that it unwraps to can.
 func canFlush(w http.ResponseWriter) bool {
 	for {
 		switch t := w.(type) {

@@ -28,8 +28,9 @@ type applied struct {
 	bound  Bound
 }
 
-// NewContext has a request's context hold its bound, and the Policy that said it,
-// which is the one to ask again when another has taken its place by then.
+// NewContext returns a context that holds a request's bound, and the Policy that
+// gave it: that Policy is to be asked again about the request, even if another is
+// in force by then.
 func NewContext(ctx context.Context, p *Policy, b Bound) context.Context {
 	return context.WithValue(ctx, contextKey{}, &applied{p, b})
 }
@@ -44,8 +45,8 @@ func FromContext(ctx context.Context) (p *Policy, b Bound, ok bool) {
 	return a.policy, a.bound, true
 }
 
-// RequestTimeout is how long a request may take, from its arrival on: what its bound
-// says, or otherwise if it has none.
+// RequestTimeout is how long a request may take, counted from its arrival: what
+// its bound says or, if it has none, the argument otherwise.
 func RequestTimeout(ctx context.Context, otherwise time.Duration) time.Duration {
 	if _, b, ok := FromContext(ctx); ok {
 		return b.Request.Duration
@@ -53,8 +54,9 @@ func RequestTimeout(ctx context.Context, otherwise time.Duration) time.Duration 
 	return otherwise
 }
 
-// HandlerTimeout is how long the handler of a create, update, patch or delete may take,
-// from now on: what the request's bound says, or otherwise if it has none.
+// HandlerTimeout is how long the handler of a create, update, patch or delete may
+// take, counted from now: what the request's bound says or, if it has none, the
+// argument otherwise.
 func HandlerTimeout(ctx context.Context, otherwise time.Duration) time.Duration {
 	if _, b, ok := FromContext(ctx); ok {
 		return b.Handler.Duration

@@ -83,8 +83,8 @@ func documents(data []byte) (int, error) {
 	}
 }
 
-// documentEnd is YAML's other line between two documents, which stands in none
-// (YAML 1.2, section 9.1.2).
+// documentEnd is the other line that YAML has between two documents, and that no
+// document has in it (YAML 1.2, section 9.1.2).
 var documentEnd = regexp.MustCompile(`(?m)^\.\.\.([ \t].*)?\r?$`)
 
 // validateType says what a file's type must be, without a word of Go's types and
@@ -127,7 +127,7 @@ func badTimeouts(data []byte) field.ErrorList {
 }
 
 // emptyLists finds the lists of rules that are there and have nothing in them, as a
-// template leaves them that had nobody to name. To leave one out is to match all.
+// template that had nobody to name leaves them. To leave a list out is to match all.
 func emptyLists(data []byte) field.ErrorList {
 	var errs field.ErrorList
 	for i, r := range rulesOf(data) {

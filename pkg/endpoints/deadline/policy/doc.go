@@ -21,9 +21,9 @@ limitations under the License.
 // The type, its defaults, its validation, the matcher and the reloader stand in
 // one package, and not below pkg/apis as those of other configuration files: there
 // is one version and no internal one, nothing is converted, and what is here
-// depends on no other package that is new. Once it is of Kubernetes' API, the type
-// is to move to pkg/apis/apiserver/v1alpha1 as it is, and its group with it; until
-// then it has a group of its own.
+// depends on no other package that is new. If it becomes a part of Kubernetes' API, the
+// type is to move to pkg/apis/apiserver/v1alpha1 as it is, and into that package's
+// group; until then it has a group of its own.
 //
 // A deadline must stand before a request is authenticated, or a slow authenticator
 // would have none. So a policy is asked twice. Outer is asked before
@@ -43,17 +43,17 @@ limitations under the License.
 // and the nearer bound holds. Load balancers and proxies have idle timeouts.
 //
 // API Priority and Fairness has a request wait in its queue for a quarter of its
-// deadline at most, counted from its arrival, and never for more than a minute. It
-// asks after Inner. So a bound of 1 s means 250 ms in line and a 429 after that, not
-// a 504, and a bound above 4 minutes makes no request wait longer than one of 4
-// minutes does. A request holds its seats until its handler has returned: a long
-// bound for a class that many clients send belongs together with a FlowSchema of
+// deadline at most, counted from its arrival, and never for more than a minute. It is
+// asked after Inner has shortened the bound. So a bound of 1 s means 250 ms in line and
+// a 429 after that, not a 504, and a bound above 4 minutes makes no request wait longer
+// than one of 4 minutes does. A request holds its seats until its handler has returned:
+// a long bound for a class that many clients send belongs together with a FlowSchema of
 // its own.
 //
 // A server that shuts down waits for the requests in flight, which are bounded by
-// --request-timeout, and cuts none off. A longer bound must not make that longer: Drain
-// ends what is left of such a request when the server has accepted no requests for
-// the time of --request-timeout, with a 504 that says so. A shutdown takes as long as
-// without a policy, however long the bounds, and no request has less than
+// --request-timeout, and cuts none off. A longer bound must not make a shutdown longer:
+// Drain ends what is left of such a request, with a 504 that says so, when the server
+// has been accepting no requests for as long as --request-timeout. So a shutdown takes
+// as long as without a policy, however long the bounds, and no request has less than
 // --request-timeout for it.
 package policy

@@ -49,17 +49,18 @@ func NewDrain() *Drain {
 	return d
 }
 
-// Start has the contexts that the Drain bounds end after that time, those that it is
-// yet to bound included. It is called when the server accepts no more requests. It
-// does not block.
+// Start has the Drain end after that time, and with it all contexts that it bounds,
+// also those that it is yet to bound. It is called when the server accepts no more
+// requests. It does not block.
 func (d *Drain) Start(after time.Duration) {
 	if d != nil {
 		time.AfterFunc(after, d.end)
 	}
 }
 
-// Over returns a context that ends when the Drain does, for who has to be told of
-// that whatever has become of the request's. That of a nil Drain never ends.
+// Over returns a context that ends when the Drain does, for whoever has to be told of
+// that even if the request's own context has ended before. That of a nil Drain never
+// ends.
 func (d *Drain) Over() context.Context {
 	if d == nil {
 		return context.Background()

@@ -38,7 +38,7 @@ type rule struct {
 	users, groups map[string]struct{}
 }
 
-// resource is a resource and a subresource, each of which may be all.
+// resource is a resource and a subresource, either of which may be "*" (all).
 type resource struct{ resource, subresource string }
 
 // path is a path, or what paths begin with.
@@ -90,8 +90,9 @@ func set(list []string) map[string]struct{} {
 // named reports whether the rule names users or groups.
 func (r *rule) named() bool { return len(r.users)+len(r.groups) > 0 }
 
-// matches reports whether the rule matches a request, whoever sends it. That the
-// verb does, and that the rule is for such requests, is known.
+// matches reports whether the rule matches a request, whoever sends it. The caller has
+// made sure that the verb matches, and that the rule is for requests of that kind (see
+// Policy.rules).
 func (r *rule) matches(info *request.RequestInfo) bool {
 	if !info.IsResourceRequest {
 		return r.matchesPath(info.Path)

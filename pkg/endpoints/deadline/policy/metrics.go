@@ -77,8 +77,8 @@ func recordInForce(p *Policy, apiServerID string) {
 	lastConfigInfo.labels.Store(&[2]string{hash([]byte(apiServerID)), p.hash})
 }
 
-// configInfo collects a gauge of one, whose labels are those of the policy in force: at no time are there two of them, or
-// none of two. It does what configmetrics of apiserver does as of v0.34.
+// configInfo collects a gauge of one, whose labels are those of the policy in force: when another takes its place, at
+// no time are there two gauges, or none. It does what configmetrics of apiserver does as of v0.34.
 type configInfo struct {
 	metrics.BaseStableCollector
 	desc   *metrics.Desc

@@ -55,8 +55,8 @@ type Bound struct {
 	// Handler is counted from the start of the handler of a create, update, patch or
 	// delete. It may be longer than what is left of Request, which holds as well.
 	Handler Limit
-	// Rule is the name of the rule that matches, or "" if none does. It is not that of
-	// Request or Handler where it leaves those to others.
+	// Rule is the name of the rule that matches, or "" if none does. It may differ from
+	// that of Request or Handler: the rule may leave those as they are.
 	Rule string
 }
 
@@ -111,8 +111,8 @@ func (p *Policy) Config() *DeadlinePolicy { return p.config }
 func (p *Policy) Hash() string { return p.hash }
 
 // Outer is the bound of a request whose user is not known yet: what the first rule
-// that matches, of those that name neither users nor groups, puts in place of
-// otherwise. It allocates nothing.
+// that matches, of those that name neither users nor groups, puts in place of the
+// argument otherwise. It allocates nothing.
 func (p *Policy) Outer(info *request.RequestInfo, otherwise Bound) Bound {
 	if p == nil {
 		return otherwise
@@ -133,10 +133,10 @@ func (p *Policy) Outer(info *request.RequestInfo, otherwise Bound) Bound {
 	return otherwise
 }
 
-// Inner is the bound of a request of a user, which is outer, as it is by then, or
-// shorter: the first rule that matches, of all, shortens it. If that names neither users
-// nor groups it is the one that outer is of, and there is nothing to shorten. It
-// allocates nothing.
+// Inner is the bound of a request whose user is known: outer, which is the bound that
+// it has by then, or a shorter one. Of all rules, the first that matches shortens it.
+// If that rule names neither users nor groups, it is the one that outer is of, and
+// there is nothing to shorten. It allocates nothing.
 func (p *Policy) Inner(info *request.RequestInfo, u user.Info, outer Bound) Bound {
 	if p == nil || !p.named || u == nil {
 		return outer

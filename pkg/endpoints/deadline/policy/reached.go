@@ -25,8 +25,8 @@ import (
 )
 
 // validateReached finds rules that can never be the first to match, because one
-// before them matches all that they do. What only several of those before them match
-// together, it does not find.
+// before them matches all that they do. It does not find a rule all of whose requests
+// several rules before it match, but none of them alone.
 func validateReached(rules []Rule, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	for i := range rules {

@@ -26,10 +26,10 @@ import (
 )
 
 // ReloadInterval is how often a Reloader looks whether its file has changed. To read a
-// few kilobytes that often costs nothing, and an operator who has changed them waits
-// for it. The content is compared, as that of the encryption configuration is, and not
-// watched: what a file system does not tell is seen too, such as the change
-// of a mounted ConfigMap or of a network's file.
+// few kilobytes that often costs nothing, and an operator who has changed the file
+// waits for it. The file is not watched: its content is compared, as that of the
+// encryption configuration is, so that also a change is seen of which a file system
+// does not tell, such as that of a mounted ConfigMap or of a file on the network.
 const ReloadInterval = 10 * time.Second
 
 // Reloader has the policy of a file, and takes another in its place when the file

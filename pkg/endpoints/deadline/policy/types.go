@@ -88,9 +88,9 @@ type DeadlinePolicy struct {
 //   - A rule cannot give users more than others have. To let some have 5 minutes and
 //     the rest 10 seconds, bound all by 5 minutes, and put before that a rule that
 //     bounds the rest, by their groups, to 10 seconds.
-//   - A rule for users keeps those after it from applying to them, so it exempts from
-//     a later rule that names groups: if its own timeout is long, its users have what the
-//     first pass has given.
+//   - A rule for users keeps the rules after it from applying to those users, so it
+//     exempts them from a later rule that names groups: if its own timeout is long, its
+//     users have what the first pass has given.
 //   - It does not exempt from a later rule that names nobody: that one was the first
 //     to match before authentication, and stays in force.
 //   - Anonymous requests are authenticated too: their user is system:anonymous, their
@@ -150,9 +150,10 @@ type Rule struct {
 
 	// handlerTimeout is how long the handler of a create, update, patch or delete of this
 	// server's own resources may take, admission and storage included, in place of 34 s.
-	// 100ms or more; the request's own deadline holds as well, so it cannot be longer than
-	// timeout. Webhooks have timeouts of their own, 30 s at most each. A deletecollection has
-	// the request's deadline only, as have requests that are proxied to an aggregated API.
+	// 100ms or more; the request's own deadline holds as well, so this cannot be longer
+	// than timeout. Webhooks have timeouts of their own, 30 s at most each. A
+	// deletecollection has only the request's deadline, as have requests that are
+	// proxied to an aggregated API.
 	// +optional
 	HandlerTimeout *metav1.Duration `json:"handlerTimeout,omitempty"`
 }

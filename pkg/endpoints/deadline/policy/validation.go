@@ -27,8 +27,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// minTimeout refuses bounds that no healthy server meets: 5ms where 5m was meant
-// would turn a whole class of requests away.
+// minTimeout is the shortest bound that is taken. No healthy server meets a shorter
+// one, and 5ms where 5m was meant would turn a whole class of requests away.
 const minTimeout = 100 * time.Millisecond
 
 var (
@@ -57,7 +57,7 @@ func Validate(p *DeadlinePolicy) field.ErrorList {
 		errs = append(errs, validateRule(r, path)...)
 	}
 	if len(errs) > 0 {
-		return errs // Whether a rule matches is not to be told of one that is wrong.
+		return errs // It cannot be told of a rule that is wrong what it matches.
 	}
 	return validateReached(p.Rules, path)
 }
