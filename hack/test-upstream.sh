@@ -13,7 +13,8 @@ packages=$("$fork" touched "${tag[@]}")
 off=$("$fork" gate-off "${tag[@]}")
 
 cd "$tree"
-export GOWORK=off
+# Nothing that somebody has set for himself has a say in what passes.
+export GOWORK=off GOFLAGS="-mod=readonly -buildvcs=false" GODEBUG="" GOEXPERIMENT=""
 # What both have in common is compiled once, before they run side by side: their
 # tests mostly wait.
 echo "compiling upstream's tests in $tree"

@@ -5,8 +5,8 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"syscall"
 
@@ -112,11 +112,13 @@ func (c *Cluster) clear() error {
 		patterns = append(patterns, "etcd-data", "etcd-data-[1-9]")
 	}
 	for _, pattern := range patterns {
-		found, err := filepath.Glob(c.path(pattern))
+		found, err := fs.Glob(os.DirFS(c.conf.Dir), pattern)
 		if err != nil {
 			return fmt.Errorf("state of an earlier run: %w", err)
 		}
-		old = append(old, found...)
+		for _, name := range found {
+			old = append(old, c.path(name))
+		}
 	}
 	for _, path := range old {
 		if err := os.RemoveAll(path); err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -351,12 +352,12 @@ func (r *run) checkRecords() error {
 	if r.result.Joined == 0 {
 		return fmt.Errorf("%s has no event of a request", path)
 	}
-	logs, err := filepath.Glob(filepath.Join(r.dir, "kube-apiserver*.log"))
+	logs, err := fs.Glob(os.DirFS(r.dir), "kube-apiserver*.log")
 	if err != nil {
 		return err
 	}
 	for _, path := range logs {
-		log, err := os.ReadFile(path)
+		log, err := os.ReadFile(filepath.Join(r.dir, path))
 		if err != nil {
 			return err
 		}

@@ -38,7 +38,8 @@ type program struct {
 // or is interrupted leaves the binary that was there.
 func (p program) make(ctx context.Context, co *checkout.Checkout) (string, error) {
 	co = co.With(p.env...)
-	version, err := gotool.Run(ctx, co, co.Root, nil, "env", "GOVERSION", "GOOS", "GOARCH", "CGO_ENABLED", "GOFLAGS", "GOEXPERIMENT")
+	version, err := gotool.Run(ctx, co, co.Root, nil, "env", "GOVERSION", "GOOS", "GOARCH", "CGO_ENABLED", "GOFLAGS", "GOEXPERIMENT",
+		"GOAMD64", "GOARM64", "GOFIPS140", "CC", "CGO_CFLAGS", "CGO_LDFLAGS")
 	if err != nil {
 		return "", err
 	}

@@ -46,6 +46,11 @@ func TestKubeAPIServer(t *testing.T) {
 	if got := output(t, path); got != "edited v0.1.0" || !strings.Contains(said.String(), "building what is there") || !strings.Contains(said.String(), "pkg/a/a.go") {
 		t.Errorf("got %q, said %q", got, said.String())
 	}
+	pure := *co
+	pure.Pure = true
+	if _, err := KubeAPIServer(ctx, &pure, "", Fork); err == nil || !strings.Contains(err.Error(), "pkg/a/a.go") || !strings.Contains(err.Error(), "make refresh") {
+		t.Errorf("of nothing but pkg/ and patches/: got %v", err)
+	}
 	// What does not compile leaves the binary that was there.
 	toy.Write(t, filepath.Join(co.Tree("v0.1.0"), "pkg", "a", "a.go"), "package a\n\nconst A = nothing\n")
 	if _, err := KubeAPIServer(ctx, co, "", Fork); err == nil || !strings.Contains(err.Error(), "undefined: nothing") {

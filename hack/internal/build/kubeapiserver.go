@@ -52,11 +52,11 @@ func noConsumer(p *pins.Pins, tag string) error {
 }
 
 // ForkTree is the tree to build from: the one that pkg/ and patches/ make or, when somebody is at
-// work in it, what is there.
+// work in it, what is there, unless the checkout is to be Pure.
 func ForkTree(ctx context.Context, co *checkout.Checkout, tag string) (*queue.TreeInfo, error) {
 	info, err := queue.Tree(ctx, co, tag)
 	var busy *queue.InTheWayError
-	if !errors.As(err, &busy) || busy.Operation != "" {
+	if co.Pure || !errors.As(err, &busy) || busy.Operation != "" {
 		return info, err
 	}
 	work, describeErr := queue.Describe(ctx, co, tag)

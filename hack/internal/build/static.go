@@ -11,6 +11,6 @@ func (p *program) static(arch string) {
 	p.title += fmt.Sprintf(", static for %s", arch)
 	p.bin = filepath.Join(filepath.Dir(p.bin), "static-"+arch, filepath.Base(p.bin))
 	p.args = append(p.args, "-trimpath")
-	p.env = append(p.env, "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch, "GOAMD64=v1", "GOARM64=v8.0", "GOEXPERIMENT=", "GODEBUG=")
+	p.env = append(p.env, "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch, "GOAMD64=v1", "GOARM64=v8.0", "GOEXPERIMENT=", "GODEBUG=", "GOFIPS140=off", "GOFLAGS=")
 	p.ldflags += " -s -w"
 }

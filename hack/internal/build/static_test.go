@@ -23,7 +23,7 @@ func static(t *testing.T, co *checkout.Checkout, arch string) *Built {
 func TestStaticIsTheSameEverywhere(t *testing.T) {
 	t.Parallel()
 	here, there := toy.New(t), toy.New(t)
-	there.Env = append(there.Env, "CGO_ENABLED=1", "GOAMD64=v3", "GOARCH=386")
+	there.Env = append(there.Env, "CGO_ENABLED=1", "GOAMD64=v3", "GOARCH=386", "GOFIPS140=latest", "GOFLAGS=-modcacherw -tags=theirs -gcflags=all=-N")
 	a, b := static(t, here, "amd64"), static(t, there, "amd64")
 	if want := filepath.Join(here.Output(), "bin", "v0.1.0", "fork", "static-amd64", "kube-apiserver"); a.Path != want {
 		t.Errorf("got %s, want %s", a.Path, want)

@@ -23,6 +23,8 @@ type Checkout struct {
 	Out, Err io.Writer
 	// Env is added to the environment of every child process.
 	Env []string
+	// Pure has nothing be built from a tree that holds what pkg/ and patches/ do not say.
+	Pure bool
 }
 
 // Find returns the checkout that dir is in: the nearest directory, upwards, whose go.mod is the

@@ -63,6 +63,11 @@ func (v variant) uses(ctx context.Context, module string) error {
 // on loopback. summary gets what the step's result does not say, a line a thing.
 func (m Module) Step(module string, summary func(string)) suite.Step {
 	return suite.Step{Name: m.Name(), Run: func(ctx context.Context, co *checkout.Checkout, _ string) error {
+		ctx, unlock, err := co.Lock(ctx)
+		if err != nil {
+			return err
+		}
+		defer unlock()
 		rel, err := upstream.Fetch(ctx, co, m.Path, m.Version)
 		if err != nil {
 			return err
@@ -92,8 +97,8 @@ func within(ctx context.Context, co *checkout.Checkout, f func(co *checkout.Chec
 	if err != nil {
 		return err
 	}
-	// One place for all steps: what the go command has built at one it takes for another's at the next. The run has the
-	// checkout's lock.
+	// One place for all steps: what the go command has built at one it takes for another's at the next. The caller has
+	// the checkout's lock.
 	dir := filepath.Join(co.Output(), "foreign")
 	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755)); err != nil {
 		return err

@@ -43,7 +43,7 @@ func TestPanics(t *testing.T) {
 // script is a tester of package p whose tests fail as it says, run by run.
 type script struct {
 	t    *testing.T
-	runs []string   // the tests that fail, separated by spaces; p is the package
+	runs []string   // the tests that fail, separated by spaces; p is the package, and all that no other passes
 	args [][]string // what was asked for
 }
 
@@ -55,7 +55,13 @@ func (s *script) test(_ context.Context, args ...string) (results, error) {
 	}
 	r := results{passed: 5, skipped: 1, failed: map[test]bool{}}
 	for _, name := range strings.Fields(s.runs[len(s.args)-1]) {
-		if name == "p" {
+		switch name {
+		case "all":
+			r.passed = 0
+		case "broken":
+			r.broken = []string{"p"}
+			fallthrough
+		case "p":
 			name = ""
 		}
 		r.failed[test{"p", name}] = true
@@ -79,7 +85,9 @@ func TestOnlyADifferenceIsAFailure(t *testing.T) {
 			want: "\n  p TestA/two\n"},
 		"a subtest, once": {fork: []string{"TestA TestA/two", ""}, plain: []string{""},
 			said: "failed with the fork once, passed 3 times when it was run again, and 3 times unmodified: p TestA/two"},
-		"the package": {fork: []string{"p", "p"}, plain: []string{"", ""}, rerun: "p", want: "\n  p\n"},
+		"all, on both":           {fork: []string{"all"}, want: "none passes, which shows nothing\nnext: "},
+		"what builds on no side": {fork: []string{"broken"}, want: "do not build with the fork:\n  p\nnext: "},
+		"the package":            {fork: []string{"p", "p"}, plain: []string{"", ""}, rerun: "p", want: "\n  p\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var said []string
@@ -122,7 +130,7 @@ func TestWhatGoTestSays(t *testing.T) {
 		at.Package = "example.org/m/" + at.Package
 		want[at] = true
 	}
-	if !maps.Equal(got.failed, want) || got.passed != 2 || got.skipped != 1 {
+	if !maps.Equal(got.failed, want) || got.passed != 2 || got.skipped != 1 || !slices.Equal(got.broken, []string{"example.org/m/b"}) {
 		t.Errorf("got %+v, want %v\n%s", got, want, out)
 	}
 	for _, pkg := range []string{"./c", "./nowhere"} {

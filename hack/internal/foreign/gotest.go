@@ -31,13 +31,13 @@ type results struct {
 	passed  int // tests, without those that have subtests
 	skipped int
 	failed  map[test]bool
+	broken  []string // packages that do not build
 }
 
 // event is a line of go test -json (cmd/test2json).
 type event struct {
 	Action, Package, Test, Output string
-	ImportPath                    string // of a build's output
-	FailedBuild                   string
+	FailedBuild                   string // of a package that has failed for that
 }
 
 // runTests runs the go command in dir and reads what it says. Tests that fail are no error; that no test was run is.
@@ -91,6 +91,9 @@ func readEvents(in io.Reader, out io.Writer) (results, error) {
 		case "pass", "skip", "fail":
 			if e.Test == "" {
 				// What had not ended has come to nothing, and so has the package if it is that which failed.
+				if e.FailedBuild != "" {
+					r.broken = append(r.broken, e.Package)
+				}
 				if e.Action == "fail" {
 					for _, name := range running[e.Package] {
 						r.failed[test{e.Package, name}] = true

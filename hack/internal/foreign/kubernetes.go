@@ -48,6 +48,11 @@ func (i Integration) Steps(packages []string) []suite.Step {
 }
 
 func (i Integration) run(ctx context.Context, co *checkout.Checkout, pkg string, off bool) error {
+	ctx, unlock, err := co.Lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	rel, err := upstream.Fetch(ctx, co, i.Pins.Consumer, i.Pin.Consumer)
 	if err != nil {
 		return err

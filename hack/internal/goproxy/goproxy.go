@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -188,13 +189,13 @@ func (m *Module) write(files *tree) error {
 	if err := replaceFile(base+".info", append(info, '\n')); err != nil {
 		return err
 	}
-	infos, err := filepath.Glob(filepath.Join(filepath.Dir(base), "*.info"))
+	infos, err := fs.Glob(os.DirFS(filepath.Dir(base)), "*.info")
 	if err != nil {
 		return err
 	}
 	var versions []string
 	for _, name := range infos {
-		version, err := module.UnescapeVersion(strings.TrimSuffix(filepath.Base(name), ".info"))
+		version, err := module.UnescapeVersion(strings.TrimSuffix(name, ".info"))
 		if err != nil {
 			return fmt.Errorf("%s is none of this tool's files: %w; remove it and repeat", name, err)
 		}

@@ -2,6 +2,7 @@ package image
 
 import (
 	"context"
+	"debug/buildinfo"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,7 +14,6 @@ import (
 
 	"fork.internal/apiserver/hack/internal/build"
 	"fork.internal/apiserver/hack/internal/checkout"
-	"fork.internal/apiserver/hack/internal/gotool"
 )
 
 // Architectures are those that an image can be made for.
@@ -77,7 +77,7 @@ func KubeAPIServer(ctx context.Context, co *checkout.Checkout, tag, arch, image 
 	if err != nil {
 		return nil, err
 	}
-	goVersion, err := gotool.Run(ctx, co, co.Root, nil, "env", "GOVERSION")
+	info, err := buildinfo.ReadFile(built.Path)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func KubeAPIServer(ctx context.Context, co *checkout.Checkout, tag, arch, image 
 		labelled + "variant":                   string(variant),
 		labelled + "kubernetes":                built.Release,
 		labelled + "tag":                       built.Tag,
-		labelled + "go":                        strings.TrimSpace(goVersion),
+		labelled + "go":                        info.GoVersion,
 	}
 	if built.Revision != "" {
 		labels["org.opencontainers.image.revision"] = built.Revision

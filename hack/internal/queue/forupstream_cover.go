@@ -18,6 +18,10 @@ func (s *UpstreamSeries) Am() string {
 
 // cover is the text of coverFile.
 func (s *UpstreamSeries) cover() string {
+	checked := "Each commit builds, and passes its tests by itself."
+	if !s.Checked {
+		checked = "Whether each commit builds and passes its tests by itself, make export CHECK=1 looks at."
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, `# %d patches on top of %s %s
 
@@ -27,7 +31,7 @@ the module is in %[4]s. Otherwise they hold the same commits:
     %[5]s /path/to/here/apiserver/*.patch     # in a tree of %[2]s at %[3]s
     %[5]s /path/to/here/kubernetes/*.patch    # in a tree of kubernetes/kubernetes at the release with that
 
-On other commits, %[5]s -3. Each commit builds and passes its tests by itself; make export CHECK=1 shows it.
+On other commits, %[5]s -3. %[6]s
 
 Before a pull request, make the commits yours; their author is nobody:
 
@@ -38,7 +42,7 @@ changes the default options, which are compared as a whole there: StalledConnect
 added to what cmd/kube-apiserver/app/options/options_test.go and pkg/controlplane/apiserver/options/options_test.go want. The
 release notes go into the pull request's text; in the commit messages they say which commit needs which.
 
-`, len(s.Commits), s.Module, s.Tag, s.Staging, s.Am())
+`, len(s.Commits), s.Module, s.Tag, s.Staging, s.Am(), checked)
 	s.coverIndependent(&b)
 	b.WriteString("## The commits\n\n| patch | subject | independent | release note |\n|---|---|---|---|\n")
 	for _, c := range s.Commits {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/sumdb/dirhash"
@@ -20,8 +21,12 @@ import (
 	"fork.internal/apiserver/hack/internal/series"
 )
 
+// plainGo has the go command do what it does where nobody has set anything.
+var plainGo = []string{"GOFLAGS=", "GODEBUG=", "GOEXPERIMENT="}
+
 // inputs identifies everything in the checkout that a step for tag can depend on, and the Go version.
-// Other tags' pins and other minors' patches are no part of it.
+// Of other minors' patches and pins, that a minor is carried is a part of it: some of what shows a defect is for those
+// before or after one.
 func inputs(co *checkout.Checkout, p *pins.Pins, tag pins.Tag) (string, error) {
 	var files []string
 	for _, top := range []string{"go.mod", "go.sum", "hack", "pkg", "test"} {
@@ -44,7 +49,13 @@ func inputs(co *checkout.Checkout, p *pins.Pins, tag pins.Tag) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	var minors []string
+	for _, m := range p.Minors {
+		minors = append(minors, m.Minor)
+	}
+	slices.Sort(minors)
 	h := sha256.New()
+	fmt.Fprintf(h, "%q\n", minors)
 	fmt.Fprintf(h, "%q\n", []string{sum, p.Module, p.Consumer, p.Etcd, tag.Tag, tag.Sum, tag.Consumer, runtime.Version(), runtime.GOOS, runtime.GOARCH})
 	return hex.EncodeToString(h.Sum(nil)), nil
 }

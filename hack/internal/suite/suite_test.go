@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -119,6 +120,29 @@ func TestWhatHasPassedIsNotRunAgain(t *testing.T) {
 	}
 	y.opts.Resume = false
 	if err := y.run(ctx, "v0.1.3 one", "v0.1.3 two", "v0.2.1 one", "v0.2.1 two"); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestStepsAreOfWhatIsOnRecord: of pkg/ and patches/ as they are, and of Go with nothing set.
+func TestStepsAreOfWhatIsOnRecord(t *testing.T) {
+	y := newToy(t)
+	y.co.Env = append(y.co.Env, "GOFLAGS=-short")
+	y.does["v0.2.0 two"] = func(co *checkout.Checkout) error {
+		if env := co.Environ(); !co.Pure || slices.Index(env, "GOFLAGS=") < slices.Index(env, "GOFLAGS=-short") {
+			t.Errorf("Pure: %t, in %q", co.Pure, env)
+		}
+		return nil
+	}
+	if err := y.run(context.Background(), all...); err != nil {
+		t.Error(err)
+	}
+	if y.co.Pure || len(y.co.Env) != 1 {
+		t.Errorf("the caller's checkout has become %+v", y.co)
+	}
+	y.opts.Pins.Add(pins.Tag{Tag: "v0.3.0", Sum: "h1:x"}) // Some steps ask which minors there are.
+	y.opts.Resume = true
+	if err := y.run(context.Background(), append(all[:4:4], "v0.3.0 one", "v0.3.0 two")...); err != nil {
 		t.Error(err)
 	}
 }
