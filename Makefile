@@ -184,4 +184,5 @@ test-e2e: $(FORK) ## End-to-end tests, against a cluster of their own, or yours:
 
 clean: ## Remove _output; trees with work that is not in patches/ too
 	@! test -S _output/engine/docker.sock || { echo "clean: make engine runs in _output, or has been killed; next: end it, and remove _output/engine/docker.sock" >&2; exit 1; }
+	@! command -v flock >/dev/null || ! test -e _output/lock || flock -n _output/lock true || { echo "clean: another run is at work in this checkout; next: wait for it, or end it" >&2; exit 1; }
 	rm -rf _output

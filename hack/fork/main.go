@@ -71,8 +71,15 @@ var commands = []func(*checkout.Checkout) *cobra.Command{
 var anywhere = []string{"diagnose", "policy"}
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // As it is below nohup.
+		ends = append(ends, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	defer stop()
+	context.AfterFunc(ctx, stop) // A second one ends the process at once.
+	// Who reads what is said here may go first, as a tee does at a Ctrl-C: what was begun is ended all the same.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	err := run(ctx, os.Args[1:])
 	switch {
 	case err == nil:

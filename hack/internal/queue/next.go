@@ -57,7 +57,7 @@ func VerifyNext(ctx context.Context, co *checkout.Checkout, tag string, pin bool
 
 // next makes the checks of VerifyNext.
 func (v *verifier) next(ctx context.Context, newest pins.Tag, tag string, pin bool) error {
-	rel, err := upstream.Fetch(ctx, v.co, v.pins.Module, tag)
+	rel, err := upstream.FetchNew(ctx, v.co, v.pins.Module, tag)
 	if err != nil {
 		return err
 	}

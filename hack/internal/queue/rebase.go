@@ -236,12 +236,16 @@ func uncommitted(ctx context.Context, co *checkout.Checkout, dir string) ([]stri
 
 // release fetches a tag and returns its pin: the one there is, which it matches, or a new one.
 func release(ctx context.Context, co *checkout.Checkout, p *pins.Pins, tag string) (*upstream.Release, pins.Tag, error) {
-	rel, err := upstream.Fetch(ctx, co, p.Module, tag)
+	if known, err := p.Lookup(tag); err == nil {
+		rel, err := upstream.Fetch(ctx, co, p.Module, tag)
+		if err != nil {
+			return nil, pins.Tag{}, err
+		}
+		return rel, known, rel.Check(known.Sum)
+	}
+	rel, err := upstream.FetchNew(ctx, co, p.Module, tag)
 	if err != nil {
 		return nil, pins.Tag{}, err
-	}
-	if known, err := p.Lookup(tag); err == nil {
-		return rel, known, rel.Check(known.Sum)
 	}
 	pin := pins.Tag{Tag: tag, Sum: rel.Sum}
 	err = lookForConsumer(ctx, co, p, &pin)

@@ -139,6 +139,11 @@ func (e *edit) apply(ctx context.Context, co *checkout.Checkout, dryRun bool, re
 		return nil
 	}
 	for _, f := range files {
+		if now, err := os.ReadFile(f.name); err == nil && string(now) != f.file.text {
+			return fmt.Errorf("%s has changed meanwhile; nothing was written over\nnext: repeat", f.name)
+		}
+	}
+	for _, f := range files {
 		if f.text == f.file.text {
 			continue
 		}

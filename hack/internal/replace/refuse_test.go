@@ -94,6 +94,24 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestWhatChangesMeanwhileStays: between the reading of a go.mod and its writing lies all that is to be built.
+func TestWhatChangesMeanwhileStays(t *testing.T) {
+	co := toy.New(t)
+	dir := sample(t, co)
+	name := filepath.Join(dir, "go.mod")
+	var edited map[string]string
+	err := Do(ctx, co, Options{Dir: dir}, func(*Result) {
+		data, err := os.ReadFile(name)
+		toy.Check(t, err)
+		toy.Check(t, os.WriteFile(name, append(data, "// mine\n"...), 0o644))
+		edited = snapshot(t, dir)
+	})
+	if err == nil || !strings.Contains(err.Error(), "go.mod has changed meanwhile") {
+		t.Errorf("got %v", err)
+	}
+	same(t, dir, edited)
+}
+
 func TestGOWORKHasTheLastWord(t *testing.T) {
 	t.Parallel()
 	co := toy.New(t)

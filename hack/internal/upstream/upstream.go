@@ -7,12 +7,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/sumdb/dirhash"
 	"golang.org/x/mod/zip"
 
 	"fork.internal/apiserver/hack/internal/checkout"
+	"fork.internal/apiserver/hack/internal/gotool"
 )
 
 // Release is one release in the module cache. It is not changed after Fetch has returned it.
@@ -36,6 +38,21 @@ func Fetch(ctx context.Context, co *checkout.Checkout, mod, tag string) (*Releas
 		return nil, fmt.Errorf("%s@%s: %w", mod, tag, err)
 	}
 	return &Release{Module: mod, Tag: tag, Sum: sum, GoModSum: answer.GoModSum, zip: answer.Zip}, nil
+}
+
+// FetchNew is Fetch for a release whose checksum is to be pinned, for which the Go checksum database has to vouch, whatever
+// is excepted from it on this machine. Where that is switched off, a warning says so on the checkout's Err.
+func FetchNew(ctx context.Context, co *checkout.Checkout, mod, tag string) (*Release, error) {
+	co = co.With("GONOSUMDB=none", "GOPRIVATE=")
+	rel, err := Fetch(ctx, co, mod, tag)
+	if err != nil {
+		return nil, err
+	}
+	db, err := gotool.Run(ctx, co, co.Root, nil, "env", "GOSUMDB")
+	if err == nil && strings.TrimSpace(db) == "off" {
+		fmt.Fprintf(co.Err, "warning: GOSUMDB is off here, and so nobody vouches for the checksum of %s@%s:\n  %s\n  next: compare it with https://sum.golang.org/lookup/%[1]s@%[2]s before you commit it\n", mod, tag, rel.Sum)
+	}
+	return rel, err
 }
 
 // Check compares the release with the pinned checksum.
