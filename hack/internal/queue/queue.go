@@ -59,7 +59,8 @@ func aside(co *checkout.Checkout) (dir string, remove func(), err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	return dir, func() { os.RemoveAll(dir) }, nil
+	// It becomes a tree, which others than its owner may build from.
+	return dir, func() { os.RemoveAll(dir) }, os.Chmod(dir, 0o755)
 }
 
 // sweep removes what interrupted runs have left.
