@@ -221,8 +221,8 @@ func list(ctx context.Context, program string, ids []string) ([]testCase, error)
 }
 
 // tries is how often a case is run on upstream for its defect to show: most are races that upstream
-// may win. The fork has one try.
-const tries = 3
+// may win, on a machine that is busy most of the time. The fork has one try.
+const tries = 10
 
 // runUntilDefect runs one case until it shows its defect, a few times at most.
 func runUntilDefect(ctx context.Context, program string, c testCase) (h Half, err error) {
