@@ -92,6 +92,7 @@ func New(t *testing.T) *checkout.Checkout {
 	proxy := t.TempDir()
 	co := &checkout.Checkout{Root: t.TempDir(), Out: io.Discard, Err: io.Discard, Env: []string{
 		"GOPROXY=file://" + filepath.ToSlash(proxy), "GOSUMDB=off", "GOMODCACHE=" + t.TempDir(), "GOFLAGS=-modcacherw",
+		"GOWORK=", // Which a test may be run with, and looks for.
 	}}
 	sum := Publish(t, proxy, Module, "v0.1.0", map[string]string{
 		"LICENSE": "Anyone may.\n", "go.mod": "module " + Module + "\n\ngo 1.21\n", "pkg/a/a.go": "package a\n\nconst A = \"pristine\"\n"})
