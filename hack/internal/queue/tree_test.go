@@ -1,10 +1,8 @@
 package queue
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -394,9 +392,9 @@ func TestTreeThatChangesMeanwhile(t *testing.T) {
 			toy.check(err)
 			defer remove()
 			change(toy)
-			before := tracked(t, toy.co.Tree("v0.1.0"))
+			before := toy.saved(toy.co.Tree("v0.1.0"))
 			toy.fails(place(ctx, toy.co, dir, "v0.1.0", found), "v0.1.0 has changed while this was at work", "next: ")
-			if after := tracked(t, toy.co.Tree("v0.1.0")); !maps.Equal(before, after) {
+			if after := toy.saved(toy.co.Tree("v0.1.0")); !maps.Equal(before, after) {
 				t.Errorf("got %v, want %v", after, before)
 			}
 			remove()
@@ -405,23 +403,10 @@ func TestTreeThatChangesMeanwhile(t *testing.T) {
 	}
 }
 
-// tracked is what is in dir, but for what git keeps.
-func tracked(t *testing.T, dir string) map[string]string {
-	files := map[string]string{}
-	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.Name() == ".git" {
-			return cmp.Or(err, fs.SkipDir)
-		}
-		if d.Type().IsRegular() {
-			data, err := os.ReadFile(filepath.Join(dir, name))
-			files[name] = string(data)
-			return err
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+// saved is what is in dir, but for what git keeps.
+func (t *toy) saved(dir string) map[string]string {
+	files := t.files(dir)
+	maps.DeleteFunc(files, func(name, _ string) bool { return strings.HasPrefix(name, ".git/") })
 	return files
 }
 

@@ -111,14 +111,12 @@ func one(ctx context.Context, co *checkout.Checkout, o Options, tag pins.Tag, st
 	}
 	defer file.Close()
 	log := &journal{file: file}
-	quiet := *co
-	quiet.Out, quiet.Err = log, log
 	// What has passed is said of pkg/ and patches/, and of no flags that somebody has set for himself.
-	quiet.Pure = true
-	quiet.Env = append(quiet.Env[:len(quiet.Env):len(quiet.Env)], plainGo...)
+	quiet := co.With(plainGo...)
+	quiet.Out, quiet.Err, quiet.Pure = log, log, true
 	fmt.Fprintf(co.Err, "%s: log in %s\n", title, r.Log)
 	start, stop := time.Now(), alive.Watch(co.Err, every, title, log.last)
-	err = step.Run(ctx, &quiet, tag.Tag)
+	err = step.Run(ctx, quiet, tag.Tag)
 	stop()
 	r.Seconds = time.Since(start).Round(100 * time.Millisecond).Seconds()
 	if ctx.Err() != nil {

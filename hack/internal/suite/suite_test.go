@@ -141,7 +141,6 @@ func TestStepsAreOfWhatIsOnRecord(t *testing.T) {
 		t.Errorf("the caller's checkout has become %+v", y.co)
 	}
 	y.opts.Pins.Add(pins.Tag{Tag: "v0.3.0", Sum: "h1:x"}) // Some steps ask which minors there are.
-	y.opts.Resume = true
 	if err := y.run(context.Background(), append(all[:4:4], "v0.3.0 one", "v0.3.0 two")...); err != nil {
 		t.Error(err)
 	}

@@ -50,7 +50,7 @@ func FetchNew(ctx context.Context, co *checkout.Checkout, mod, tag string) (*Rel
 	}
 	db, err := gotool.Run(ctx, co, co.Root, nil, "env", "GOSUMDB")
 	if err == nil && strings.TrimSpace(db) == "off" {
-		fmt.Fprintf(co.Err, "warning: GOSUMDB is off here, and so nobody vouches for the checksum of %s@%s:\n  %s\n  next: compare it with https://sum.golang.org/lookup/%[1]s@%[2]s before you commit it\n", mod, tag, rel.Sum)
+		fmt.Fprintf(co.Err, "warning: GOSUMDB is off here, and so nobody vouches for the checksum of %s@%s:\n  %s\n  next: before you commit it, make verify TAG=%[2]s where it is not\n", mod, tag, rel.Sum)
 	}
 	return rel, err
 }
