@@ -103,8 +103,8 @@ func (g *guard) takeOn(b *Boundary, r *http.Request) {
 		if g.find(reporter.Key) != nil {
 			continue
 		}
-		of := report{key: reporter.Key, last: reporter.Last, beside: reporter.Beside}
-		if say := reporter.Say; say != nil {
+		of := reporter.report()
+		if say := of.say; say != nil {
 			of.say = func(_ *http.Request, o Outcome) { say(r, o) }
 		}
 		g.reports = append(g.reports, of)

@@ -169,16 +169,7 @@ func TestRefusedDeadline(t *testing.T) {
 		}
 		for _, direct := range []bool{true, false} {
 			s := newTestServer(t, proto, serverConfig{timeout: time.Minute, direct: direct, outer: wrapping(bare), handler: handler})
-			res, got, err := s.do("GET", nil)
-			if err != nil || res.StatusCode != http.StatusOK || got != "an answer" {
-				t.Errorf("direct: %t: got %v, %q, %v", direct, res, got, err)
-			}
-			if direct {
-				continue
-			}
-			if o := s.outcome(); o.Kind != Answered {
-				t.Errorf("reported %+v", o)
-			}
+			s.wantAnswer(direct, "GET", nil)
 		}
 	})
 }

@@ -214,7 +214,7 @@ func newGuard(b *Boundary, handler http.Handler, w http.ResponseWriter, r *http.
 	g.idle.L = &g.mu
 	g.reports = g.few[:0]
 	for _, r := range b.Reporters {
-		g.reports = append(g.reports, report{key: r.Key, last: r.Last, beside: r.Beside, say: r.Say})
+		g.reports = append(g.reports, r.report())
 	}
 	g.copyRequest()
 	return g

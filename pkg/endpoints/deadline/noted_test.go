@@ -39,16 +39,7 @@ func TestReadDeadlineAfterTheBody(t *testing.T) {
 			time.Sleep(2 * goneTime)
 			io.WriteString(w, "an answer")
 		}})
-		res, body, err := s.do("POST", strings.NewReader("a body"))
-		if err != nil || res.StatusCode != http.StatusOK || body != "an answer" {
-			t.Errorf("direct: %v: got %v, %q, %v", direct, res, body, err)
-		}
-		if direct {
-			continue
-		}
-		if o := s.outcome(); o.Kind != Answered {
-			t.Errorf("reported %+v", o)
-		}
+		s.wantAnswer(direct, "POST", strings.NewReader("a body"))
 	}
 }
 

@@ -63,6 +63,11 @@ type Reporter struct {
 	Beside bool
 }
 
+// report is one of the reporter's, which no handler has taken over.
+func (r Reporter) report() report {
+	return report{key: r.Key, last: r.Last, beside: r.Beside, say: r.Say}
+}
+
 // find returns the report of that key, or nil. The caller holds mu.
 func (g *guard) find(key any) *report {
 	for i := range g.reports {

@@ -283,6 +283,22 @@ func (s *testServer) outcome() Outcome {
 	}
 }
 
+// wantAnswer sends a request whose handler gives "an answer", which is what its client is to have and, unless the handler
+// is net/http's alone, what is to be reported.
+func (s *testServer) wantAnswer(direct bool, method string, body io.Reader) {
+	s.t.Helper()
+	res, got, err := s.do(method, body)
+	if err != nil || res.StatusCode != http.StatusOK || got != "an answer" {
+		s.t.Errorf("direct: %t: got %v, %q, %v", direct, res, got, err)
+	}
+	if direct {
+		return
+	}
+	if o := s.outcome(); o.Kind != Answered {
+		s.t.Errorf("reported %+v", o)
+	}
+}
+
 // dial opens a connection to speak HTTP/1.1 on by hand.
 func (s *testServer) dial() net.Conn {
 	s.t.Helper()
