@@ -2,7 +2,7 @@
 
 # What these are stands on make's command line: what a shell has by one of the names (ARCH, NAME, TAG) is not meant.
 $(foreach v, \
-  ADD ARCH ARGS AUDIT CHECK DATA DIR DURATION FILE FOCUS FROM FUZZTIME ID JOBS KEEP KIND_NODE_IMAGE \
+  ADD ARCH ARGS AUDIT CHECK DATA DIR DURATION FILE FOCUS FROM FUZZTIME HOOKS ID JOBS KEEP KIND_NODE_IMAGE \
   KUBE LEVEL MINOR MODULE N NAME NODES PIN RACE RECORD REQUEST ROUNDS SEED SELF STREAMS TAG TIMEOUT TO \
   UNDO UNMODIFIED VERB WITHIN,$(eval $(v) :=))
 PORT := 0
@@ -110,8 +110,8 @@ diagnose-fixtures: $(FORK) ## Make anew what diagnose is tested with, by running
 monitoring: $(FORK) ## Check the alerts and the dashboard in hack/monitoring with promtool, and run the alerts' tests
 	@$(FORK) monitoring -o $(O)
 
-mutants: $(FORK) ## Negate each condition and leave out each statement of pkg/endpoints/deadline, and see if a test notices [FILE=guard.go] [ID=function] [JOBS=] [WITHIN=1s]
-	@$(FORK) mutants $(if $(JOBS),--jobs $(call q,$(JOBS))) $(if $(WITHIN),--within $(call q,$(WITHIN))) -o $(O) -- $(if $(FILE),$(call q,$(FILE))) $(if $(ID),$(call q,$(ID)))
+mutants: $(FORK) ## Negate each condition and leave out each statement of pkg/endpoints/deadline (HOOKS=1: of all else that the fork adds), and see if a test notices [TAG=] [FILE=guard.go] [ID=function] [JOBS=] [WITHIN=1s]
+	@$(FORK) mutants $(tag) $(if $(call yes,$(HOOKS)),--hooks) $(if $(JOBS),--jobs $(call q,$(JOBS))) $(if $(WITHIN),--within $(call q,$(WITHIN))) -o $(O) -- $(if $(FILE),$(call q,$(FILE))) $(if $(ID),$(call q,$(ID)))
 
 fuzz: $(FORK) ## Run each fuzz target for a while; what fails one is written below its testdata/fuzz [FUZZTIME=30s] [ID=FuzzGuard] [RACE=1]
 	@$(FORK) fuzz $(if $(FUZZTIME),--time $(call q,$(FUZZTIME))) $(if $(call yes,$(RACE)),--race) -o $(O) -- $(ID)

@@ -7,80 +7,181 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"maps"
 	"os"
+	"path"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 
 	"fork.internal/apiserver/hack/internal/checkout"
 	"fork.internal/apiserver/hack/internal/gotool"
 )
 
-// subject is a package with its mutants, of which the one at i has the number i+1.
-type subject struct {
-	dir     string
-	name    string // the package's
-	mutants []Mutant
-	skipped map[string]Skipped // by file
-	files   map[string][]byte  // those with mutants in them, by name
-	// key identifies all that goes into the test binary but the tests; tests are the hashes of their files.
-	key   string
-	tests map[string]string
+// Subject is Go code of one module, and the tests that are tried on its mutants.
+type Subject struct {
+	// Name is what the code is called in messages.
+	Name string
+	// Dir is the module's directory, or one below it, absolute. Files are named from there, with slashes.
+	Dir string
+	// Packages are the directories, named from Dir, of the packages that have mutants.
+	Packages []string
+	// Tests are the directories of those whose tests are run. Some may have none.
+	Tests []string
+	// Theirs says that there are tests of other people's among them, of which some do not pass by themselves. These are
+	// left out, and the report has them; otherwise such a test is an error.
+	Theirs bool
+	// Lines says on which lines of a file mutants may begin. Nil means on all.
+	Lines func(file string, line int) bool
+	// Explanations is the file that says why mutants may survive, absolute: each one's ID on a line, and below it the
+	// reason, indented. Several IDs may share a reason; lines that begin with # are comments. It need not be there.
+	Explanations string
 }
 
-// load reads the package in dir as it is built here, and makes its mutants.
-func load(ctx context.Context, co *checkout.Checkout, dir string) (*subject, error) {
-	out, err := gotool.Run(ctx, co, dir, nil, "list", "-json=Name,GoFiles,TestGoFiles,XTestGoFiles", ".")
+// Package is the Subject of the package in dir with its own tests, whose testdata/mutants.txt explains.
+func Package(name, dir string) Subject {
+	return Subject{Name: name, Dir: dir, Packages: []string{"."}, Tests: []string{"."}, Explanations: filepath.Join(dir, "testdata", "mutants.txt")}
+}
+
+// subject is a Subject with its mutants, of which the one at i has the number i+1.
+type subject struct {
+	Subject
+	mutants []Mutant
+	skipped map[string]Skipped // by file
+	files   map[string][]byte  // those with mutants in them, and each package's switch, by name
+	tested  []string           // the directories of those that have tests
+	// key identifies all that goes into the test binaries but the tests; hashes are those of the tests' files.
+	key    string
+	hashes map[string]string
+}
+
+// load reads the packages as they are built here, and makes their mutants.
+func load(ctx context.Context, co *checkout.Checkout, what Subject) (*subject, error) {
+	s := &subject{Subject: what, skipped: map[string]Skipped{}, files: map[string][]byte{}, hashes: map[string]string{}}
+	mutated, err := s.list(ctx, co, s.Packages)
 	if err != nil {
 		return nil, err
 	}
-	var pkg struct {
-		Name                               string
-		GoFiles, TestGoFiles, XTestGoFiles []string
+	for _, p := range mutated {
+		for _, name := range p.GoFiles {
+			if err := s.mutate(path.Join(p.dir, name)); err != nil {
+				return nil, err
+			}
+		}
 	}
-	if err := json.Unmarshal([]byte(out), &pkg); err != nil {
-		return nil, err
+	for _, p := range mutated {
+		name := path.Join(p.dir, switchFile)
+		if s.files[name] != nil || slices.Contains(p.GoFiles, switchFile) {
+			return nil, fmt.Errorf("there is a file %s: that name is wanted for the mutants; next: rename it", co.Rel(filepath.Join(s.Dir, name)))
+		}
+		s.files[name] = switchSource(p.Name, len(s.mutants))
 	}
-	s := &subject{dir: dir, name: pkg.Name, skipped: map[string]Skipped{}, files: map[string][]byte{}, tests: map[string]string{}}
 	h := sha256.New()
-	for _, name := range pkg.GoFiles {
-		content, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
-			return nil, err
-		}
-		mutants, skipped, err := Find(name, content)
-		if err != nil {
-			return nil, err
-		}
-		s.files[name] = instrument(content, mutants, len(s.mutants)+1)
-		s.mutants = append(s.mutants, mutants...)
-		s.skipped[name] = skipped
+	for _, name := range slices.Sorted(maps.Keys(s.files)) {
 		fmt.Fprintf(h, "%s %d\n%s", name, len(s.files[name]), s.files[name])
 	}
-	if s.files[switchFile] != nil {
-		return nil, fmt.Errorf("%s has a file %s: that name is wanted for the mutants; next: rename it", co.Rel(dir), switchFile)
-	}
-	s.files[switchFile] = switchSource(s.name, len(s.mutants))
-	if err := s.hashOthers(ctx, co, h.Write); err != nil {
+	if err := s.hashOthers(ctx, co, h); err != nil {
 		return nil, err
 	}
 	s.key = hex.EncodeToString(h.Sum(nil))[:16]
-	return s, s.hashTests(append(pkg.TestGoFiles, pkg.XTestGoFiles...))
+	tests, err := s.list(ctx, co, s.Tests)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range tests {
+		if files := append(p.TestGoFiles, p.XTestGoFiles...); len(files) > 0 {
+			s.tested = append(s.tested, p.dir)
+			if err := s.hashTests(p.dir, files); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if s.tested == nil {
+		return nil, fmt.Errorf("%s has no tests", s.Name)
+	}
+	return s, nil
 }
 
-// hashOthers hashes what the package is built with: its module's other packages, the versions of all modules, and Go's.
-func (s *subject) hashOthers(ctx context.Context, co *checkout.Checkout, write func([]byte) (int, error)) error {
-	out, err := gotool.Run(ctx, co, s.dir, nil, "list", "-deps", "-test", "-f",
-		`{{with .Module}}{{if .Main}}{{if not $.ForTest}}{{$dir := $.Dir}}{{range $.GoFiles}}{{$dir}}/{{.}}{{"\n"}}{{end}}{{end}}{{else}}{{.Path}} {{.Version}}{{"\n"}}{{end}}{{end}}`, ".")
+// pkg is what go list says of a package.
+type pkg struct {
+	dir                                string // named from the subject's
+	Dir, Name                          string
+	GoFiles, TestGoFiles, XTestGoFiles []string
+}
+
+func (s *subject) list(ctx context.Context, co *checkout.Checkout, dirs []string) ([]pkg, error) {
+	out, err := gotool.Run(ctx, co, s.Dir, nil, append([]string{"list", "-json=Dir,Name,GoFiles,TestGoFiles,XTestGoFiles"}, patterns(dirs)...)...)
+	if err != nil {
+		return nil, err
+	}
+	var pkgs []pkg
+	for dec := json.NewDecoder(strings.NewReader(out)); ; {
+		var p pkg
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return pkgs, nil
+		} else if err != nil {
+			return nil, err
+		}
+		rel, err := filepath.Rel(s.Dir, p.Dir)
+		if err != nil {
+			return nil, err
+		}
+		p.dir = filepath.ToSlash(rel)
+		pkgs = append(pkgs, p)
+	}
+}
+
+// patterns are directories as the go command takes them.
+func patterns(dirs []string) []string {
+	args := make([]string, len(dirs))
+	for i, dir := range dirs {
+		args[i] = "./" + dir
+	}
+	return args
+}
+
+// generated is the line of a file that a program has written (go help generate).
+var generated = regexp.MustCompile(`(?m)^// Code generated .* DO NOT EDIT\.$`)
+
+// mutate makes the mutants of a file, if it has any.
+func (s *subject) mutate(name string) error {
+	content, err := os.ReadFile(filepath.Join(s.Dir, name))
 	if err != nil {
 		return err
 	}
-	_, _ = write([]byte(runtime.Version() + " " + runtime.GOARCH + "\n"))
+	if generated.Match(content) {
+		return nil
+	}
+	mutants, skipped, err := Find(name, content, func(line int) bool { return s.Lines == nil || s.Lines(name, line) })
+	if err != nil {
+		return err
+	}
+	s.skipped[name] = skipped
+	if len(mutants) == 0 {
+		return nil
+	}
+	s.files[name] = instrument(content, mutants, len(s.mutants)+1)
+	s.mutants = append(s.mutants, mutants...)
+	return nil
+}
+
+// hashOthers hashes what the packages are built with: their module's other packages, the versions of all modules, and Go's.
+func (s *subject) hashOthers(ctx context.Context, co *checkout.Checkout, w io.Writer) error {
+	out, err := gotool.Run(ctx, co, s.Dir, nil, append([]string{"list", "-deps", "-test", "-f",
+		`{{with .Module}}{{if .Main}}{{if not $.ForTest}}{{$dir := $.Dir}}{{range $.GoFiles}}{{$dir}}/{{.}}{{"\n"}}{{end}}{{end}}{{else}}{{.Path}} {{.Version}}{{"\n"}}{{end}}{{end}}`},
+		patterns(append(slices.Clone(s.Packages), s.Tests...))...)...)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(w, runtime.Version(), runtime.GOARCH)
 	for line := range strings.Lines(out) {
 		name := strings.TrimSuffix(line, "\n")
 		if !filepath.IsAbs(name) {
-			_, _ = write([]byte(line))
+			fmt.Fprint(w, line)
 			continue
 		}
 		content, err := os.ReadFile(name)
@@ -89,16 +190,19 @@ func (s *subject) hashOthers(ctx context.Context, co *checkout.Checkout, write f
 		} else if err != nil {
 			return err
 		}
-		_, _ = write(content)
+		if _, err := w.Write(content); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// hashTests hashes the tests' files and their data, but for the explanations.
-func (s *subject) hashTests(names []string) error {
-	err := filepath.WalkDir(filepath.Join(s.dir, "testdata"), func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() && path != filepath.Join(s.dir, Explanations) {
-			rel, _ := filepath.Rel(s.dir, path)
+// hashTests hashes the tests' files in a directory, and their data, but for the explanations.
+func (s *subject) hashTests(dir string, names []string) error {
+	in := filepath.Join(s.Dir, dir)
+	err := filepath.WalkDir(filepath.Join(in, "testdata"), func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() && path != s.Explanations {
+			rel, _ := filepath.Rel(in, path)
 			names = append(names, rel)
 		}
 		return err
@@ -107,41 +211,46 @@ func (s *subject) hashTests(names []string) error {
 		return err
 	}
 	for _, name := range names {
-		content, err := os.ReadFile(filepath.Join(s.dir, name))
+		content, err := os.ReadFile(filepath.Join(in, name))
 		if err != nil {
 			return err
 		}
 		sum := sha256.Sum256(content)
-		s.tests[filepath.ToSlash(name)] = hex.EncodeToString(sum[:])[:16]
+		s.hashes[path.Join(dir, filepath.ToSlash(name))] = hex.EncodeToString(sum[:])[:16]
 	}
 	return nil
 }
 
-// build makes the test binary with all mutants, in work, where nothing else is.
-func (s *subject) build(ctx context.Context, co *checkout.Checkout, work string) (binary string, err error) {
+// build makes the test binaries, all mutants in each, in work, where nothing else is.
+func (s *subject) build(ctx context.Context, co *checkout.Checkout, work string) ([]binary, error) {
 	overlay := struct{ Replace map[string]string }{map[string]string{}}
 	for name, content := range s.files {
-		copied := filepath.Join(work, name)
+		copied := filepath.Join(work, fmt.Sprintf("%d-%s", len(overlay.Replace), path.Base(name)))
 		if err := os.WriteFile(copied, content, 0o644); err != nil {
-			return "", err
+			return nil, err
 		}
-		overlay.Replace[filepath.Join(s.dir, name)] = copied
+		overlay.Replace[filepath.Join(s.Dir, name)] = copied
 	}
 	data, err := json.Marshal(overlay)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	file := filepath.Join(work, "overlay.json")
 	if err := os.WriteFile(file, data, 0o644); err != nil {
-		return "", err
+		return nil, err
 	}
-	binary = filepath.Join(work, "mutants.test")
-	if _, err := gotool.Run(ctx, co, s.dir, nil, "test", "-c", "-overlay", file, "-o", binary, "."); err != nil {
-		return "", fmt.Errorf("%s does not build with its mutants in it: %w\nnext: go test -c there; if that is well, hack/internal/mutate makes a mutant that is no Go",
-			co.Rel(s.dir), err)
+	var binaries []binary
+	for i, dir := range s.tested {
+		fmt.Fprintf(co.Err, "building the tests of %s with %d mutants in them\n", co.Rel(filepath.Join(s.Dir, dir)), len(s.mutants))
+		b := binary{path: filepath.Join(work, fmt.Sprintf("%d.test", i)), dir: filepath.Join(s.Dir, dir)}
+		if dir != "." {
+			b.prefix = dir + " "
+		}
+		if _, err := gotool.Run(ctx, co, s.Dir, nil, "test", "-c", "-overlay", file, "-o", b.path, "./"+dir); err != nil {
+			return nil, fmt.Errorf("%s does not build with its mutants in it: %w\nnext: go test -c in %s; if that is well, hack/internal/mutate makes a mutant that is no Go",
+				s.Name, err, co.Rel(b.dir))
+		}
+		binaries = append(binaries, b)
 	}
-	if _, err := os.Stat(binary); err != nil {
-		return "", fmt.Errorf("%s has no tests", co.Rel(s.dir))
-	}
-	return binary, nil
+	return binaries, nil
 }

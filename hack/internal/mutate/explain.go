@@ -9,25 +9,21 @@ import (
 	"strings"
 )
 
-// Explanations is the file, in a package, that says why mutants may survive: each one's ID on a line, and below it the
-// reason, indented. Several IDs may share a reason; lines that begin with # are comments.
-const Explanations = "testdata/mutants.txt"
-
-// explanations are the reasons by ID.
-func explanations(dir string) (map[string]string, error) {
-	data, err := os.ReadFile(filepath.Join(dir, Explanations))
+// explanations are the reasons by ID that a file of a Subject's gives.
+func explanations(file string) (map[string]string, error) {
+	data, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	} else if err != nil {
 		return nil, err
 	}
-	reasons := map[string]string{}
+	name, reasons := filepath.Base(file), map[string]string{}
 	var ids []string // since the last reason
 	explained := false
 	for i, line := range strings.Split(string(data), "\n") {
 		indented, text := strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t"), strings.TrimSpace(line)
 		fail := func(what string) error {
-			return fmt.Errorf("%s:%d: %s; next: put a mutant's ID on a line, and the reason below it, indented", Explanations, i+1, what)
+			return fmt.Errorf("%s:%d: %s; next: put a mutant's ID on a line, and the reason below it, indented", name, i+1, what)
 		}
 		switch {
 		case text == "" || strings.HasPrefix(line, "#"):
@@ -49,7 +45,7 @@ func explanations(dir string) (map[string]string, error) {
 		}
 	}
 	if len(ids) > 0 && !explained {
-		return nil, fmt.Errorf("%s: %s has no reason; next: write it below, indented", Explanations, ids[len(ids)-1])
+		return nil, fmt.Errorf("%s: %s has no reason; next: write it below, indented", name, ids[len(ids)-1])
 	}
 	return reasons, nil
 }

@@ -1,7 +1,7 @@
-// Package mutate finds out what a Go package's tests do not notice: it makes mutants of the package, each with one
+// Package mutate finds out what the tests of Go packages do not notice: it makes mutants of the packages, each with one
 // condition negated or one statement left out, and runs the tests that reach them.
 //
-// All mutants are in one test binary, and an environment variable says which of them is alive. So a mutant costs the
+// All mutants are in each test binary, and an environment variable says which of them is alive. So a mutant costs the
 // time of its tests and no build, each one compiles, and what a test reaches is known by mutant, not by line.
 package mutate
 
@@ -25,7 +25,7 @@ const (
 
 // Mutant is one change to a file.
 type Mutant struct {
-	File string `json:"file"` // its name, without a directory
+	File string `json:"file"` // its name, from the subject's directory
 	Func string `json:"func"` // such as Type.method, or the variable of a function literal
 	Kind string `json:"kind"`
 	Text string `json:"text"` // what is changed, on one line
@@ -60,14 +60,14 @@ const (
 // textLength is how much of what is changed an ID holds.
 const textLength = 100
 
-// Find returns the mutants of a file with this content, in its order.
-func Find(name string, content []byte) ([]Mutant, Skipped, error) {
+// Find returns the mutants of a file with this content that begin on lines which are wanted, in its order.
+func Find(name string, content []byte, wanted func(line int) bool) ([]Mutant, Skipped, error) {
 	fset := token.NewFileSet()
 	parsed, err := parser.ParseFile(fset, name, content, parser.SkipObjectResolution)
 	if err != nil {
 		return nil, nil, err
 	}
-	f := &finder{name: name, content: content, file: fset.File(parsed.FileStart), seen: map[ast.Node]bool{}, final: map[ast.Node]bool{}, skipped: Skipped{}}
+	f := &finder{name: name, content: content, wanted: wanted, file: fset.File(parsed.FileStart), seen: map[ast.Node]bool{}, final: map[ast.Node]bool{}, skipped: Skipped{}}
 	for _, decl := range parsed.Decls {
 		f.declaration(decl)
 	}
@@ -88,6 +88,7 @@ func Find(name string, content []byte) ([]Mutant, Skipped, error) {
 type finder struct {
 	name    string
 	content []byte
+	wanted  func(line int) bool
 	file    *token.File
 	in      string            // the function
 	seen    map[ast.Node]bool // conditions that have their mutant, or need none
@@ -146,7 +147,7 @@ func (f *finder) visit(n ast.Node) bool {
 			f.condition(n.Cond)
 		}
 		if n.Post != nil {
-			f.skipped[skipLoop]++
+			f.skip(skipLoop, n)
 		}
 	case *ast.SwitchStmt:
 		if n.Tag == nil {
@@ -240,22 +241,22 @@ func (f *finder) statements(list []ast.Stmt) {
 			f.add(Delete, s)
 		case *ast.AssignStmt:
 			if s.Tok == token.DEFINE {
-				f.skipped[skipDeclares]++
+				f.skip(skipDeclares, s)
 			} else {
 				f.add(Delete, s)
 			}
 		case *ast.DeclStmt:
-			f.skipped[skipDeclares]++
+			f.skip(skipDeclares, s)
 		case *ast.ReturnStmt:
 			f.remove(s)
 		case *ast.BranchStmt:
 			if s.Tok == token.FALLTHROUGH {
-				f.skipped[skipStructural]++
+				f.skip(skipStructural, s)
 			} else {
 				f.remove(s)
 			}
 		case *ast.LabeledStmt:
-			f.skipped[skipStructural]++
+			f.skip(skipStructural, s)
 		}
 	}
 }
@@ -264,7 +265,7 @@ func (f *finder) statements(list []ast.Stmt) {
 func (f *finder) remove(s ast.Stmt) {
 	e, isExpr := s.(*ast.ExprStmt)
 	if f.final[s] && (!isExpr || isPanic(e.X)) {
-		f.skipped[skipEnds]++
+		f.skip(skipEnds, s)
 		return
 	}
 	f.add(Delete, s)
@@ -279,7 +280,16 @@ func isPanic(e ast.Expr) bool {
 	return ok && name.Name == "panic"
 }
 
+func (f *finder) skip(reason string, n ast.Node) {
+	if f.wanted(f.file.Line(n.Pos())) {
+		f.skipped[reason]++
+	}
+}
+
 func (f *finder) add(kind string, n ast.Node) {
+	if !f.wanted(f.file.Line(n.Pos())) {
+		return
+	}
 	start, end := f.file.Offset(n.Pos()), f.file.Offset(n.End())
 	text := strings.Join(strings.Fields(string(f.content[start:end])), " ")
 	if len(text) > textLength {

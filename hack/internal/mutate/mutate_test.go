@@ -44,7 +44,7 @@ func TestFind(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			src := []byte("package p\n\n" + test.body + "\n")
-			mutants, skipped, err := Find("p.go", src)
+			mutants, skipped, err := Find("p.go", src, anywhere)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -70,7 +70,9 @@ func TestFind(t *testing.T) {
 }
 
 func TestFindOfNoGo(t *testing.T) {
-	if _, _, err := Find("p.go", []byte("func")); err == nil {
+	if _, _, err := Find("p.go", []byte("func"), anywhere); err == nil {
 		t.Error("no error")
 	}
 }
+
+func anywhere(int) bool { return true }

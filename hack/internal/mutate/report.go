@@ -25,7 +25,7 @@ type Result struct {
 	By string `json:"by,omitempty"`
 	// Seconds is what that took, or what it took to find that nothing does.
 	Seconds float64 `json:"seconds"`
-	// Explained is why it may survive, of Explanations.
+	// Explained is why it may survive, of the subject's Explanations.
 	Explained string `json:"explained,omitempty"`
 }
 
@@ -35,8 +35,12 @@ type Report struct {
 	Skipped map[string]Skipped `json:"skipped"` // by file, of those asked for: statements without a mutant
 	// Stale are explanations to be taken out: of mutants that are killed, or that there are no more.
 	Stale []string `json:"stale,omitempty"`
+	// LeftOut are tests that fail by themselves, with no mutant alive, and so tell nothing of one.
+	LeftOut []string `json:"leftOut,omitempty"`
 	// Within is how long the tests took, in seconds, of those that were run; 0 if that was all.
 	Within float64 `json:"within,omitempty"`
+
+	explanations string // the file, below the checkout
 }
 
 // WriteTable writes a line for each file, and then those mutants that survive with no explanation.
@@ -85,6 +89,9 @@ func (r Report) WriteTable(w io.Writer) error {
 	for _, s := range r.Stale {
 		fmt.Fprintln(w, "stale      "+s)
 	}
+	for _, name := range r.LeftOut {
+		fmt.Fprintf(w, "left out   %s: it fails by itself, with no mutant alive\n", name)
+	}
 	if r.Within > 0 {
 		_, err := fmt.Fprintf(w, "Only tests of up to %g s were run: what survived may be killed by a slower one.\n", r.Within)
 		return err
@@ -103,10 +110,10 @@ func (r Report) Verdict() error {
 	var errs []error
 	if left > 0 {
 		errs = append(errs, fmt.Errorf("%d of %d mutants survive, and nothing says why; next: write a test that fails with the mutant, or add its line, from its file's name on, and a reason to %s",
-			left, len(r.Results), Explanations))
+			left, len(r.Results), r.explanations))
 	}
 	if len(r.Stale) > 0 {
-		errs = append(errs, fmt.Errorf("%d explanations explain nothing; next: take them out of %s", len(r.Stale), Explanations))
+		errs = append(errs, fmt.Errorf("%d explanations explain nothing; next: take them out of %s", len(r.Stale), r.explanations))
 	}
 	return errors.Join(errs...)
 }

@@ -18,8 +18,6 @@ import (
 
 // Options say what to run.
 type Options struct {
-	// Dir is the package's directory, absolute.
-	Dir string
 	// Only names files (guard.go), functions (guard.seal, or seal) or mutants by ID; empty means all.
 	Only []string
 	// Jobs is how many mutants are tried at a time: 1 if it is not positive.
@@ -30,10 +28,10 @@ type Options struct {
 	Spare time.Duration
 }
 
-// Run tries the mutants of a package. What has been found out is kept below _output/mutants, and not looked for again
+// Run tries the mutants of the code. What has been found out is kept below _output/mutants, and not looked for again
 // while the files are what they were. Nothing else in the checkout is written. It says on co.Err how far it is.
-func Run(ctx context.Context, co *checkout.Checkout, o Options) (Report, error) {
-	s, err := load(ctx, co, o.Dir)
+func Run(ctx context.Context, co *checkout.Checkout, what Subject, o Options) (Report, error) {
+	s, err := load(ctx, co, what)
 	if err != nil {
 		return Report{}, err
 	}
@@ -41,12 +39,12 @@ func Run(ctx context.Context, co *checkout.Checkout, o Options) (Report, error) 
 	if err != nil {
 		return Report{}, err
 	}
-	reasons, err := explanations(o.Dir)
+	reasons, err := explanations(s.Explanations)
 	if err != nil {
 		return Report{}, err
 	}
 	kept := filepath.Join(co.Output(), "mutants")
-	j, err := openJournal(filepath.Join(kept, s.key+".jsonl"), s.tests)
+	j, err := openJournal(filepath.Join(kept, s.key+".jsonl"), s.hashes)
 	if err != nil {
 		return Report{}, err
 	}
@@ -56,19 +54,24 @@ func Run(ctx context.Context, co *checkout.Checkout, o Options) (Report, error) 
 		return Report{}, err
 	}
 	defer os.RemoveAll(work)
-	fmt.Fprintf(co.Err, "building %s with %d mutants in it\n", co.Rel(o.Dir), len(s.mutants))
-	binary, err := s.build(ctx, co, work)
+	binaries, err := s.build(ctx, co, work)
 	if err != nil {
 		return Report{}, err
 	}
-	r := &runner{co: co, dir: o.Dir, binary: binary, spare: cmp.Or(o.Spare, 6*time.Second)}
-	tests, err := measureAll(ctx, r, j)
+	r := &runner{co: co, work: work, binaries: binaries, spare: cmp.Or(o.Spare, 6*time.Second)}
+	tests, err := measureAll(ctx, r, j, s.Theirs)
 	if err != nil {
 		return Report{}, err
 	}
 	t := &trial{runner: r, journal: j, reach: reach(tests), within: o.Within}
 	results, err := t.all(ctx, s.mutants, chosen, max(1, o.Jobs))
 	report := Report{Results: results, Skipped: s.skipped, Within: o.Within.Seconds()}
+	for _, t := range tests {
+		if t.Fails != "" {
+			report.LeftOut = append(report.LeftOut, t.Name)
+		}
+	}
+	report.explanations = co.Rel(s.Explanations)
 	report.explain(reasons, s.mutants)
 	return report, err
 }
@@ -91,32 +94,37 @@ func (s *subject) choose(only []string) ([]int, error) {
 	}
 	if k := slices.Index(used, false); k >= 0 {
 		return nil, fmt.Errorf("%q is no file, function or mutant of %s with a condition or a statement; next: FILE=a file's name, or ID=a function's, or a mutant's as the table has it",
-			only[k], s.name)
+			only[k], s.Name)
 	}
 	return chosen, nil
 }
 
-// measureAll has each test by itself, of the journal if it is there.
-func measureAll(ctx context.Context, r *runner, j *journal) ([]test, error) {
-	names, err := r.list(ctx)
+// measureAll has each test by itself, of the journal if it is there. One that fails then is an error, unless it may be
+// theirs.
+func measureAll(ctx context.Context, r *runner, j *journal, theirs bool) ([]test, error) {
+	all, err := r.list(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var tests []test
-	for i, name := range names {
-		t, ok := j.test(name)
+	for i, t := range all {
+		known, ok := j.test(t.Name)
 		if !ok {
-			if t, err = r.measure(ctx, name); err == nil {
-				err = j.measured(t)
+			known, err = r.measure(ctx, t)
+			if err == nil && known.Fails != "" && !theirs {
+				err = fmt.Errorf("%s: %s fails by itself with no mutant alive, so it can tell nothing of them; next: go test -run '^%s$' there",
+					r.co.Rel(r.binaries[t.binary].dir), known.Fails, t.function)
+			}
+			if err == nil {
+				err = j.measured(known)
 			}
 			if err != nil {
 				return nil, err
 			}
-			fmt.Fprintf(r.co.Err, "[%d/%d] %s takes %.1f s and reaches %d mutants\n", i+1, len(names), name, t.Seconds, len(t.Reaches))
+			fmt.Fprintf(r.co.Err, "[%d/%d] %s takes %.1f s and reaches %d mutants\n", i+1, len(all), t.Name, known.Seconds, len(known.Reaches))
 		}
-		tests = append(tests, t)
+		all[i].Seconds, all[i].Reaches, all[i].Fails = known.Seconds, known.Reaches, known.Fails
 	}
-	return tests, nil
+	return all, nil
 }
 
 // reach gives the tests that reach a mutant, by its number, the quickest first.
@@ -199,28 +207,29 @@ func (t *trial) one(ctx context.Context, m Mutant, n int) (res Result, known boo
 // quick is how long a test may take that is run in one process with others.
 const quick = time.Second
 
-// try runs the tests with the mutant alive: the quick ones together, then each of the others, until one fails.
+// try runs the tests with the mutant alive: the quick ones of a binary together, then each of the others, until one fails.
 func (t *trial) try(ctx context.Context, n int, tests []test) (by string, err error) {
 	var batches [][]test
-	for i, x := range tests { // The quickest come first.
+	together := map[int]int{} // the batch of a binary's quick ones
+	for _, x := range tests { // The quickest come first.
 		took := time.Duration(x.Seconds * float64(time.Second))
 		if t.within > 0 && took > t.within {
 			break
 		}
-		if i > 0 && took <= quick {
-			batches[0] = append(batches[0], x)
-		} else {
-			batches = append(batches, []test{x})
+		at, ok := together[x.binary]
+		if ok && took <= quick {
+			batches[at] = append(batches[at], x)
+			continue
 		}
+		if !ok {
+			together[x.binary] = len(batches)
+		}
+		batches = append(batches, []test{x})
 	}
 	for _, batch := range batches {
-		var names []string
-		for _, x := range batch {
-			names = append(names, x.Name)
-		}
 		slowest := time.Duration(batch[len(batch)-1].Seconds * float64(time.Second))
 		limit := t.spare + patience*slowest
-		if by, _, err = t.run(ctx, names, limit, fmt.Sprintf("%s=%d", envAlive, n)); by != "" || err != nil {
+		if by, _, err = t.run(ctx, batch, limit, fmt.Sprintf("%s=%d", envAlive, n)); by != "" || err != nil {
 			return by, err
 		}
 	}

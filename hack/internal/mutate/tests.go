@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
@@ -17,18 +16,31 @@ import (
 
 // test is a Test, Fuzz or Example function by itself, with no mutant alive.
 type test struct {
+	// Name is the function's, after the directory of its package if that is not the subject's.
 	Name string `json:"test"`
 	// Seconds is how long it takes, without what TestMain does after it.
 	Seconds float64 `json:"seconds"`
 	Reaches []int   `json:"reaches"` // numbers of mutants
+	// Fails is which test fails, usually this one, when it is run by itself.
+	Fails string `json:"fails,omitempty"`
+
+	binary   int // the runner's that it is in
+	function string
 }
 
-// runner runs a test binary. It may be used by any number of goroutines.
+// binary is a package's tests, built.
+type binary struct {
+	path   string
+	dir    string // where they run
+	prefix string // of the names of its tests
+}
+
+// runner runs test binaries. It may be used by any number of goroutines.
 type runner struct {
-	co     *checkout.Checkout
-	dir    string
-	binary string
-	spare  time.Duration // what a test may take beyond a multiple of its time
+	co       *checkout.Checkout
+	work     string // a directory for files
+	binaries []binary
+	spare    time.Duration // what a test may take beyond a multiple of its time
 }
 
 // patience is by how much longer than alone a test may take with a mutant, beyond the runner's spare time.
@@ -37,27 +49,34 @@ const patience = 5
 // runnable are the functions that a test binary runs without further flags.
 var runnable = regexp.MustCompile(`^(Test|Fuzz|Example)`)
 
-// list returns the names of the tests.
-func (r *runner) list(ctx context.Context) ([]string, error) {
-	out, err := proc.Cmd{Args: []string{r.binary, "-test.list", "."}, Dir: r.dir, Env: r.co.Environ()}.Output(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for line := range strings.Lines(out) {
-		if name := strings.TrimSpace(line); runnable.MatchString(name) {
-			names = append(names, name)
+// list returns the tests, of which nothing else is known.
+func (r *runner) list(ctx context.Context) ([]test, error) {
+	var tests []test
+	for i, b := range r.binaries {
+		out, err := proc.Cmd{Args: []string{b.path, "-test.list", "."}, Dir: b.dir, Env: r.co.Environ()}.Output(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for line := range strings.Lines(out) {
+			if name := strings.TrimSpace(line); runnable.MatchString(name) {
+				tests = append(tests, test{Name: b.prefix + name, binary: i, function: name})
+			}
 		}
 	}
-	return names, nil
+	return tests, nil
 }
 
 // errHangs is why a test binary is ended that says nothing any more.
 var errHangs = errors.New("nothing has happened for too long")
 
-// run runs these tests, in the order of the binary, until one fails, and returns what is known of that: "" if none
-// does, and how long they took then. No test may go on for longer than limit with nothing to say.
-func (r *runner) run(ctx context.Context, names []string, limit time.Duration, env ...string) (failure string, took time.Duration, err error) {
+// run runs these tests, which are of one binary, in its order, until one fails, and returns what is known of that: "" if
+// none does, and how long they took then. No test may go on for longer than limit with nothing to say.
+func (r *runner) run(ctx context.Context, tests []test, limit time.Duration, env ...string) (failure string, took time.Duration, err error) {
+	b := r.binaries[tests[0].binary]
+	var names []string
+	for _, t := range tests {
+		names = append(names, t.function)
+	}
 	watched, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	hangs := time.AfterFunc(limit, func() { cancel(errHangs) })
@@ -65,8 +84,8 @@ func (r *runner) run(ctx context.Context, names []string, limit time.Duration, e
 	out := tail{progress: func() { hangs.Reset(limit) }}
 	start := time.Now()
 	_, err = proc.Cmd{
-		Args: []string{r.binary, "-test.run", "^(" + strings.Join(names, "|") + ")$", "-test.v", "-test.failfast", "-test.timeout", "0"},
-		Dir:  r.dir, Env: append(r.co.Environ(), env...), Stdout: &out, Stderr: &out,
+		Args: []string{b.path, "-test.run", "^(" + strings.Join(names, "|") + ")$", "-test.v", "-test.failfast", "-test.timeout", "0"},
+		Dir:  b.dir, Env: append(r.co.Environ(), env...), Stdout: &out, Stderr: &out,
 	}.Output(watched)
 	var failed *proc.Error
 	switch {
@@ -75,11 +94,11 @@ func (r *runner) run(ctx context.Context, names []string, limit time.Duration, e
 	case ctx.Err() != nil:
 		return "", 0, context.Cause(ctx)
 	case errors.Is(err, errHangs):
-		return out.began + " (hangs)", 0, nil
+		return b.prefix + out.began + " (hangs)", 0, nil
 	case !errors.As(err, &failed):
 		return "", 0, err
 	}
-	return out.failure(), 0, nil
+	return b.prefix + out.failure(), 0, nil
 }
 
 // tail keeps what is to be known of a test binary's output. It is for one goroutine, which is that of a proc.Cmd
@@ -126,23 +145,24 @@ func (t *tail) failure() string {
 	return "the end of the tests" // TestMain, or a test that calls os.Exit.
 }
 
-// measure runs one test by itself with no mutant alive. One that fails is tried again, once.
-func (r *runner) measure(ctx context.Context, name string) (test, error) {
+// measure runs one test by itself with no mutant alive. One that fails is tried again, once; what it reaches counts for
+// nothing then.
+func (r *runner) measure(ctx context.Context, t test) (test, error) {
 	var failure string
 	for range 2 {
-		file, err := os.CreateTemp(filepath.Dir(r.binary), "reached-")
+		file, err := os.CreateTemp(r.work, "reached-")
 		if err != nil {
 			return test{}, err
 		}
 		file.Close()
 		defer os.Remove(file.Name())
 		var took time.Duration
-		if failure, took, err = r.run(ctx, []string{name}, 10*time.Minute, envReached+"="+file.Name()); err != nil {
+		if failure, took, err = r.run(ctx, []test{t}, 10*time.Minute, envReached+"="+file.Name()); err != nil {
 			return test{}, err
 		} else if failure != "" {
 			continue
 		}
-		t := test{Name: name, Seconds: took.Seconds()}
+		t.Seconds = took.Seconds()
 		data, err := os.ReadFile(file.Name())
 		if err != nil {
 			return test{}, err
@@ -156,6 +176,6 @@ func (r *runner) measure(ctx context.Context, name string) (test, error) {
 		}
 		return t, nil
 	}
-	return test{}, fmt.Errorf("%s: %s fails by itself with no mutant alive, so it can tell nothing of them; next: go test -run '^%s$' there",
-		r.co.Rel(r.dir), failure, name)
+	t.Fails = failure
+	return t, nil
 }

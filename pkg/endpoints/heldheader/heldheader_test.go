@@ -86,6 +86,25 @@ func TestCommit(t *testing.T) {
 	}
 }
 
+// TestWhatCommits: an informational response does not, but 101, which is the last one; and a flush goes on to the writer.
+func TestWhatCommits(t *testing.T) {
+	for status, want := range map[int]bool{http.StatusEarlyHints: false, http.StatusSwitchingProtocols: true, http.StatusNoContent: true} {
+		rec := httptest.NewRecorder()
+		var mu sync.Mutex
+		h := New(rec, "Warning", &mu)
+		add(h, &mu, "one")
+		h.ResponseWriter().WriteHeader(status)
+		if _, got := rec.Header()["Warning"]; got != want {
+			t.Errorf("%d: committed: %t", status, got)
+		}
+	}
+	rec := httptest.NewRecorder()
+	New(rec, "Warning", &sync.Mutex{}).ResponseWriter().(http.Flusher).Flush()
+	if !rec.Flushed {
+		t.Error("not flushed")
+	}
+}
+
 func TestNothingHeldSetsNothing(t *testing.T) {
 	rec := httptest.NewRecorder()
 	h := New(rec, "Warning", &sync.Mutex{})

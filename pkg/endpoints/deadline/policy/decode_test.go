@@ -25,6 +25,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 )
 
@@ -236,5 +237,31 @@ func TestRulesThatNeverMatch(t *testing.T) {
 		if test.never != (err != nil) || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%q, then %q: got %v", test.first, test.second, err)
 		}
+	}
+}
+
+// TestNeverReachedOnce: of all the rules that come before a rule that never matches, the first is named.
+func TestNeverReachedOnce(t *testing.T) {
+	_, err := Decode([]byte(header + "rules:\n- {name: a, users: [u], timeout: 5s}\n- {name: b, timeout: 5s}\n- {name: c, users: [u], timeout: 5s}\n"))
+	if err == nil || strings.Count(err.Error(), "never matches") != 1 || !strings.Contains(err.Error(), "rules[0], a") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestAddToScheme is for those who have a scheme of their own.
+func TestAddToScheme(t *testing.T) {
+	s := runtime.NewScheme()
+	if err := AddToScheme(s); err != nil {
+		t.Fatal(err)
+	}
+	obj, err := s.New(GroupVersion.WithKind(kind))
+	p, ok := obj.(*DeadlinePolicy)
+	if !ok {
+		t.Fatalf("got %T, %v", obj, err)
+	}
+	p.Rules = []Rule{{Name: "a"}}
+	s.Default(p)
+	if len(p.Rules[0].Verbs) != 1 {
+		t.Error("no defaults")
 	}
 }

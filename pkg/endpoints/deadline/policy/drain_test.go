@@ -21,10 +21,35 @@ package policy
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
 )
+
+// TestDrainKeepsNothing of a request that is over.
+func TestDrainKeepsNothing(t *testing.T) {
+	d := NewDrain()
+	freed := make(chan struct{})
+	func() {
+		type key struct{}
+		value := new([1 << 10]byte)
+		runtime.SetFinalizer(value, func(any) { close(freed) })
+		_, cancel := d.Bound(context.WithValue(context.Background(), key{}, value))
+		cancel()
+	}()
+	for range 1000 {
+		runtime.GC()
+		select {
+		case <-freed:
+			runtime.KeepAlive(d)
+			return
+		default:
+			runtime.Gosched()
+		}
+	}
+	t.Error("the request's context is there, as long as the server")
+}
 
 // TestDrain: a request with a long bound ends when the server has been draining for as
 // long as requests without one may take, and not before; one that is over is left alone.

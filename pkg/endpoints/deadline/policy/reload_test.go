@@ -166,16 +166,27 @@ func TestReload(t *testing.T) {
 		check("better")
 		checkMetrics(t, 2, 1, better)
 
+		// Something else is wrong.
+		if err := os.Mkdir(file, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		interval()
+		check("better", "Refused the deadline policy", "is a directory")
+		checkMetrics(t, 3, 1, better)
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+
 		// What is in force is there again.
 		write(t, file, better)
 		interval()
 		check("better", "Reloaded the deadline policy")
-		checkMetrics(t, 2, 2, better)
+		checkMetrics(t, 3, 2, better)
 
 		write(t, file, good)
 		interval()
 		check("good", "Reloaded the deadline policy")
-		checkMetrics(t, 2, 3, good)
+		checkMetrics(t, 3, 3, good)
 		interval()
 		check("good")
 	})

@@ -138,9 +138,6 @@ func validateList(list []string, path *field.Path, problem func(string) string) 
 }
 
 func resourceProblem(s string) string {
-	if s == all {
-		return ""
-	}
 	resource, subresource, sub := strings.Cut(s, "/")
 	switch {
 	case resource == "" || sub && subresource == "":
