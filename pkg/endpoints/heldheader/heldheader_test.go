@@ -105,6 +105,37 @@ func TestWhatCommits(t *testing.T) {
 	}
 }
 
+// plain is a writer that cannot be flushed, and around one that can.
+type plain struct{ http.ResponseWriter }
+
+type around struct{ plain }
+
+func (a around) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// TestFlusherIsTheInnerOne, however deep it is, or there is none.
+func TestFlusherIsTheInnerOne(t *testing.T) {
+	for _, test := range []struct {
+		w    http.ResponseWriter
+		want bool
+	}{
+		{plain{httptest.NewRecorder()}, false},
+		{around{plain{httptest.NewRecorder()}}, true},
+		{around{plain{plain{httptest.NewRecorder()}}}, false},
+	} {
+		var mu sync.Mutex
+		h := New(test.w, "Warning", &mu)
+		add(h, &mu, "one")
+		w := h.ResponseWriter()
+		if _, ok := w.(http.Flusher); ok != test.want {
+			t.Errorf("%T can be flushed: %t", test.w, ok)
+		}
+		w.WriteHeader(http.StatusOK)
+		if got := test.w.Header()["Warning"]; len(got) != 1 {
+			t.Errorf("%T: got %q", test.w, got)
+		}
+	}
+}
+
 func TestNothingHeldSetsNothing(t *testing.T) {
 	rec := httptest.NewRecorder()
 	h := New(rec, "Warning", &sync.Mutex{})

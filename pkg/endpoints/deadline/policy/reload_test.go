@@ -110,6 +110,23 @@ func checkMetrics(t *testing.T, failures, successes int, inForce string) {
 		"apiserver_deadline_policy_config_controller_automatic_reloads_total", "apiserver_deadline_policy_config_controller_last_config_info"); err != nil {
 		t.Error(err)
 	}
+	families, err := legacyregistry.DefaultGatherer.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := 0
+	for _, f := range families {
+		if f.GetName() == "apiserver_deadline_policy_config_controller_automatic_reload_last_timestamp_seconds" {
+			for _, m := range f.Metric {
+				if m.Gauge.GetValue() > 0 {
+					last++
+				}
+			}
+		}
+	}
+	if want := min(failures, 1) + min(successes, 1); last != want {
+		t.Errorf("the time is known of %d kinds of reloads, want %d", last, want)
+	}
 }
 
 func TestReload(t *testing.T) {
