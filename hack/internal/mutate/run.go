@@ -114,7 +114,7 @@ func measureAll(ctx context.Context, r *runner, j *journal, theirs bool) ([]test
 				err = fmt.Errorf("%s: %s fails by itself with no mutant alive, so it can tell nothing of them; next: go test -run '^%s$' there",
 					r.co.Rel(r.binaries[t.binary].dir), known.Fails, t.function)
 			}
-			if err == nil {
+			if err == nil && known.Fails == "" { // What fails is tried again the next time.
 				err = j.measured(known)
 			}
 			if err != nil {
@@ -229,7 +229,27 @@ func (t *trial) try(ctx context.Context, n int, tests []test) (by string, err er
 	for _, batch := range batches {
 		slowest := time.Duration(batch[len(batch)-1].Seconds * float64(time.Second))
 		limit := t.spare + patience*slowest
-		if by, _, err = t.run(ctx, batch, limit, fmt.Sprintf("%s=%d", envAlive, n)); by != "" || err != nil {
+		alive := fmt.Sprintf("%s=%d", envAlive, n)
+		if by, _, err = t.run(ctx, batch, limit, alive); by != "" && len(batch) > 1 {
+			by, err = t.alone(ctx, batch, by, limit, alive)
+		}
+		if by != "" || err != nil {
+			return by, err
+		}
+	}
+	return "", nil
+}
+
+// alone runs each of the tests by itself, the one that has failed among the others first, until one fails: together,
+// tests may fail of each other, without a mutant too.
+func (t *trial) alone(ctx context.Context, tests []test, failed string, limit time.Duration, alive string) (by string, err error) {
+	failed, _, _ = strings.Cut(failed, " (")
+	tests = slices.Clone(tests)
+	if i := slices.IndexFunc(tests, func(x test) bool { return x.Name == failed }); i > 0 {
+		tests[0], tests[i] = tests[i], tests[0]
+	}
+	for _, x := range tests {
+		if by, _, err = t.run(ctx, []test{x}, limit, alive); by != "" || err != nil {
 			return by, err
 		}
 	}

@@ -136,6 +136,36 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestTestsThatFailOfEachOther has two tests of which the later fails after the earlier, with no mutant alive: a kill is
+// what a test says by itself.
+func TestTestsThatFailOfEachOther(t *testing.T) {
+	co, dir, said := toy(t)
+	put(t, filepath.Join(dir, "toy_test.go"), `package toy
+
+import "testing"
+
+var ran bool
+
+func TestFirst(t *testing.T) { ran = Name(0) != "" }
+
+func TestSecond(t *testing.T) {
+	if ran {
+		t.Error("not the first")
+	}
+	Name(0)
+}
+`)
+	r, err := Run(t.Context(), co, Package("toy", dir), Options{Only: []string{"Name"}, Spare: time.Second})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	for _, res := range r.Results {
+		if res.Verdict == Killed {
+			t.Errorf("%s %s %s", res.Verdict, res.ID, res.By)
+		}
+	}
+}
+
 // TestSurvivor has a test that does not tell two mutants from the original: one is killed by a further test, which
 // takes nothing back of what is known, and one is explained.
 func TestSurvivor(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"regexp"
 	"strings"
 	"time"
@@ -22,7 +23,7 @@ type test struct {
 	Seconds float64 `json:"seconds"`
 	Reaches []int   `json:"reaches"` // numbers of mutants
 	// Fails is which test fails, usually this one, when it is run by itself.
-	Fails string `json:"fails,omitempty"`
+	Fails string `json:"-"`
 
 	binary   int // the runner's that it is in
 	function string
@@ -87,7 +88,7 @@ func (r *runner) run(ctx context.Context, tests []test, limit time.Duration, env
 		Args: []string{b.path, "-test.run", "^(" + strings.Join(names, "|") + ")$", "-test.v", "-test.failfast", "-test.timeout", "0"},
 		Dir:  b.dir, Env: append(r.co.Environ(), env...), Stdout: &out, Stderr: &out,
 	}.Output(watched)
-	var failed *proc.Error
+	var failed *exec.ExitError
 	switch {
 	case err == nil:
 		return "", out.passed.Sub(start), nil
@@ -95,8 +96,8 @@ func (r *runner) run(ctx context.Context, tests []test, limit time.Duration, env
 		return "", 0, context.Cause(ctx)
 	case errors.Is(err, errHangs):
 		return b.prefix + out.began + " (hangs)", 0, nil
-	case !errors.As(err, &failed):
-		return "", 0, err
+	case !errors.As(err, &failed) || failed.ExitCode() < 0:
+		return "", 0, err // It could not be run, or somebody else has ended it: that says nothing of the mutant.
 	}
 	return b.prefix + out.failure(), 0, nil
 }
