@@ -259,7 +259,7 @@ func TestSeveralPackages(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	what.Theirs = true
-	for range 2 { // The second time, of the journal.
+	for range 2 { // What fails by itself is in no journal: it is left out again.
 		if r, err := Run(t.Context(), co, what, Options{}); err != nil || !slices.Equal(r.LeftOut, []string{"user TestFails"}) || r.Verdict() != nil {
 			t.Errorf("left out %q, %v, %v", r.LeftOut, err, r.Verdict())
 		}
