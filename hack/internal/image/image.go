@@ -1,4 +1,4 @@
-// Package image makes container images of programs that need no other file, and writes them as archives. No
+// Package image makes container images of programs, and writes them as archives. No
 // engine and no registry has a part in it, and the same programs make the same digest everywhere.
 package image
 
@@ -30,7 +30,13 @@ type File struct {
 	Data []byte
 	// Link makes this a symbolic link to what it says; From and Data are not used then.
 	Link string
+	// LowPorts has the program listen on ports below 1024, whoever runs it (capabilities(7), CAP_NET_BIND_SERVICE).
+	LowPorts bool
 }
+
+// netBindService is the value of security.capability for that: revision 2, with the effective bit; then the permitted
+// and the inheritable capabilities, of which it is the tenth permitted one (capget(2), struct vfs_cap_data).
+const netBindService = "\x01\x00\x00\x02" + "\x00\x04\x00\x00" + "\x00\x00\x00\x00" + "\x00\x00\x00\x00" + "\x00\x00\x00\x00"
 
 // Config is what an image is beside its layers.
 type Config struct {
@@ -123,6 +129,9 @@ func writeFile(tw *tar.Writer, f File) error {
 	}
 	if f.Mode&os.ModeSetuid != 0 {
 		h.Mode |= 0o4000
+	}
+	if f.LowPorts {
+		h.PAXRecords = map[string]string{"SCHILY.xattr.security.capability": netBindService}
 	}
 	switch {
 	case f.Mode.IsDir():

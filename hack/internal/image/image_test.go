@@ -4,21 +4,28 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
+	"golang.org/x/crypto/x509roots/fallback/bundle"
 
 	"fork.internal/apiserver/hack/internal/build"
 	"fork.internal/apiserver/hack/internal/toy"
 )
+
+func init() { runner = toy.Runner }
 
 // entries are the files of a tar stream, by name.
 func entries(t *testing.T, r io.Reader) map[string]string {
@@ -100,7 +107,7 @@ func checkDocker(t *testing.T, made *Image) {
 	toy.Check(t, validate.Image(img))
 	config, err := img.ConfigFile()
 	toy.Check(t, err)
-	if config.Architecture != made.Arch || config.OS != "linux" || strings.Join(config.Config.Entrypoint, " ") != "/usr/local/bin/kube-apiserver" {
+	if config.Architecture != made.Arch || config.OS != "linux" || strings.Join(config.Config.Entrypoint, " ") != "/go-runner" {
 		t.Errorf("got %+v", config)
 	}
 	labels := config.Config.Labels
@@ -112,17 +119,78 @@ func checkDocker(t *testing.T, made *Image) {
 	}
 	layers, err := img.Layers()
 	toy.Check(t, err)
-	r, err := layers[0].Uncompressed()
-	toy.Check(t, err)
-	files := entries(t, r)
-	toy.Check(t, r.Close())
-	if len(layers) != 1 || len(files) != 5 || !strings.HasPrefix(files["usr/local/bin/kube-apiserver"], "\x7fELF") {
-		t.Errorf("got %d layers, %d files", len(layers), len(files))
+	files := map[string]string{}
+	for _, layer := range layers {
+		r, err := layer.Uncompressed()
+		toy.Check(t, err)
+		maps.Copy(files, entries(t, r))
+		toy.Check(t, r.Close())
+	}
+	for _, program := range []string{"usr/local/bin/kube-apiserver", "go-runner"} {
+		if !strings.HasPrefix(files[program], "\x7fELF") {
+			t.Errorf("%s is no program", program)
+		}
+	}
+	delete(files, "usr/local/bin/kube-apiserver")
+	if got, want := slices.Sorted(maps.Keys(files)), []string{"etc/", "etc/group", "etc/passwd", "etc/ssl/", "etc/ssl/certs/",
+		"etc/ssl/certs/ca-certificates.crt", "go-runner", "tmp/", "usr/", "usr/local/", "usr/local/bin/"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 	manifest, err := tarball.LoadManifest(func() (io.ReadCloser, error) { return os.Open(made.Docker) })
 	toy.Check(t, err)
 	if len(manifest) != 1 || strings.Join(manifest[0].RepoTags, " ") != made.Name {
 		t.Errorf("got %+v", manifest)
+	}
+}
+
+// TestAuthorities: they are what crypto/x509 reads, and all that a file can say of.
+func TestAuthorities(t *testing.T) {
+	t.Parallel()
+	want := 0
+	for root := range bundle.Roots() {
+		if root.Constraint == nil {
+			want++
+		}
+	}
+	got := 0
+	for data := authorities(); ; got++ {
+		var block *pem.Block
+		if block, data = pem.Decode(data); block == nil {
+			break
+		}
+		if c, err := x509.ParseCertificate(block.Bytes); err != nil || !c.IsCA {
+			t.Errorf("got %v, %v", c, err)
+		}
+	}
+	if got != want || want < 100 {
+		t.Errorf("got %d, want %d", got, want)
+	}
+}
+
+// TestLowPorts: engines give the program the attribute, which the kernel reads.
+func TestLowPorts(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "program")
+	toy.Check(t, os.WriteFile(file, []byte("x"), 0o600))
+	for _, low := range []bool{true, false} {
+		img, err := Program{Name: "program", Path: file, Arch: "amd64", LowPorts: low, Fast: true}.Image()
+		toy.Check(t, err)
+		layers, err := img.Layers()
+		toy.Check(t, err)
+		r, err := layers[0].Uncompressed()
+		toy.Check(t, err)
+		for tr := tar.NewReader(r); ; {
+			h, err := tr.Next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			toy.Check(t, err)
+			value, has := h.PAXRecords["SCHILY.xattr.security.capability"]
+			if has != (low && h.Name == "usr/local/bin/program") || has && value != netBindService {
+				t.Errorf("%s has %q", h.Name, value)
+			}
+		}
+		toy.Check(t, r.Close())
 	}
 }
 

@@ -57,8 +57,8 @@ func CheckName(image string) error {
 	return nil
 }
 
-// KubeAPIServer builds kube-apiserver, as build.Kubernetes does, and makes its image for arch, below _output/image. It is
-// called image, or as the released one if that is empty.
+// KubeAPIServer builds kube-apiserver, as build.Kubernetes does, and makes its image for arch, below _output/image, with
+// all that the released one has, and by a Go that is no older. It is called image, or as the released one if that is empty.
 func KubeAPIServer(ctx context.Context, co *checkout.Checkout, tag, arch, image string, variant build.Variant) (*Image, error) {
 	if err := CheckArch(arch); err != nil {
 		return nil, err
@@ -73,6 +73,9 @@ func KubeAPIServer(ctx context.Context, co *checkout.Checkout, tag, arch, image 
 		return nil, err
 	}
 	defer unlock()
+	if co, err = build.WithReleasesGo(ctx, co, tag); err != nil {
+		return nil, err
+	}
 	built, err := build.Kubernetes(ctx, co, tag, build.Wanted{Program: "kube-apiserver", Variant: variant, Static: arch})
 	if err != nil {
 		return nil, err
@@ -94,7 +97,14 @@ func KubeAPIServer(ctx context.Context, co *checkout.Checkout, tag, arch, image 
 	if built.Revision != "" {
 		labels["org.opencontainers.image.revision"] = built.Revision
 	}
-	img, err := Program{Name: "kube-apiserver", Path: built.Path, Arch: arch, Labels: labels}.Image()
+	base, err := released(ctx, co, tag, arch, variant)
+	if err != nil {
+		return nil, err
+	}
+	img, err := Program{
+		Name: "kube-apiserver", Path: built.Path, Arch: arch, Labels: labels,
+		LowPorts: true, Entrypoint: []string{"/" + entrypoint}, Below: []v1.Layer{base},
+	}.Image()
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,10 @@ type Program struct {
 	Labels           map[string]string
 	// Setuid has it run as root, whoever runs it.
 	Setuid bool
+	// LowPorts is File's.
+	LowPorts bool
+	// Entrypoint is what starts a container that does not say what it runs; by default the program.
+	Entrypoint []string
 	// Below are layers that it needs, the lowest first.
 	Below []v1.Layer
 	// Fast is Layer's.
@@ -31,11 +35,15 @@ func (p Program) Image() (v1.Image, error) {
 	}
 	layer, err := Layer([]File{
 		{Name: "tmp", Mode: os.ModeDir | os.ModeSticky | 0o777},
-		{Name: "usr/local/bin/" + p.Name, Mode: mode, From: p.Path},
+		{Name: "usr/local/bin/" + p.Name, Mode: mode, From: p.Path, LowPorts: p.LowPorts},
 	}, p.Fast)
 	if err != nil {
 		return nil, err
 	}
-	config := Config{Arch: p.Arch, Entrypoint: []string{"/usr/local/bin/" + p.Name}, Env: []string{SearchPath}, Labels: p.Labels}
+	entrypoint := p.Entrypoint
+	if len(entrypoint) == 0 {
+		entrypoint = []string{"/usr/local/bin/" + p.Name}
+	}
+	config := Config{Arch: p.Arch, Entrypoint: entrypoint, Env: []string{SearchPath}, Labels: p.Labels}
 	return New(config, append(p.Below[:len(p.Below):len(p.Below)], layer)...)
 }

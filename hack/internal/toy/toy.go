@@ -23,6 +23,8 @@ const (
 	Module = "toy.test/apiserver"
 	// Consumer stands for k8s.io/kubernetes.
 	Consumer = "toy.test/kubernetes"
+	// Runner stands for what starts its programs in an image.
+	Runner = Consumer + "/runner"
 	// Sample stands for k8s.io/sample-apiserver: its program prints what a.A of Module is.
 	Sample = "toy.test/sample-apiserver"
 )
@@ -101,7 +103,7 @@ func New(t *testing.T) *checkout.Checkout {
 	Publish(t, proxy, Consumer, "v1.1.0", map[string]string{
 		"go.mod": "module " + Consumer + "\n\ngo 1.21\n\nrequire (\n\ttoy.test/apiserver v0.0.0\n\ttoy.test/base v0.0.0\n)\n\n" +
 			"replace (\n\ttoy.test/apiserver => ./staging/src/toy.test/apiserver\n\ttoy.test/base => ./staging/src/toy.test/base\n)\n",
-		"cmd/kube-apiserver/main.go": consumerMain, "test/e2e/e2e_test.go": consumerTest})
+		"cmd/kube-apiserver/main.go": consumerMain, "test/e2e/e2e_test.go": consumerTest, "runner/main.go": "package main\n\nfunc main() {}\n", ".go-version": "1.21.0\n"})
 	Publish(t, proxy, Sample, "v0.1.0", map[string]string{
 		"go.mod": "module " + Sample + "\n\ngo 1.21\n\nrequire " + Module + " v0.1.0\n", "go.sum": sums(t, proxy, "v0.1.0", sum), "main.go": sampleMain})
 	Write(t, filepath.Join(co.Root, "go.mod"), "module "+checkout.Module+"\n\ngo 1.21\n")
