@@ -81,7 +81,8 @@ func TestTurnedAway(t *testing.T) {
 	}{
 		{traffic.Exchange{Status: 503, Title: "HTTP/2 GET /a?watch=1"}, true},
 		{traffic.Exchange{Status: 200, Title: "HTTP/2 GET /a?watch=1"}, false},
-		{traffic.Exchange{Status: 503, Title: "HTTP/2 GET /a"}, false},
+		{traffic.Exchange{Status: 503, Title: "HTTP/2 GET /a"}, true},
+		{traffic.Exchange{Status: 504, Title: "HTTP/2 GET /a"}, false},
 	} {
 		if got := turnedAway(&tt.x); got != tt.want {
 			t.Errorf("%v: %v", &tt.x, got)
