@@ -27,10 +27,10 @@ given = $(if $(filter command,$(firstword $(origin $(1)))),$($(1)))
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# The go command knows best whether it is up to date.
+# The go command knows best whether it is up to date. The program needs no library of the machine's: fork diagnose is taken to nodes.
 $(FORK):
 	@mkdir -p $(@D)
-	@$(go) build -buildvcs=false -o $@ ./hack/fork
+	@CGO_ENABLED=0 $(go) build -buildvcs=false -o $@ ./hack/fork
 
 tree: $(FORK) ## Lay an upstream tag, pkg/ and the patches under _output/tree/TAG [TAG=]
 	@$(FORK) tree $(tag) -o $(O)
