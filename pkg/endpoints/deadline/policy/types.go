@@ -34,11 +34,10 @@ import (
 //	- name: probes
 //	  nonResourceURLs: ["/livez*", "/readyz*"]
 //	  timeout: 5s
-//	- name: leases
-//	  verbs: ["get", "update"]
-//	  apiGroups: ["coordination.k8s.io"]
-//	  resources: ["leases"]
-//	  timeout: 2s
+//	- name: dashboards
+//	  users: ["system:serviceaccount:monitoring:dashboard"]
+//	  verbs: ["list"]
+//	  timeout: 10s
 //	- name: tenants
 //	  groups: ["tenants"]
 //	  timeout: 20s
