@@ -115,13 +115,14 @@ func raw(conn net.Conn) net.Conn {
 	return conn
 }
 
-// Listener is for the server's listener, below TLS. It has a connection on which
-// a write has timed out closed at once, unless the connection has been hijacked:
-// it is of no more use to net/http, and crypto/tls would wait for 5 s to say
-// goodbye to a client that does not read. And it lets a boundary bound how long
-// net/http waits for the rest of a request body, after an answer that was given
-// while the body was being read (full duplex). Only TCP connections are changed;
-// they keep their methods.
+// Listener is for the server's listener, below TLS. With it, and ConnContext, a
+// connection on which a write has not ended by the deadline that a boundary, or a
+// LongRunning, has set for it is closed at once: it is of no more use to net/http,
+// and crypto/tls would wait for 5 s to say goodbye to a client that does not read.
+// And a boundary can bound how long net/http waits for the rest of a request body,
+// after an answer that was given while the body was being read (full duplex). By
+// other deadlines, such as a handler's or crypto/tls's own, nothing is closed that
+// would not be without. Only TCP connections are changed; they keep their methods.
 func Listener(l net.Listener) net.Listener { return listener{l} }
 
 type listener struct{ net.Listener }
@@ -134,44 +135,57 @@ func (l listener) Accept() (net.Conn, error) {
 	return conn, err
 }
 
+// tcpConn knows which of its deadlines are a boundary's: whoever sets another one
+// in the place of such a deadline takes it back, as net/http does before the next
+// request and for a hijacker.
 type tcpConn struct {
 	*net.TCPConn
-	// last is whether the connection ends with the read deadline that stands.
-	last atomic.Bool
-	// hijacked is whether it is a hijacker's, with what is yet to be sent on it.
-	hijacked atomic.Bool
-}
-
-// handOver notes that a connection has been hijacked.
-func handOver(conn net.Conn) {
-	if tcp, ok := raw(conn).(*tcpConn); ok {
-		tcp.hijacked.Store(true)
-	}
+	// lastRead and lastWrite are whether the connection ends with the read, and
+	// with the write deadline that stands.
+	lastRead, lastWrite atomic.Bool
 }
 
 // endReadsBy sets a read deadline that closes the connection when it stops a
 // read: net/http does not look at how that read ends, and would read on. What was
-// written before is still sent. Setting another deadline takes this one back.
+// written before is still sent.
 func (c *connection) endReadsBy(t time.Time) {
 	if tcp, ok := raw(c.Conn).(*tcpConn); ok {
-		_ = tcp.SetReadDeadline(t)
-		tcp.last.Store(true)
+		tcp.lastRead.Store(true)
+		_ = tcp.TCPConn.SetReadDeadline(t)
 	}
 }
 
+// endWritesBy sets a write deadline that closes the connection when it stops a
+// write, where that can be, with all that waits to be sent on it.
+func (c *connection) endWritesBy(t time.Time) {
+	tcp, ok := raw(c.Conn).(*tcpConn)
+	if !ok {
+		_ = c.Conn.SetWriteDeadline(t)
+		return
+	}
+	tcp.lastWrite.Store(true)
+	_ = tcp.TCPConn.SetWriteDeadline(t)
+}
+
 func (c *tcpConn) SetReadDeadline(t time.Time) error {
-	c.last.Store(false)
+	c.lastRead.Store(false)
 	return c.TCPConn.SetReadDeadline(t)
 }
 
+func (c *tcpConn) SetWriteDeadline(t time.Time) error {
+	c.lastWrite.Store(false)
+	return c.TCPConn.SetWriteDeadline(t)
+}
+
 func (c *tcpConn) SetDeadline(t time.Time) error {
-	c.last.Store(false)
+	c.lastRead.Store(false)
+	c.lastWrite.Store(false)
 	return c.TCPConn.SetDeadline(t)
 }
 
 func (c *tcpConn) Read(p []byte) (n int, err error) {
 	n, err = c.TCPConn.Read(p)
-	if errors.Is(err, os.ErrDeadlineExceeded) && c.last.Load() {
+	if errors.Is(err, os.ErrDeadlineExceeded) && c.lastRead.Load() {
 		_ = c.TCPConn.Close()
 	}
 	return n, err
@@ -179,7 +193,7 @@ func (c *tcpConn) Read(p []byte) (n int, err error) {
 
 func (c *tcpConn) Write(p []byte) (n int, err error) {
 	n, err = c.TCPConn.Write(p)
-	if errors.Is(err, os.ErrDeadlineExceeded) && !c.hijacked.Load() {
+	if errors.Is(err, os.ErrDeadlineExceeded) && c.lastWrite.Load() {
 		reset(c.TCPConn)
 	}
 	return n, err

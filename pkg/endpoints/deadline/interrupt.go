@@ -38,7 +38,9 @@ func (g *guard) setDeadlines(read, write *time.Time) {
 		g.conn.boundReads() // The read may leave by itself, and the connection go on after it.
 		_ = c.SetReadDeadline(*read)
 	}
-	if write != nil {
+	if write != nil && g.http1 && g.conn != nil {
+		g.conn.endWritesBy(*write)
+	} else if write != nil {
 		_ = c.SetWriteDeadline(*write)
 	}
 }
@@ -149,7 +151,8 @@ func (g *guard) busy() bool { return g.writing || g.http1 && g.reading > 0 }
 func (g *guard) cut() {
 	g.mu.Lock()
 	gone := g.ending == byClient
-	gently := g.status != 0 && !g.writing && !gone && g.delimited()
+	// What is left for a client that has gone may be of an answer before this one.
+	gently := !g.writing && (gone && g.status == 0 || !gone && g.status != 0 && g.delimited())
 	g.mu.Unlock()
 	if g.http1 && g.conn != nil {
 		g.conn.close(gently)

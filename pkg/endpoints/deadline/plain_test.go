@@ -130,10 +130,12 @@ func (p *peer) end() {
 
 // kindOf names an error of a read in as far as a client can rely on it. Whether
 // the end of a connection that has been said to come is a reset is for the
-// kernels to decide.
+// kernels to decide; and when a write has timed out, crypto/tls says goodbye in a
+// record that nobody can read.
 func kindOf(err error) string {
 	switch {
-	case err == nil, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case err == nil, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE),
+		strings.Contains(err.Error(), "tls: bad record MAC"):
 		return "end"
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return "nothing came"

@@ -273,7 +273,6 @@ type hijackableStream struct{ *stream }
 func (s hijackableStream) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := s.rc().Hijack()
 	if err == nil {
-		handOver(conn)
 		s.letGo()
 	}
 	return conn, rw, err
@@ -290,7 +289,7 @@ func (s *stream) finish() {
 	}
 	if by := time.Now().Add(limit); own.IsZero() || own.After(by) {
 		if s.conn != nil {
-			_ = s.conn.Conn.SetWriteDeadline(by) // Whatever stands between.
+			s.conn.endWritesBy(by) // Whatever stands between.
 		} else {
 			_ = s.rc().SetWriteDeadline(by)
 		}

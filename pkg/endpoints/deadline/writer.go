@@ -284,7 +284,6 @@ func (g hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		reset(conn)
 		return nil, nil, g.err
 	}
-	handOver(conn)
 	g.seal(hijacked)
 	return conn, rw, nil
 }
