@@ -111,7 +111,7 @@ func TestCut(t *testing.T) {
 		"of which nothing was committed":      {func(*guard, *notedWriter) {}, "at once"},
 		"of which a part is being written":    {func(g *guard, _ *notedWriter) { g.status, g.writing = 200, true }, "at once"},
 		"of which the client has gone":        {func(g *guard, _ *notedWriter) { g.status, g.ending = 200, byClient }, "at once"},
-		"of which the client has gone before": {func(g *guard, _ *notedWriter) { g.ending = byClient }, "at once"},
+		"of which the client has gone before": {func(g *guard, _ *notedWriter) { g.ending = byClient }, "gently"},
 	} {
 		for _, conn := range []bool{true, false} {
 			synctest.Test(t, func(t *testing.T) {

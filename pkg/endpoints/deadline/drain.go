@@ -162,7 +162,8 @@ func (g *guard) headerLeaves(n int) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	all := g.written + int64(n)
-	refused := g.bodyless && g.outer.Method != http.MethodHead || g.declared >= 0 && all > g.declared
+	// A body of the answer to a HEAD is discarded, and not refused.
+	refused := g.status == http.StatusNoContent || g.status == http.StatusNotModified || g.declared >= 0 && all > g.declared
 	return all > headerBuffer && !refused
 }
 
@@ -192,8 +193,10 @@ func (g *guard) linger() {
 		}
 		return
 	}
+	wait := idleBodyTime // A filter's may be waited for before the header leaves.
 	switch {
 	case known:
+		wait = lingerTime
 		// Somebody else may have read the body to its end, and then net/http
 		// reads the next request. The body can be asked for that; but not if its
 		// client waits to be asked for it, before the header is written, and not
@@ -212,7 +215,7 @@ func (g *guard) linger() {
 		g.setDeadlines(&longAgo, nil)
 		g.settle(&longAgo, nil)
 	}
-	g.setDeadlines(in(lingerTime), nil)
+	g.setDeadlines(in(wait), nil)
 }
 
 // discard reads up to maxDrain bytes of the body, and one more to tell whether

@@ -91,8 +91,9 @@ const (
 
 	// lingerTime is how long a client that has not finished sending may go on
 	// after its answer: to close with unread data is a reset, which would take
-	// the answer with it (RFC 9112, section 9.6; net/http waits as long).
-	lingerTime = 500 * time.Millisecond
+	// the answer with it (RFC 9112, section 9.6). It is as long as the body may
+	// have taken before, since a client may send all of it before it reads.
+	lingerTime = bodyTime
 
 	// holdTime is how long what a request holds stays held for a handler that has
 	// not returned or a report that has not been said: from the end of the

@@ -137,8 +137,11 @@ func (w *writer) Write(p []byte) (int, error) {
 // flusher is a writer to a response that can be flushed, which commits it.
 type flusher struct{ writer }
 
-func (w *flusher) Flush() {
+func (w *flusher) Flush() { _ = w.FlushError() }
+
+// FlushError is what http.ResponseController asks for first.
+func (w *flusher) FlushError() error {
 	w.held.Commit()
-	// The controller finds the Flusher, if there is one, behind any wrapper.
-	_ = http.NewResponseController(w.held.w).Flush()
+	// The controller finds what flushes, if there is anything, behind any wrapper.
+	return http.NewResponseController(w.held.w).Flush()
 }

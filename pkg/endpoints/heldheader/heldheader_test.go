@@ -17,6 +17,7 @@ limitations under the License.
 package heldheader
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -133,6 +134,20 @@ func TestFlusherIsTheInnerOne(t *testing.T) {
 		if got := test.w.Header()["Warning"]; len(got) != 1 {
 			t.Errorf("%T: got %q", test.w, got)
 		}
+	}
+}
+
+type broken struct{ *httptest.ResponseRecorder }
+
+var errBroken = errors.New("broken")
+
+func (broken) FlushError() error { return errBroken }
+
+// TestFlushError is the inner one's, and that is flushed once.
+func TestFlushError(t *testing.T) {
+	h := New(broken{httptest.NewRecorder()}, "Warning", &sync.Mutex{})
+	if err := http.NewResponseController(h.ResponseWriter()).Flush(); err != errBroken {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -36,11 +36,10 @@ const example = header + `rules:
 - name: probes
   nonResourceURLs: ["/livez*", "/readyz*"]
   timeout: 5s
-- name: leases
-  verbs: ["get", "update"]
-  apiGroups: ["coordination.k8s.io"]
-  resources: ["leases"]
-  timeout: 2s
+- name: dashboards
+  users: ["system:serviceaccount:monitoring:dashboard"]
+  verbs: ["list"]
+  timeout: 10s
 - name: tenants
   groups: ["tenants"]
   timeout: 20s
@@ -73,8 +72,8 @@ func TestDecode(t *testing.T) {
 			Name: "probes", Verbs: []string{"*"}, NonResourceURLs: []string{"/livez*", "/readyz*"},
 			Timeout: &metav1.Duration{Duration: 5 * time.Second},
 		}, {
-			Name: "leases", Verbs: []string{"get", "update"}, APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"},
-			Timeout: &metav1.Duration{Duration: 2 * time.Second},
+			Name: "dashboards", Users: []string{"system:serviceaccount:monitoring:dashboard"}, Verbs: []string{"list"},
+			Timeout: &metav1.Duration{Duration: 10 * time.Second},
 		}, {
 			Name: "tenants", Verbs: []string{"*"}, Groups: []string{"tenants"},
 			Timeout: &metav1.Duration{Duration: 20 * time.Second},
