@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"fmt"
+	"math"
 	"path"
 	"slices"
 	"strconv"
@@ -18,12 +19,21 @@ type Added map[string][][2]int
 
 // AddedTo returns what the tree at this path, as it is there, adds to its tag.
 func AddedTo(ctx context.Context, co *checkout.Checkout, tree string) (Added, error) {
-	lines, err := git.At(co, tree).Lines(ctx, "\n", "-c", "core.quotePath=false", "diff", "--unified=0", "--no-renames", "--no-color", "--no-ext-diff",
-		"--no-textconv", "--src-prefix=a/", "--dst-prefix=b/", refBase, "--", ":(top,glob)**/*.go", ":(top,exclude,glob)**/*_test.go")
+	of := []string{"--", ":(top,glob)**/*.go", ":(top,exclude,glob)**/*_test.go"}
+	repo := git.At(co, tree)
+	lines, err := repo.Lines(ctx, "\n", append([]string{"-c", "core.quotePath=false", "diff", "--unified=0", "--inter-hunk-context=0", "--no-renames", "--no-color",
+		"--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/", refBase}, of...)...)
+	if err != nil {
+		return nil, err
+	}
+	untracked, err := repo.Lines(ctx, "\x00", append([]string{"ls-files", "-z", "--others", "--exclude-standard"}, of...)...)
 	if err != nil {
 		return nil, err
 	}
 	added, file := Added{}, ""
+	for _, name := range untracked {
+		added[name] = [][2]int{{1, math.MaxInt}}
+	}
 	for _, line := range lines {
 		if name, ok := strings.CutPrefix(line, "+++ b/"); ok {
 			file = strings.TrimSuffix(name, "\t")
