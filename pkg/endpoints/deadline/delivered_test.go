@@ -58,6 +58,24 @@ func TestSlowSenderGetsItsAnswer(t *testing.T) {
 	}
 }
 
+// TestAnswerOfAnOldClientThatStalls: HTTP/1.0 has no Expect, and more than one token in its Connection. net/http asks for
+// the rest of the body before the header leaves there, too.
+func TestAnswerOfAnOldClientThatStalls(t *testing.T) {
+	for _, header := range []string{"Connection: keep-alive", "Connection: keep-alive\r\nExpect: 100-continue", "Connection: keep-alive, te", "Connection: Keep-Alive"} {
+		t.Run(header, func(t *testing.T) {
+			t.Parallel()
+			s := newTestServer(t, "HTTP/1.1", serverConfig{timeout: 1500 * time.Millisecond, handler: deny(10), plain: true})
+			p := s.peer()
+			start := time.Now()
+			p.send("POST / HTTP/1.0\r\nHost: x\r\n" + header + "\r\nContent-Length: 100\r\n\r\nabc")
+			p.response("POST")
+			if took := time.Since(start); !strings.Contains(p.got.String(), " 403 ") || took > lingerTime-time.Second {
+				t.Errorf("got %s after %v", p.got.String(), took)
+			}
+		})
+	}
+}
+
 // TestEarlierAnswerOfAClientThatGoes: what net/http has of an answer before the one that nobody waits for any more is
 // delivered.
 func TestEarlierAnswerOfAClientThatGoes(t *testing.T) {

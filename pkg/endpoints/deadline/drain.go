@@ -21,6 +21,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -118,7 +119,7 @@ func (g *guard) drainable() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	b := g.body
-	if b.eof || b.drained || g.fullDuplex || g.outer.Header.Get("Expect") != "" {
+	if b.eof || b.drained || g.fullDuplex || g.outer.ProtoAtLeast(1, 1) && g.outer.Header.Get("Expect") != "" {
 		return false
 	}
 	b.drained = true // The header leaves once.
@@ -149,7 +150,11 @@ func (b *body) isNetHTTPs() bool {
 
 // mayGoOn reports whether the client wants to use the connection again.
 func (g *guard) mayGoOn() bool {
-	return !g.outer.Close && (g.outer.ProtoAtLeast(1, 1) || strings.EqualFold(g.outer.Header.Get("Connection"), "keep-alive"))
+	if g.outer.Close || g.outer.ProtoAtLeast(1, 1) {
+		return !g.outer.Close
+	}
+	tokens := strings.FieldsFunc(g.outer.Header.Get("Connection"), func(r rune) bool { return strings.ContainsRune(" ,\t", r) })
+	return slices.ContainsFunc(tokens, func(token string) bool { return strings.EqualFold(token, "keep-alive") })
 }
 
 // headerLeaves reports whether the header of the response leaves with a Write of
@@ -182,6 +187,7 @@ func (g *guard) linger() {
 	duplex, own := g.fullDuplex, g.readBy
 	ended := g.body.eof // By a filter's word.
 	expects, written := g.outer.Header.Get("Expect") != "", g.status != 0
+	left := g.body.drained && g.body.isNetHTTPs()
 	known := g.body.declared >= 0 && !reading && (written || !expects) && g.body.isNetHTTPs()
 	g.mu.Unlock()
 	if over {
@@ -193,10 +199,14 @@ func (g *guard) linger() {
 		}
 		return
 	}
-	wait := idleBodyTime // A filter's may be waited for before the header leaves.
+	// The header leaves before the rest of a body that drain was asked for, and it
+	// alone could read. Any other may be waited for before that.
+	wait := idleBodyTime
+	if left {
+		wait = lingerTime
+	}
 	switch {
 	case known:
-		wait = lingerTime
 		// Somebody else may have read the body to its end, and then net/http
 		// reads the next request. The body can be asked for that; but not if its
 		// client waits to be asked for it, before the header is written, and not

@@ -92,7 +92,9 @@ const (
 	// lingerTime is how long a client that has not finished sending may go on
 	// after its answer: to close with unread data is a reset, which would take
 	// the answer with it (RFC 9112, section 9.6). It is as long as the body may
-	// have taken before, since a client may send all of it before it reads.
+	// have taken before, since a client may send all of it before it reads. After
+	// a read that was interrupted net/http cannot go on with a chunked body, and
+	// gives that one half a second of its own.
 	lingerTime = bodyTime
 
 	// holdTime is how long what a request holds stays held for a handler that has
