@@ -3,6 +3,7 @@ package chain
 import (
 	"context"
 	"net/http"
+	"sync"
 
 	"k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/rest"
@@ -18,6 +19,9 @@ type Running struct {
 
 	shutdown context.CancelFunc
 }
+
+// making is held while a server is made: on v0.32 that writes to the version, which all of a process share.
+var making sync.Mutex
 
 // Run runs a GenericAPIServer with that chain, which serves the handler below
 // /api/, /apis/ and /scripted/, until Stop is called. Its shutdown timeout is its request timeout.
@@ -39,7 +43,9 @@ func Run(c Config) (*Running, error) {
 		}
 		return handler
 	}
+	making.Lock()
 	generic, err := config.Complete(nil).New("test", server.NewEmptyDelegate())
+	making.Unlock()
 	if err != nil {
 		return nil, err
 	}
