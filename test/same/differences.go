@@ -269,8 +269,8 @@ var allowances = []allowance{
 		},
 	},
 	{
-		Row: "E8", Why: "a connection on which a write has timed out is closed at once, and TLS says no goodbye on it",
-		At:     []string{"control-write-deadline-past@HTTP/1.0", "control-write-deadline-past@HTTP/1.1", "control-write-deadline-past-small@HTTP/1.1"},
+		Row: "E8", Why: "a connection whose response a write deadline of the handler's own has cut is closed at once, and TLS says no goodbye on it",
+		At:     []string{"control-write-deadline-past-small@HTTP/1.1"},
 		When:   func(c kase) bool { return c.does("writedeadline") && c.proto != http2x },
 		Fields: []string{"cut", "end"},
 		Is:     func(v seenValue) bool { return v.value == "the connection was closed" },
