@@ -155,16 +155,15 @@ func (c *connection) endReadsBy(t time.Time) {
 	}
 }
 
-// endWritesBy sets a write deadline that closes the connection when it stops a
-// write, where that can be, with all that waits to be sent on it.
-func (c *connection) endWritesBy(t time.Time) {
+// SetWriteDeadline sets one of a boundary's own: it closes the connection when it
+// stops a write, where that can be, with all that waits to be sent on it.
+func (c *connection) SetWriteDeadline(t time.Time) error {
 	tcp, ok := raw(c.Conn).(*tcpConn)
 	if !ok {
-		_ = c.Conn.SetWriteDeadline(t)
-		return
+		return c.Conn.SetWriteDeadline(t)
 	}
 	tcp.lastWrite.Store(true)
-	_ = tcp.TCPConn.SetWriteDeadline(t)
+	return tcp.TCPConn.SetWriteDeadline(t)
 }
 
 func (c *tcpConn) SetReadDeadline(t time.Time) error {

@@ -81,7 +81,7 @@ func TestDeadlinesOfOthers(t *testing.T) {
 			return fillUp(t, server, func(by time.Time) { _ = server.SetDeadline(by) })
 		},
 		"one in the place of a boundary's": func(t *testing.T, server, _ net.Conn) int {
-			(&connection{Conn: server}).endWritesBy(time.Now().Add(time.Hour))
+			_ = (&connection{Conn: server}).SetWriteDeadline(time.Now().Add(time.Hour))
 			return fillUp(t, server, func(by time.Time) { _ = server.SetWriteDeadline(by) })
 		},
 		"crypto/tls's, when it says goodbye": func(t *testing.T, server, client net.Conn) int {
@@ -114,12 +114,12 @@ func TestDeadlinesOfOthers(t *testing.T) {
 	}
 }
 
-// TestEndWritesBy closes the connection when it stops a write, and what the client has not got then it does not get.
-func TestEndWritesBy(t *testing.T) {
+// TestWriteDeadlineOfABoundary closes the connection when it stops a write, and what the client has not got then it does not get.
+func TestWriteDeadlineOfABoundary(t *testing.T) {
 	server, client := pair(t, Listener)
 	conn := &connection{Conn: server}
 	written := fillUp(t, server, func(by time.Time) { _ = server.SetWriteDeadline(by) })
-	conn.endWritesBy(time.Now().Add(time.Millisecond))
+	_ = conn.SetWriteDeadline(time.Now().Add(time.Millisecond))
 	n, err := server.Write(make([]byte, 1<<20))
 	if written += n; !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("the write got %v", err)

@@ -187,8 +187,8 @@ func (g *guard) linger() {
 	duplex, own := g.fullDuplex, g.readBy
 	ended := g.body.eof // By a filter's word.
 	expects, written := g.outer.Header.Get("Expect") != "", g.status != 0
-	left := g.body.drained && g.body.isNetHTTPs()
-	known := g.body.declared >= 0 && !reading && (written || !expects) && g.body.isNetHTTPs()
+	drained, theirs := g.body.drained, g.body.isNetHTTPs()
+	known := g.body.declared >= 0 && !reading && (written || !expects) && theirs
 	g.mu.Unlock()
 	if over {
 		return
@@ -202,7 +202,7 @@ func (g *guard) linger() {
 	// The header leaves before the rest of a body that drain was asked for, and it
 	// alone could read. Any other may be waited for before that.
 	wait := idleBodyTime
-	if left {
+	if drained && theirs {
 		wait = lingerTime
 	}
 	switch {

@@ -32,15 +32,13 @@ func (g *guard) setDeadlines(read, write *time.Time) {
 		SetWriteDeadline(time.Time) error
 	} = g.rc()
 	if g.http1 && g.conn != nil {
-		c = g.conn.Conn // Whatever stands between.
+		c = g.conn // Whatever stands between.
 	}
 	if read != nil {
 		g.conn.boundReads() // The read may leave by itself, and the connection go on after it.
 		_ = c.SetReadDeadline(*read)
 	}
-	if write != nil && g.http1 && g.conn != nil {
-		g.conn.endWritesBy(*write)
-	} else if write != nil {
+	if write != nil {
 		_ = c.SetWriteDeadline(*write)
 	}
 }

@@ -289,7 +289,7 @@ func (s *stream) finish() {
 	}
 	if by := time.Now().Add(limit); own.IsZero() || own.After(by) {
 		if s.conn != nil {
-			s.conn.endWritesBy(by) // Whatever stands between.
+			_ = s.conn.SetWriteDeadline(by) // Whatever stands between.
 		} else {
 			_ = s.rc().SetWriteDeadline(by)
 		}
