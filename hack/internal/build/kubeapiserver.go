@@ -39,16 +39,19 @@ func KubeAPIServer(ctx context.Context, co *checkout.Checkout, tag string, varia
 	return b.Path, nil
 }
 
-// noConsumer names the tags that a kube-apiserver can be built for, in tag's place.
-func noConsumer(p *pins.Pins, tag string) error {
-	if p.Consumer == "" {
+// needConsumer names the tags that a kube-apiserver can be built for, if the pin's is none of them.
+func needConsumer(p *pins.Pins, pin pins.Tag) error {
+	switch {
+	case p.Consumer == "":
 		return errors.New("patches/pins.json names no consumer: there is no kube-apiserver to build")
+	case pin.Consumer != "":
+		return nil
 	}
-	next := "make pins ADD=" + tag + " looks for it again"
-	if other := p.NearestConsumed(tag); other != "" {
+	next := "make pins ADD=" + pin.Tag + " looks for it again"
+	if other := p.NearestConsumed(pin.Tag); other != "" {
 		next += ", and TAG=" + other + " has one"
 	}
-	return fmt.Errorf("%s is pinned without its %s, which could not be had when it was pinned; next: %s", tag, p.Consumer, next)
+	return fmt.Errorf("%s is pinned without its %s, which could not be had when it was pinned; next: %s", pin.Tag, p.Consumer, next)
 }
 
 // ForkTree is the tree to build from: the one that pkg/ and patches/ make or, when somebody is at
@@ -112,8 +115,8 @@ func gomod(ctx context.Context, co *checkout.Checkout, p *pins.Pins, pin pins.Ta
 // ConsumerMod is a go.mod that gets the consumer's dependencies as its release has them, and requires the
 // pinned module, for somebody to replace.
 func ConsumerMod(ctx context.Context, co *checkout.Checkout, p *pins.Pins, pin pins.Tag) ([]byte, error) {
-	if p.Consumer == "" || pin.Consumer == "" {
-		return nil, noConsumer(p, pin.Tag)
+	if err := needConsumer(p, pin); err != nil {
+		return nil, err
 	}
 	data, err := gomod(ctx, co, p, pin, "")
 	if err != nil {

@@ -54,8 +54,8 @@ func Kubernetes(ctx context.Context, co *checkout.Checkout, tag string, want Wan
 	if err != nil {
 		return nil, err
 	}
-	if p.Consumer == "" || pin.Consumer == "" {
-		return nil, noConsumer(p, pin.Tag)
+	if err := needConsumer(p, pin); err != nil {
+		return nil, err
 	}
 	prog := program{
 		title:    fmt.Sprintf("%s %s (%s)", want.Program, pin.Consumer, want.Variant),

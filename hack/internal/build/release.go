@@ -25,8 +25,8 @@ func WithReleasesGo(ctx context.Context, co *checkout.Checkout, tag string) (*ch
 	if err != nil {
 		return nil, err
 	}
-	if p.Consumer == "" || pin.Consumer == "" {
-		return nil, noConsumer(p, pin.Tag)
+	if err := needConsumer(p, pin); err != nil {
+		return nil, err
 	}
 	release, err := upstream.Download(ctx, co, "", p.Consumer, pin.Consumer)
 	if err != nil {

@@ -58,7 +58,8 @@ func CheckName(image string) error {
 }
 
 // KubeAPIServer builds kube-apiserver, as build.Kubernetes does, and makes its image for arch, below _output/image, with
-// all that the released one has, and by a Go that is no older unless GOTOOLCHAIN says which. It is called image, or as the released one if that is empty.
+// all that the released one has, and by a Go that is no older unless GOTOOLCHAIN says which. It is called image, or as the
+// released one if that is empty.
 func KubeAPIServer(ctx context.Context, co *checkout.Checkout, tag, arch, image string, variant build.Variant) (*Image, error) {
 	if err := CheckArch(arch); err != nil {
 		return nil, err
