@@ -19,6 +19,7 @@ limitations under the License.
 package deadline
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -41,5 +42,24 @@ func TestTrailerAfterTheReturn(t *testing.T) {
 	}
 	if _, announced := r.Trailer["X-One"]; !announced || r.Trailer.Get("X-One") != "" {
 		t.Errorf("the handler's request has the trailer %q", r.Trailer)
+	}
+}
+
+// TestTrailerThatIsDeleted: what a handler takes back before it returns is not sent.
+func TestTrailerThatIsDeleted(t *testing.T) {
+	for _, key := range []string{http.TrailerPrefix + "X-Error", "X-Error"} {
+		t.Run(key, func(t *testing.T) {
+			t.Parallel()
+			asPlain(t, serverConfig{handler: func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Trailer", "X-Error")
+				w.Header().Set(key, "truncated")
+				w.Header().Set(http.TrailerPrefix+"X-Kept", "kept")
+				io.WriteString(w, "body")
+				w.(http.Flusher).Flush()
+				w.Header().Del(key)
+			}}, map[string]func(p *peer){
+				"get": func(p *peer) { p.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n"); p.response("GET") },
+			})
+		})
 	}
 }

@@ -82,8 +82,8 @@ func replaceHeader(dst, src http.Header, room []string) {
 }
 
 // copyTrailers copies from src to dst what a handler may set after the commit:
-// the keys that it had announced as trailers at the commit, which it may also
-// have deleted since, and those with net/http's TrailerPrefix.
+// the keys that it had announced as trailers at the commit, and those with
+// net/http's TrailerPrefix, all of which it may also have deleted since.
 func copyTrailers(dst, src http.Header) {
 	for _, keys := range dst["Trailer"] {
 		for _, k := range strings.Split(keys, ",") {
@@ -95,6 +95,7 @@ func copyTrailers(dst, src http.Header) {
 			}
 		}
 	}
+	maps.DeleteFunc(dst, func(k string, _ []string) bool { return strings.HasPrefix(k, http.TrailerPrefix) })
 	for k, v := range src {
 		if strings.HasPrefix(k, http.TrailerPrefix) {
 			dst[k] = slices.Clone(v)
