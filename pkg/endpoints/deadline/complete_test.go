@@ -149,3 +149,38 @@ func TestHoldOfAHandlerThatIsStayedWith(t *testing.T) {
 		}
 	})
 }
+
+// TestHandlerOfAHeadGoesOn: over HTTP/2 the response to a HEAD is at its end when its header has been sent. That is no client
+// that goes: a handler writes on as it does of a GET, and is not overdue.
+func TestHandlerOfAHeadGoesOn(t *testing.T) {
+	eachProto(t, func(t *testing.T, proto string) {
+		sent := make(chan struct{})
+		s := newTestServer(t, proto, serverConfig{timeout: time.Minute, handler: func(w http.ResponseWriter, r *http.Request) {
+			w.Write(make([]byte, 2*heldBack))
+			<-sent
+			<-time.After(10 * DefaultJoinTime)
+			for range 3 {
+				if n, err := w.Write(make([]byte, heldBack)); n != heldBack || err != nil {
+					t.Errorf("took %d, and %v", n, err)
+				}
+				w.(http.Flusher).Flush()
+			}
+		}})
+		if proto != "HTTP/2.0" {
+			close(sent) // The header leaves with the handler's return at the latest.
+		}
+		res, _, err := s.do("HEAD", nil)
+		if err != nil || res.StatusCode != http.StatusOK {
+			t.Errorf("got %v, %v", res, err)
+		}
+		if proto == "HTTP/2.0" {
+			close(sent)
+		}
+		if o := s.outcome(); o.Kind != Answered || o.Running || o.Bytes != 5*heldBack {
+			t.Errorf("reported %+v", o)
+		}
+		if n := s.boundary.Overdue(); n != 0 {
+			t.Errorf("%d are overdue", n)
+		}
+	})
+}

@@ -38,12 +38,20 @@ func (g *guard) why() ending {
 		return byDeadline
 	case g.server == nil:
 		return byDeadline // There is nobody who could go.
-	case g.timedOutItself():
+	case g.endsBefore(), g.timedOutItself():
 		return notOver
 	case g.clientWent():
 		return byClient
 	}
 	return byDeadline
+}
+
+// endsBefore reports whether the response may end the context, before its handler
+// does: over HTTP/2, one without a body ends its stream when its header is sent.
+func (g *guard) endsBefore() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return !g.http1 && g.bodyless && g.failed == notOver
 }
 
 // timedOutItself reports whether the context has ended because a deadline has
