@@ -62,8 +62,8 @@ proctype handler() {
 #endif
 	/* It has come to its end. One that has been refused something has not given its answer. */
 	:: atomic { if :: err != 0 -> gave_up = true :: else fi; printf("handler: returns\n"); break }
-	/* It sees its context end, and gives up: but with a part of an answer only if it has flushed that: see README.md. */
-	:: atomic { HANDLER_CTX && (state != COMMITTED || flushed || ending == BY_CLIENT) -> gave_up = true; printf("handler: sees its context end, and returns\n"); break }
+	/* It sees its context end, or that of its bound, and gives up. */
+	:: atomic { (HANDLER_CTX || bound == BOUND_OVER) -> gave_up = true; printf("handler: sees its context end, and returns\n"); break }
 #ifndef LEAN
 	:: atomic { gave_up = true; handler_panicked = true; printf("handler: panics\n"); break }
 #endif

@@ -126,7 +126,9 @@ proctype serve() {
 		if
 		:: graced ->
 			patient = false;
+#if defined(F6) || defined(E10)
 			handler_ctx = true;
+#endif
 			join(yes);
 			decide()
 		:: else

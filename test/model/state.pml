@@ -70,11 +70,13 @@ inline broadcast() { asleep[SERVE] = false; asleep[HANDLER] = false; asleep[LEFT
 /* guard.complete */
 #define COMPLETE	(state == COMMITTED && WHOLE && (sent || (failed == BY_CLIENT && !H1 -> large : failed == NOT_OVER && (ending != BY_CLIENT || large))))
 
-/* A response that is granted time beyond the deadline. */
+/* A response that is granted time beyond the deadline: guard.go guard.trusted */
 #ifdef E10
 #define GRACED true
-#else
+#elif defined(F7)
 #define GRACED (!flushed)
+#else
+#define GRACED (!flushed && !bound_passed)
 #endif
 
 /* How a call of net/http's has failed. */

@@ -121,6 +121,8 @@ var Runs = []Run{
 
 	broken(Before, "F1", "one_outcome", "the end of a context changes why a request has ended that has ended"),
 	broken(Before, "F2", "taken_back", "a write that stays is interrupted by a read deadline, and the connection is used again", "SLOW", "STAYS"),
+	broken(Before, "F6", "whole_is_whole", "a handler is told that its time is over, and then granted time, and taken at its word", "STAYS"),
+	broken(Before, "F7", "whole_is_whole", "so is one that its own bound has told", "BIND", "STAYS", "LEAN"),
 	broken(Finding, "F3", "whole_is_whole", "over HTTP/2 an aborted response is completed, if a filter recovers the panic", "HTTP2", "STAYS"),
 	broken(Before, "F4", "serve_returns", "of a request that came too late the serve goroutine makes the reports itself", "SINK", "STAYS"),
 	broken(Before, "F5", "serve_returns", "and of one with whose handler it stays, which may have returned since", "CAP", "SINK", "STAYS", "LEAN", "OPS=1"),

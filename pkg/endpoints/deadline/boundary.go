@@ -241,7 +241,6 @@ func (g *guard) wait() state {
 		s, graced := g.decide(patient)
 		if graced {
 			patient = false
-			g.endContext(g.timeIsUp())
 			g.join(commitTime)
 			s, _ = g.decide(patient)
 		}
@@ -324,6 +323,7 @@ func (g *guard) untilDeadline() <-chan time.Time {
 // has ended in, or open if it goes on. A handler that has committed a response,
 // and flushed nothing of it, may be about to return: if patient, decide seals
 // nothing yet and reports graced, for the caller to grant it the time to do so.
+// Until then it is not told: one that is may return for that, with a part.
 func (g *guard) decide(patient bool) (s state, graced bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -343,7 +343,7 @@ func (g *guard) decide(patient bool) (s state, graced bool) {
 	case g.sealed():
 	case why == notOver:
 		return open, false
-	case why == byDeadline && patient && g.state == committed && !g.flushed && !g.complete():
+	case why == byDeadline && patient && g.trusted() && !g.complete():
 		return open, true
 	default:
 		g.end(why)

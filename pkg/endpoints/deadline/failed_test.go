@@ -125,7 +125,7 @@ func TestFailedWriteIsNoAnswer(t *testing.T) {
 					tr := newTrial(t, http1, deadline, func(w http.ResponseWriter, r *http.Request) {
 						io.WriteString(w, "a part")
 						if granted {
-							<-r.Context().Done()
+							time.Sleep(deadline + commitTime/2)
 						}
 						fakeOf(w).broken = failure
 						if flush {

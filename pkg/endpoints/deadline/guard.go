@@ -208,7 +208,7 @@ func newGuard(b *Boundary, handler http.Handler, w http.ResponseWriter, r *http.
 			// A filter's writer may show no way to the connection, which is there all
 			// the same; but not for a request that net/http has not read from it.
 			g.conn = connFrom(ctx)
-			g.controls = g.direct || g.http1 && g.conn != nil
+			g.controls = g.controls || g.http1 && g.conn != nil
 		}
 	}
 	g.idle.L = &g.mu
@@ -337,6 +337,12 @@ func (g *guard) complete() bool {
 	return g.bodyless || g.ending != byClient || g.written > heldBack
 }
 
+// trusted reports whether a handler that returns after the deadline is taken to
+// have completed its response: it has flushed no part of it, and does not know
+// that the time is over. Where a bound has passed it knows, by the context that
+// has it. The caller holds mu.
+func (g *guard) trusted() bool { return g.state == committed && !g.flushed && g.struck == nil }
+
 // end seals a response that is over, for that reason: the one place that
 // decides between the handler and what has ended its request. The caller holds
 // mu and has found the guard unsealed.
@@ -362,7 +368,7 @@ func (g *guard) end(why ending) {
 // finish is called by the handler goroutine when the handler has ended. If the
 // guard is not sealed by then, the handler has won, unless its request was over
 // before. Against the deadline it then loses if it has committed nothing, has
-// flushed a part, or is broken by a panic or Goexit; against the client, or a
+// flushed a part, knew of it, or is broken by a panic or Goexit; against the client, or a
 // write that has failed, with anything that is not known to be complete. finish
 // reports whether the handler is late: it has lost, or has panicked after its
 // request had ended with its answer complete.

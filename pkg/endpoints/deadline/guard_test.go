@@ -182,6 +182,14 @@ func TestWhoWins(t *testing.T) {
 			time.Sleep(deadline + 2*commitTime)
 			io.WriteString(w, "not")
 		}, aborted, "part"},
+		"a part, and a return that its context brought about": {func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, "part")
+			<-r.Context().Done()
+		}, aborted, "part"},
+		"a status, and such a return": {func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(200)
+			<-r.Context().Done()
+		}, aborted, ""},
 		"the last Write of a goroutine that is left behind": {func(w http.ResponseWriter, r *http.Request) {
 			f := fakeOf(w)
 			f.stall()
@@ -456,7 +464,7 @@ func TestHeaderIsolation(t *testing.T) {
 				if h.Get("X-Late") != "x" {
 					t.Error("the handler does not see its own header")
 				}
-				<-r.Context().Done()
+				time.Sleep(deadline + commitTime/2)
 			}
 			tr.run()
 			if outerOuter[0] != "kept" {

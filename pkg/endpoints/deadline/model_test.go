@@ -84,9 +84,11 @@ func (x *experiment) outlasts() bool { return x.stalls || x.slow > 0 || x.http1 
 func (x *experiment) allowsAt(timeout, client time.Duration, k Kind) bool {
 	committed := x.status != 0 && x.timedOut == 0
 	outlasts := func(d time.Duration) bool { return x.ended >= d || x.outlasts() }
-	// A response that has been flushed is granted no time.
+	// A response that has been flushed is granted no time, nor one whose handler
+	// knows, by its bound.
+	struck := slices.ContainsFunc(x.bounds, func(b *bounded) bool { return b.at == timeout })
 	granted := timeout + commitTime
-	if x.flushedAt < timeout {
+	if x.flushedAt < timeout || struck && timeout < x.deadlineAt {
 		granted = timeout
 	}
 	switch k {
@@ -105,7 +107,7 @@ func (x *experiment) allowsAt(timeout, client time.Duration, k Kind) bool {
 			capped := x.boundary.MaxOverdue != 0 && outlasts(timeout+cappedJoinTime)
 			return (x.hijacks && outlasts(timeout) || capped) && timeout <= client
 		}
-		if x.flushedAt <= granted || x.broken {
+		if x.flushedAt <= granted || x.broken || struck {
 			granted = timeout
 		}
 		return !x.hijacked && timeout <= client && outlasts(granted) && x.completeAt >= timeout
