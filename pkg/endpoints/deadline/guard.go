@@ -96,7 +96,6 @@ type guard struct {
 	ctx      context.Context     // the request's, as it came; why tells what its end means
 	http1    bool                // one request at a time on the connection
 	server   *http.Server        // whose client can go; nil if none can
-	direct   bool                // w leads to net/http's writer, which alone says when what was written leaves
 	controls bool                // deadlines can be set, through w or on conn
 	conn     *connection         // as ConnContext has noted it, or nil
 	outer    *http.Request       // the request as it came, which receives the trailer
@@ -187,6 +186,9 @@ type exit struct {
 
 // newGuard returns an open guard over w, with the handler's own request.
 func newGuard(b *Boundary, handler http.Handler, w http.ResponseWriter, r *http.Request) *guard {
+	o := ownerFrom(r.Context())
+	sub := o != nil && !o.leads(w)
+	r = For(w, r)
 	ctx := r.Context()
 	g := &guard{
 		b:        b,

@@ -94,6 +94,7 @@ func (l *LongRunning) Serve(w http.ResponseWriter, r *http.Request, handler http
 		handler.ServeHTTP(w, r)
 		return
 	}
+	r = For(w, r)
 	s := newStream(l, w, r)
 	l.add(s)
 	defer s.finish()
