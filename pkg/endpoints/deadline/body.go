@@ -43,11 +43,10 @@ type body struct {
 	trailers sync.Once
 
 	// Guarded by g.mu.
-	read        int64 // bytes that the handler has read
-	eof         bool  // a read has come to its end: see spent
-	drained     bool  // drain has had its chance: the header leaves once
-	closed      bool  // drain has closed it to the handler: see go127
-	interrupted bool  // net/http ends the connection because drain has interrupted it
+	read    int64 // bytes that the handler has read
+	eof     bool  // a read has come to its end: see spent
+	drained bool  // drain has had its chance: the header leaves once
+	closed  bool  // drain has closed it to the handler: see go127
 }
 
 // Read returns http.ErrHandlerTimeout after the deadline, or what else ended the request.
@@ -130,11 +129,17 @@ func (b *body) spent() bool {
 // note notes how a read has ended. The caller holds mu.
 func (b *body) note(n int, err error) {
 	b.read += int64(n)
-	if errors.Is(err, io.EOF) && !b.eof {
+	if atItsEnd(err) && !b.eof {
 		// net/http takes back what read deadline there was, to watch the client; once.
 		b.eof, b.g.readBy = true, time.Time{}
 	}
 	b.g.noteRead(err)
+}
+
+// atItsEnd reports whether the error of a read says that no more comes of a body:
+// it has been read, or closed, so that net/http knows what to do with the rest.
+func atItsEnd(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, http.ErrBodyReadAfterClose)
 }
 
 // copyTrailer gives the handler's request the trailer that came after the

@@ -119,9 +119,10 @@ func raw(conn net.Conn) net.Conn {
 // connection on which a write has not ended by the deadline that a boundary, or a
 // LongRunning, has set for it is closed at once: it is of no more use to net/http,
 // and crypto/tls would wait for 5 s to say goodbye to a client that does not read.
-// And a boundary can bound how long net/http waits for the rest of a request body,
-// after an answer that was given while the body was being read (full duplex). By
-// other deadlines, such as a handler's or crypto/tls's own, nothing is closed that
+// And a boundary can bound how long net/http waits for the rest of a request body
+// after an answer that was given while the body was being read (full duplex), or
+// behind an outer filter that has a ResponseWriter or body of its own. By other
+// deadlines, such as a handler's or crypto/tls's own, nothing is closed that
 // would not be without. Only TCP connections are changed; they keep their methods.
 func Listener(l net.Listener) net.Listener { return listener{l} }
 
@@ -140,14 +141,15 @@ func (l listener) Accept() (net.Conn, error) {
 // request and for a hijacker.
 type tcpConn struct {
 	*net.TCPConn
-	// lastRead and lastWrite are whether the connection ends with the read, and
-	// with the write deadline that stands.
-	lastRead, lastWrite atomic.Bool
+	// lastRead is whether the read deadline that stands ends all reading when it
+	// stops a read, and readOut whether one has; lastWrite is whether the
+	// connection ends with the write deadline that stands.
+	lastRead, readOut, lastWrite atomic.Bool
 }
 
-// endReadsBy sets a read deadline that closes the connection when it stops a
-// read: net/http does not look at how that read ends, and would read on. What was
-// written before is still sent.
+// endReadsBy sets a read deadline after which nothing is read of the connection
+// any more, when it has stopped a read: net/http may not look at how that read
+// ends, and read on. What there is to be written is still sent.
 func (c *connection) endReadsBy(t time.Time) {
 	if tcp, ok := raw(c.Conn).(*tcpConn); ok {
 		tcp.lastRead.Store(true)
@@ -183,9 +185,12 @@ func (c *tcpConn) SetDeadline(t time.Time) error {
 }
 
 func (c *tcpConn) Read(p []byte) (n int, err error) {
+	if c.readOut.Load() {
+		return 0, os.ErrDeadlineExceeded
+	}
 	n, err = c.TCPConn.Read(p)
 	if errors.Is(err, os.ErrDeadlineExceeded) && c.lastRead.Load() {
-		_ = c.TCPConn.Close()
+		c.readOut.Store(true)
 	}
 	return n, err
 }

@@ -17,15 +17,12 @@ limitations under the License.
 package deadline
 
 import (
-	"fmt"
 	"io"
 	"net/http"
 	"reflect"
 	"slices"
 	"strings"
 	"time"
-
-	"k8s.io/klog/v2"
 )
 
 const (
@@ -92,9 +89,9 @@ func (g *guard) drain() {
 		break
 	}
 	close(gave)
-	ended := g.endBody()
+	g.endBody()
 	g.mu.Lock()
-	g.readFailed, g.body.interrupted = true, !ended
+	g.readFailed = true
 	g.mu.Unlock()
 	g.setDeadlines(&longAgo, nil)
 	// discard leaves when it sees that. Until then net/http must not take the
@@ -103,8 +100,6 @@ func (g *guard) drain() {
 	select {
 	case <-rest:
 	case <-timer.C:
-		// discard reads from something of an outer filter's, and nobody waits for
-		// it.
 	}
 }
 
@@ -113,19 +108,16 @@ func (g *guard) drain() {
 // own. Where net/http does not ask the client for the body, a read here must not
 // do so (RFC 9110, section 10.1.1).
 func (g *guard) drainable() bool {
-	if !g.http1 || !g.direct || g.body == nil || !g.body.sent || g.server.ReadTimeout > 0 {
+	if !g.http1 || g.server == nil || g.body == nil || !g.body.sent || !g.between() || g.server.ReadTimeout > 0 {
 		return false // net/http's business, under its own bound if there is one.
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	b := g.body
-	if b.eof || b.drained || g.fullDuplex || g.outer.ProtoAtLeast(1, 1) && g.outer.Header.Get("Expect") != "" {
+	if b.eof || b.drained || g.fullDuplex || g.expects() {
 		return false
 	}
 	b.drained = true // The header leaves once.
-	if !g.returned && !b.isNetHTTPs() {
-		return false // An outer filter's: the handler may read it after net/http has drained its own.
-	}
 	if b.declared >= 0 && b.declared-b.read >= maxDrain {
 		return false // It announces the close at once.
 	}
@@ -136,6 +128,14 @@ func (g *guard) drainable() bool {
 	// If it does not, the answer goes first.
 	ends := g.outer.ProtoAtLeast(1, 1) || g.returned || g.bodyless || g.declared >= 0
 	return ends && g.mayGoOn() && g.w.Header().Get("Connection") != "close"
+}
+
+// between reports whether nothing stands between the guard and net/http over
+// HTTP/1. An outer filter's writer may keep an answer back whose body its handler
+// goes on to read, and an outer filter's body may count what is read of it, or tell
+// nothing of what has been read of net/http's.
+func (g *guard) between() bool {
+	return reflect.TypeOf(g.w).String() == "*http.response" && g.body.isNetHTTPs()
 }
 
 // isNetHTTPs reports whether the body is net/http's own over HTTP/1, and not what an
@@ -174,47 +174,49 @@ func (g *guard) headerLeaves(n int) bool {
 
 // linger bounds how long net/http waits, after the answer, for the rest of a body
 // whose connection is to be closed for it: nobody else bounds that. With full
-// duplex the connection is meant to go on, so there the request's deadline is the
-// bound. net/http does not look at what comes of its wait then, and would read
-// the rest of the body as requests: the connection has to end by
-// itself.
-func (g *guard) linger() {
+// duplex the connection is meant to go on, and behind an outer filter nobody can
+// tell whether it is, or has waited for the rest before. There the request's
+// deadline is the bound, and the connection has to end by itself: net/http does
+// not look at what comes of its wait with full duplex, and would read the rest of
+// the body as requests; and if the body has come to its end, net/http watches the
+// client, and takes a read deadline that passes for its going, for all later
+// requests on the connection. linger returns until when net/http may wait before
+// it sends the answer; zero if it does not.
+func (g *guard) linger() (until time.Time) {
 	if !g.http1 || !g.controls || g.body == nil || !g.body.sent || g.server.ReadTimeout > 0 {
-		return
+		return until
 	}
 	g.mu.Lock()
-	over, reading := g.body.spent() || g.body.interrupted, g.reading > 0
-	duplex, own := g.fullDuplex, g.readBy
-	ended := g.body.eof // By a filter's word.
-	expects, written := g.outer.Header.Get("Expect") != "", g.status != 0
-	drained, theirs := g.body.drained, g.body.isNetHTTPs()
-	known := g.body.declared >= 0 && !reading && (written || !expects) && theirs
+	over, reading := g.body.spent(), g.reading > 0
+	duplex, own := g.fullDuplex || !g.between(), g.readBy
+	expects, written := g.expects(), g.status != 0
+	drained := g.body.drained
 	g.mu.Unlock()
 	if over {
-		return
+		return until
 	}
 	if duplex && !reading {
 		if by, ok := g.flushBy(own); ok && g.conn != nil {
 			g.conn.endReadsBy(by)
+			until = by
 		}
-		return
+		return until
 	}
-	// The header leaves before the rest of a body that drain was asked for, and it
-	// alone could read. Any other may be waited for before that.
+	// The header leaves before the rest of a body that drain was asked for. Any
+	// other may be waited for before that.
 	wait := idleBodyTime
-	if drained && theirs {
+	if drained {
 		wait = lingerTime
 	}
 	switch {
-	case known:
+	case !reading && g.body.declared >= 0 && (written || !expects):
 		// Somebody else may have read the body to its end, and then net/http
 		// reads the next request. The body can be asked for that; but not if its
-		// client waits to be asked for it, before the header is written, and not
-		// if it is a filter's.
-		if _, err := g.body.real.Read(nil); err == io.EOF {
-			return
+		// client waits to be asked for it, before the header is written.
+		if _, err := g.body.real.Read(nil); atItsEnd(err) {
+			return until
 		}
-	case expects && !ended, duplex:
+	case expects, duplex:
 		// Whether somebody has is not known. net/http has the connection end if
 		// nobody has; here it has to end in either case.
 		g.endBody()
@@ -225,7 +227,15 @@ func (g *guard) linger() {
 		g.setDeadlines(&longAgo, nil)
 		g.settle(&longAgo, nil)
 	}
-	g.setDeadlines(in(wait), nil)
+	until = time.Now().Add(wait)
+	g.setDeadlines(&until, nil)
+	return until
+}
+
+// expects reports whether the client waits to be asked for its body, which one
+// of HTTP/1.0 cannot be (RFC 9110, section 10.1.1).
+func (g *guard) expects() bool {
+	return g.outer.ProtoAtLeast(1, 1) && g.outer.Header.Get("Expect") != ""
 }
 
 // discard reads up to maxDrain bytes of the body, and one more to tell whether
@@ -234,11 +244,6 @@ func (b *body) discard(came chan<- struct{}, gave <-chan struct{}) (whole bool) 
 	buf := make([]byte, 8<<10)
 	n, err := 0, error(nil)
 	defer func() {
-		if p := recover(); p != nil {
-			// An outer filter's body: here nobody else recovers it.
-			klog.ErrorS(nil, "A request body panicked as the rest of it was read", "panic", p)
-			whole, err = false, errNotClosed
-		}
 		b.g.mu.Lock()
 		b.closed = go127
 		b.note(0, err)
@@ -258,16 +263,14 @@ func (b *body) discard(came chan<- struct{}, gave <-chan struct{}) (whole bool) 
 		default:
 		}
 	}
-	return err == io.EOF && n <= maxDrain
+	return atItsEnd(err) && n <= maxDrain
 }
 
 // endBody has net/http close the connection when the response is complete, say so
 // in the header if that has not left, and linger. There is one way to ask for
 // that: to overrun an http.MaxBytesReader on net/http's own ResponseWriter, to
-// which there is no way behind a filter's ResponseWriter without Unwrap. endBody
-// reports whether it came to net/http's. If it did not, a body that cannot be
-// read tells net/http the same.
-func (g *guard) endBody() (ended bool) {
+// which there is no way behind a filter's ResponseWriter without Unwrap.
+func (g *guard) endBody() {
 	w := g.w
 	for {
 		outer, ok := w.(interface{ Unwrap() http.ResponseWriter })
@@ -277,14 +280,4 @@ func (g *guard) endBody() (ended bool) {
 		w = outer.Unwrap()
 	}
 	_, _ = io.Copy(io.Discard, http.MaxBytesReader(w, io.NopCloser(strings.NewReader("..")), 1))
-	return fmt.Sprintf("%T", w) == "*http.response"
-}
-
-// announceClose has the header of a response say that the connection ends with
-// it, where the rest of the request body can be waited for in no bounded way.
-// The caller has the writer, and holds mu.
-func (g *guard) announceClose(header http.Header) {
-	if g.http1 && g.server != nil && !g.direct && g.body != nil && g.body.sent && !g.body.eof && g.mayGoOn() {
-		header.Set("Connection", "close")
-	}
 }

@@ -20,6 +20,7 @@ import (
 	"context"
 	"net/http"
 	"runtime"
+	"time"
 )
 
 // How a request ends: what the serve goroutine does once the guard is sealed.
@@ -61,11 +62,7 @@ func (b *Boundary) conclude(g *guard) {
 		defer b.leave(g, true)
 	}
 	if e.panicked != nil || e.goexit {
-		// As if this were the handler's goroutine, but for a body that it has left
-		// unread and that somebody's answer would have to wait for.
-		g.mu.Lock()
-		g.announceClose(g.w.Header())
-		g.mu.Unlock()
+		// As if this were the handler's goroutine.
 		g.handBack()
 		if e.panicked != nil {
 			panic(e.panicked)
@@ -79,8 +76,7 @@ func (b *Boundary) conclude(g *guard) {
 // serve goroutine returns to it.
 func (g *guard) handBack() {
 	g.drain()
-	g.linger()
-	g.limitFlush()
+	g.limitFlush(g.linger())
 }
 
 // queue keeps the serve goroutine of an answer until the reports on it are said,
@@ -106,7 +102,7 @@ func (b *Boundary) queue(g *guard, whole bool) {
 // nor for a client that does not send what is left of its request.
 func (g *guard) sendNow() {
 	g.drain()
-	g.limitFlush()
+	g.limitFlush(time.Time{})
 	_ = g.rc().Flush()
 }
 

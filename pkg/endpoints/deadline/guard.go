@@ -201,12 +201,10 @@ func newGuard(b *Boundary, handler http.Handler, w http.ResponseWriter, r *http.
 		declared: -1,
 		mayHold:  !b.NoHold,
 	}
-	if o := ownerFrom(ctx); o == nil || o.leads(w) {
-		// Otherwise it is a sub-request, and what is in the context is the outer
-		// request's.
+	if !sub { // Otherwise what is in the context is the outer request's.
 		g.server, _ = ctx.Value(http.ServerContextKey).(*http.Server)
-		g.direct = g.server != nil && controllable(w)
-		if g.direct || g.server != nil && r.RequestURI != "" {
+		g.controls = g.server != nil && controllable(w)
+		if g.controls || g.server != nil && r.RequestURI != "" {
 			// A filter's writer may show no way to the connection, which is there all
 			// the same; but not for a request that net/http has not read from it.
 			g.conn = connFrom(ctx)
@@ -395,7 +393,7 @@ func (g *guard) finish(e exit) (late bool) {
 			g.end(g.failed)
 		case why == notOver && broken:
 			g.seal(done)
-		case why == notOver, !broken && g.complete(), why == byDeadline && g.state == committed && !g.flushed && !broken:
+		case why == notOver, !broken && g.complete(), why == byDeadline && g.trusted() && !broken:
 			if g.state == open {
 				g.commitHeader()
 			} else {

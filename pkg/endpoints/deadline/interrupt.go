@@ -183,11 +183,14 @@ func (g *guard) delimited() bool {
 // deadline, but not to less than flushTime, and net/http takes that bound back
 // before the next request.
 //
+// begins is when net/http may begin with it, after the rest of the body; zero is
+// now.
+//
 // Over HTTP/2 there is no such bound: one that is set at the end of a stream may
 // come after it, and resets it when nobody expects that any more (RFC 9113,
 // section 5.1). There an answer that was given in time stays with net/http for
 // as long as its client gives it no window.
-func (g *guard) limitFlush() {
+func (g *guard) limitFlush(begins time.Time) {
 	if !g.http1 || !g.controls || g.server.WriteTimeout > 0 {
 		return // The server has a bound.
 	}
@@ -195,6 +198,9 @@ func (g *guard) limitFlush() {
 	own := g.writeBy
 	g.mu.Unlock()
 	if deadline, ok := g.flushBy(own); ok {
+		if least := begins.Add(flushTime); deadline.Before(least) {
+			deadline = least
+		}
 		g.setDeadlines(nil, &deadline)
 	}
 }

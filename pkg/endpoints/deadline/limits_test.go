@@ -149,7 +149,7 @@ func TestLimitFlush(t *testing.T) {
 			g, w, _ := notedGuard(true, false)
 			g.ctx, g.server, g.controls = ctx, &http.Server{}, true
 			tt.prepare(g)
-			g.limitFlush()
+			g.limitFlush(time.Time{})
 			if bounded := len(w.write) == 1 && w.write[0].Equal(time.Now().Add(time.Minute)); bounded != tt.want || !bounded && len(w.write) != 0 || len(w.read) != 0 {
 				t.Errorf("%s: the write deadlines are %v", name, w.write)
 			}

@@ -38,7 +38,7 @@ func TestWhatAGuardHasOfTheServer(t *testing.T) {
 	direct := func() http.ResponseWriter { return newFake(t, true) }
 	filtered := func() http.ResponseWriter { return httptest.NewRecorder() } // It shows no way to the connection.
 	const read = "/"                                                         // net/http has read the request.
-	type has struct{ server, direct, conn, controls bool }
+	type has struct{ server, conn, controls bool }
 	for name, tt := range map[string]struct {
 		owner        owner
 		server, conn bool
@@ -46,15 +46,15 @@ func TestWhatAGuardHasOfTheServer(t *testing.T) {
 		uri          string
 		http1, http2 has
 	}{
-		"net/http's":                      {nil, true, true, direct, read, has{true, true, true, true}, has{true, true, true, true}},
-		"without ConnContext":             {nil, true, false, direct, read, has{true, true, false, true}, has{true, true, false, true}},
-		"through another owner":           {fakeOwner(true), true, true, direct, read, has{true, true, true, true}, has{true, true, true, true}},
+		"net/http's":                      {nil, true, true, direct, read, has{true, true, true}, has{true, true, true}},
+		"without ConnContext":             {nil, true, false, direct, read, has{true, false, true}, has{true, false, true}},
+		"through another owner":           {fakeOwner(true), true, true, direct, read, has{true, true, true}, has{true, true, true}},
 		"a sub-request":                   {fakeOwner(false), true, true, direct, read, has{}, has{}},
 		"no server's":                     {nil, false, true, direct, read, has{}, has{}},
-		"through a filter":                {nil, true, true, filtered, read, has{true, false, true, true}, has{true, false, true, false}},
+		"through a filter":                {nil, true, true, filtered, read, has{true, true, true}, has{true, true, false}},
 		"through it, without ConnContext": {nil, true, false, filtered, read, has{server: true}, has{server: true}},
 		"through it, not off the wire":    {nil, true, true, filtered, "", has{server: true}, has{server: true}},
-		"not off the wire":                {nil, true, true, direct, "", has{true, true, true, true}, has{true, true, true, true}},
+		"not off the wire":                {nil, true, true, direct, "", has{true, true, true}, has{true, true, true}},
 	} {
 		for major, want := range map[int]has{1: tt.http1, 2: tt.http2} {
 			ctx := context.Background()
@@ -70,7 +70,7 @@ func TestWhatAGuardHasOfTheServer(t *testing.T) {
 			r := httptest.NewRequestWithContext(ctx, "GET", "/", nil)
 			r.RequestURI, r.ProtoMajor = tt.uri, major
 			g := newGuard(&Boundary{Answer: timeoutStatus}, nil, tt.w(), r)
-			if got := (has{g.server != nil, g.direct, g.conn != nil, g.controls}); got != want || g.http1 != (major == 1) {
+			if got := (has{g.server != nil, g.conn != nil, g.controls}); got != want || g.http1 != (major == 1) {
 				t.Errorf("%s, HTTP/%d: got %+v, want %+v", name, major, got, want)
 			}
 		}

@@ -682,25 +682,27 @@ func TestRestOfABodyIsNoRequest(t *testing.T) {
 		for _, conn := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, ConnContext=%v", writer, conn), func(t *testing.T) {
 				t.Parallel()
-				blind := !conn && writer != "net/http's" // There is no way to the connection.
-				var all sync.WaitGroup                   // Mostly they wait.
+				// Behind a filter it is the request's deadline that ends the wait for the
+				// body, by the connection; where there is no way to that, nothing does.
+				waits, timeout := writer != "net/http's", time.Minute
+				if waits && !conn {
+					t.Skip("net/http waits for as long as it does without a boundary")
+				}
+				if waits {
+					timeout = 4 * time.Second // A busy machine is to come to its answer before.
+				}
+				var all sync.WaitGroup // Mostly they wait.
 				for name, tt := range handlers {
 					if tt.status == 200 && writer != "net/http's" {
 						continue // There is no way to read on.
 					}
-					if blind && (strings.Contains(name, "in its body") || strings.Contains(writer, "SetReadDeadline") || strings.Contains(writer, "all")) {
-						continue // Nobody can interrupt that.
-					}
 					for _, plain := range []bool{true, false} {
-						s := newTestServer(t, "HTTP/1.1", serverConfig{timeout: time.Minute, handler: tt.handler, plain: plain, noConnContext: !conn,
+						s := newTestServer(t, "HTTP/1.1", serverConfig{timeout: timeout, handler: tt.handler, plain: plain, noConnContext: !conn,
 							outer: func(h http.Handler) http.Handler {
 								h = recovering(h)
 								return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(wrap(w), r) })
 							}})
 						for sent, head := range heads {
-							if blind && sent == "HTTP/1.0" {
-								continue // Its answer ends when its body has been waited for.
-							}
 							all.Go(func() {
 								p := s.peer()
 								p.send(head + begin)
@@ -708,7 +710,9 @@ func TestRestOfABodyIsNoRequest(t *testing.T) {
 								if err == nil {
 									_, err = io.Copy(io.Discard, res.Body)
 								}
-								if tt.status == 0 && err == nil && !blind || tt.status != 0 && (err != nil || res.StatusCode != tt.status) {
+								if waits && name == "denies at length" {
+									// Its handler waits for the body as it writes, and is cut.
+								} else if tt.status == 0 && err == nil || tt.status != 0 && (err != nil || res.StatusCode != tt.status) {
 									t.Errorf("%s, tls=%v, %s: got %v, %v, want %d", name, !plain, sent, res, err, tt.status)
 								}
 								p.send(rest)

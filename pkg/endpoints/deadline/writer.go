@@ -97,7 +97,6 @@ func (g *guard) claimCommitted(status int) (first bool, err error) {
 // commitHeader makes net/http's header what the handler's is. The caller holds
 // mu and is about to commit, or to seal an open response as done.
 func (g *guard) commitHeader() {
-	g.announceClose(g.header)
 	replaceHeader(g.w.Header(), g.header, g.room)
 	g.room = nil
 }

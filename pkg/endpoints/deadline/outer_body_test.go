@@ -1,0 +1,150 @@
+//go:build go1.25
+
+/*
+Copyright The Kubernetes Authors.
+
+Licensed under the Apache License, Version 2.0 (the "License");
+you may not use this file except in compliance with the License.
+You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software
+distributed under the License is distributed on an "AS IS" BASIS,
+WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and
+limitations under the License.
+*/
+
+package deadline
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// around is an outer filter.
+func around(f func(h http.Handler, w http.ResponseWriter, r *http.Request)) func(http.Handler) http.Handler {
+	return func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { f(h, w, r) })
+	}
+}
+
+// counted counts what is read of a body.
+type counted struct {
+	io.ReadCloser
+	n int
+}
+
+func (c *counted) Read(p []byte) (n int, err error) {
+	n, err = c.ReadCloser.Read(p)
+	c.n += n
+	return n, err
+}
+
+func ofLength(body string) string {
+	return fmt.Sprintf("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+}
+
+// TestBodyThatIsAFilters: what an outer filter has put in the place of net/http's
+// body, or has closed, nobody reads for it.
+func TestBodyThatIsAFilters(t *testing.T) {
+	for name, outer := range map[string]func(http.Handler) http.Handler{
+		"bounded":            func(h http.Handler) http.Handler { return http.MaxBytesHandler(h, 50) },
+		"bounded above that": func(h http.Handler) http.Handler { return http.MaxBytesHandler(h, 1<<20) },
+		"counted": around(func(h http.Handler, w http.ResponseWriter, r *http.Request) {
+			r = r.Clone(r.Context())
+			body := &counted{ReadCloser: r.Body}
+			r.Body = body
+			h.ServeHTTP(w, r)
+			fmt.Fprintf(w, "it has read %d", body.n)
+		}),
+		"read and closed": around(func(h http.Handler, w http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body)
+			r.Body.Close()
+			h.ServeHTTP(w, r)
+		}),
+		"closed": around(func(h http.Handler, w http.ResponseWriter, r *http.Request) {
+			r.Body.Close()
+			h.ServeHTTP(w, r)
+		}),
+		"taken out": around(func(h http.Handler, w http.ResponseWriter, r *http.Request) {
+			r = r.Clone(r.Context())
+			r.Body, r.ContentLength = http.NoBody, 0
+			h.ServeHTTP(w, r)
+		}),
+	} {
+		for name2, handler := range map[string]func(http.ResponseWriter, *http.Request){
+			"denies":           deny(10),
+			"denies at length": deny(3 << 10),
+			"reads":            func(w http.ResponseWriter, r *http.Request) { _, err := io.ReadAll(r.Body); fmt.Fprint(w, err) },
+		} {
+			t.Run(name+", "+name2, func(t *testing.T) {
+				t.Parallel()
+				asPlain(t, serverConfig{handler: handler, outer: outer}, map[string]func(p *peer){
+					"a length": func(p *peer) { p.send(ofLength(strings.Repeat("b", 100))); p.response("POST") },
+					"chunks": func(p *peer) {
+						p.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(100))
+						p.response("POST")
+					},
+					"300 KiB": func(p *peer) { p.start(ofLength(strings.Repeat("b", 300<<10))); p.response("POST") },
+				})
+			})
+		}
+	}
+}
+
+// TestNextRequestAfterAFiltersBody: net/http watches the connection for its
+// client's going once its own body has been read, and nothing that passes there
+// later ends the context of that request, or of the next one.
+func TestNextRequestAfterAFiltersBody(t *testing.T) {
+	t.Parallel() // Mostly it waits.
+	var all LongRunning
+	lasting := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "the context: ", r.Context().Err()) })
+	for name, filter := range map[string]func(r *http.Request){
+		"read, and put back": func(r *http.Request) {
+			read, _ := io.ReadAll(r.Body)
+			r.Body = io.NopCloser(bytes.NewReader(read))
+		},
+		"read, and taken out": func(r *http.Request) {
+			io.Copy(io.Discard, r.Body)
+			r.Body = http.NoBody
+		},
+		"bounded": func(r *http.Request) { r.Body = http.MaxBytesReader(nil, r.Body, 1<<20) },
+	} {
+		for _, conn := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, ConnContext=%v", name, conn), func(t *testing.T) {
+				t.Parallel()
+				s := newTestServer(t, "HTTP/1.1", serverConfig{timeout: time.Minute, noConnContext: !conn,
+					handler: func(w http.ResponseWriter, r *http.Request) {
+						_, err := io.Copy(io.Discard, r.Body)
+						fmt.Fprint(w, err)
+					},
+					outer: around(func(h http.Handler, w http.ResponseWriter, r *http.Request) {
+						if r.Method == "GET" {
+							all.Serve(w, r, lasting)
+							return
+						}
+						inner := r.Clone(r.Context())
+						filter(inner)
+						h.ServeHTTP(w, inner)
+						<-time.After(idleBodyTime + 200*time.Millisecond)
+						fmt.Fprint(w, ", the filter's context: ", r.Context().Err())
+					})})
+				p := s.peer()
+				p.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(100))
+				p.response("POST")
+				p.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+				p.response("GET")
+				if got := p.got.String(); !strings.Contains(got, "<nil>, the filter's context: <nil>") || !strings.Contains(got, "the context: <nil>") {
+					t.Errorf("got %s", got)
+				}
+			})
+		}
+	}
+}
