@@ -108,7 +108,7 @@ func (g *guard) drain() {
 // own. Where net/http does not ask the client for the body, a read here must not
 // do so (RFC 9110, section 10.1.1).
 func (g *guard) drainable() bool {
-	if !g.http1 || g.server == nil || g.body == nil || !g.body.sent || !g.between() || g.server.ReadTimeout > 0 {
+	if !g.http1 || g.server == nil || g.body == nil || !g.body.sent || g.between() || g.server.ReadTimeout > 0 {
 		return false // net/http's business, under its own bound if there is one.
 	}
 	g.mu.Lock()
@@ -130,12 +130,24 @@ func (g *guard) drainable() bool {
 	return ends && g.mayGoOn() && g.w.Header().Get("Connection") != "close"
 }
 
-// between reports whether nothing stands between the guard and net/http over
-// HTTP/1. An outer filter's writer may keep an answer back whose body its handler
-// goes on to read, and an outer filter's body may count what is read of it, or tell
-// nothing of what has been read of net/http's.
+// between reports whether an outer filter stands between the guard and net/http
+// over HTTP/1 that may change what is read of the body, and when: an outer filter's
+// body may count that, or tell nothing of what has been read of net/http's, and an
+// outer filter's writer that does not lead to net/http's may keep an answer back
+// whose handler reads on. One that leads there is taken to write what it is given.
 func (g *guard) between() bool {
-	return reflect.TypeOf(g.w).String() == "*http.response" && g.body.isNetHTTPs()
+	return !g.body.isNetHTTPs() || reflect.TypeOf(innermost(g.w)).String() != "*http.response"
+}
+
+// innermost returns the writer that w leads to.
+func innermost(w http.ResponseWriter) http.ResponseWriter {
+	for {
+		outer, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return w
+		}
+		w = outer.Unwrap()
+	}
 }
 
 // isNetHTTPs reports whether the body is net/http's own over HTTP/1, and not what an
@@ -188,7 +200,7 @@ func (g *guard) linger() (until time.Time) {
 	}
 	g.mu.Lock()
 	over, reading := g.body.spent(), g.reading > 0
-	duplex, own := g.fullDuplex || !g.between(), g.readBy
+	duplex, own := g.fullDuplex || g.between(), g.readBy
 	expects, written := g.expects(), g.status != 0
 	drained := g.body.drained
 	g.mu.Unlock()
@@ -271,13 +283,5 @@ func (b *body) discard(came chan<- struct{}, gave <-chan struct{}) (whole bool) 
 // that: to overrun an http.MaxBytesReader on net/http's own ResponseWriter, to
 // which there is no way behind a filter's ResponseWriter without Unwrap.
 func (g *guard) endBody() {
-	w := g.w
-	for {
-		outer, ok := w.(interface{ Unwrap() http.ResponseWriter })
-		if !ok {
-			break
-		}
-		w = outer.Unwrap()
-	}
-	_, _ = io.Copy(io.Discard, http.MaxBytesReader(w, io.NopCloser(strings.NewReader("..")), 1))
+	_, _ = io.Copy(io.Discard, http.MaxBytesReader(innermost(g.w), io.NopCloser(strings.NewReader("..")), 1))
 }
