@@ -202,3 +202,24 @@ func TestNothingFailsUnmodifiedWhereThatCannotBeSaid(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+func TestVerdict(t *testing.T) {
+	for _, tt := range []struct {
+		outcomes []Outcome
+		want     string // in the error; empty for none
+	}{
+		{[]Outcome{Passed, Skipped, Unmodified, NoImage, Once}, ""},
+		{[]Outcome{Passed, Differs}, "1 specs fail with the fork, and pass unmodified"},
+		{[]Outcome{Skipped, Skipped}, "of 2 specs none passes"},
+		{[]Outcome{Unmodified, NoImage, Once}, "of 3 specs none passes"},
+		{nil, "of 0 specs none passes"},
+	} {
+		r := Report{Logs: "logs"}
+		for _, o := range tt.outcomes {
+			r.Specs = append(r.Specs, Spec{Outcome: o})
+		}
+		if err := r.verdict(); (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%v: got %v", tt.outcomes, err)
+		}
+	}
+}

@@ -40,17 +40,29 @@ func (r *run) onClusters(ctx context.Context, s selection, chosen specs) error {
 			}
 		}
 		r.report.Specs = v.specs()
-		var differ []string
-		for _, s := range r.report.Specs {
-			if s.Outcome == Differs {
-				differ = append(differ, s.Name)
-			}
-		}
-		if len(differ) > 0 {
-			return fmt.Errorf("%d specs fail with the fork, and pass unmodified:\n  %s\nnext: see %s for what they say", len(differ), strings.Join(differ, "\n  "), r.report.Logs)
-		}
-		return nil
+		return r.report.verdict()
 	})
+}
+
+// verdict is an error if a spec differs, or if none passes, which shows nothing.
+func (r *Report) verdict() error {
+	var differ []string
+	passed := 0
+	for _, s := range r.Specs {
+		switch s.Outcome {
+		case Differs:
+			differ = append(differ, s.Name)
+		case Passed:
+			passed++
+		}
+	}
+	if len(differ) > 0 {
+		return fmt.Errorf("%d specs fail with the fork, and pass unmodified:\n  %s\nnext: see %s for what they say", len(differ), strings.Join(differ, "\n  "), r.Logs)
+	}
+	if passed == 0 {
+		return fmt.Errorf("of %d specs none passes with the fork, which shows nothing; next: see %s for why they fail on both, or skip themselves", len(r.Specs), r.Logs)
+	}
+	return nil
 }
 
 // with makes a cluster that has the tests' images.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -43,7 +44,7 @@ func TestPanics(t *testing.T) {
 // script is a tester of package p whose tests fail as it says, run by run.
 type script struct {
 	t    *testing.T
-	runs []string   // the tests that fail, separated by spaces; p is the package, and all that no other passes
+	runs []string   // the tests that fail, separated by spaces; p is the package, all that no other passes, and none that none does
 	args [][]string // what was asked for
 }
 
@@ -58,6 +59,9 @@ func (s *script) test(_ context.Context, args ...string) (results, error) {
 		switch name {
 		case "all":
 			r.passed = 0
+		case "none":
+			r.passed = 0
+			continue
 		case "broken":
 			r.broken = []string{"p"}
 			fallthrough
@@ -86,6 +90,7 @@ func TestOnlyADifferenceIsAFailure(t *testing.T) {
 		"a subtest, once": {fork: []string{"TestA TestA/two", ""}, plain: []string{""},
 			said: "failed with the fork once, passed 3 times when it was run again, and 3 times unmodified: p TestA/two"},
 		"all, on both":           {fork: []string{"all"}, want: "none passes, which shows nothing\nnext: "},
+		"none but skipped ones":  {fork: []string{"none"}, want: "0 tests fail with the fork, 1 are skipped, and none passes"},
 		"what builds on no side": {fork: []string{"broken"}, want: "do not build with the fork:\n  p\nnext: "},
 		"the package":            {fork: []string{"p", "p"}, plain: []string{"", ""}, rerun: "p", want: "\n  p\n"},
 	} {
@@ -153,5 +158,48 @@ func TestWhatHadNotEndedHasFailed(t *testing.T) {
 	want := map[test]bool{{"p", ""}: true, {"p", "TestB"}: true}
 	if err != nil || r.passed != 1 || !maps.Equal(r.failed, want) || !strings.Contains(out.String(), "timed out") {
 		t.Errorf("got %+v, %v, %q", r, err, out)
+	}
+}
+
+// TestAnEndOfGoTestIsNoFailedTest has a go command that says of one package that a test has failed, and is killed, or ends, in the
+// middle of another.
+func TestAnEndOfGoTestIsNoFailedTest(t *testing.T) {
+	real, err := exec.LookPath("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const failed = `{"Action":"start","Package":"p"}
+{"Action":"run","Package":"p","Test":"TestA"}
+{"Action":"fail","Package":"p","Test":"TestA"}
+{"Action":"fail","Package":"p"}
+`
+	const cut = `{"Action":"start","Package":"q"}
+{"Action":"run","Package":"q","Test":"TestB"}
+{"Action":"pass","Package":"q","Test":"TestB"}
+`
+	for name, tt := range map[string]struct{ said, end, want string }{
+		"a failed test":         {failed, "exit 1", ""},
+		"killed":                {failed, "kill -9 $$", "signal: killed"},
+		"killed in another":     {failed + cut, "kill -9 $$", "signal: killed"},
+		"wrong usage":           {failed, "exit 2", "exit status 2"},
+		"the other has no end":  {failed + cut, "exit 1", "has not said how these packages ended:\n  q"},
+		"nor has it otherwise":  {cut, "exit 0", "has not said how these packages ended:\n  q"},
+		"a failure of no test":  {cut + `{"Action":"pass","Package":"q"}` + "\n", "exit 1", "exit status 1"},
+		"no test":               {`{"Action":"start","Package":"p"}` + "\n" + `{"Action":"skip","Package":"p"}` + "\n", "exit 0", "has run no test"},
+		"half a line, and gone": {failed + `{"Action":` + "\n", "exit 1", "go test -json"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			script := "#!/bin/sh\n[ $1 = test ] || exec " + real + " \"$@\"\ncat <<'END'\n" + tt.said + "END\n" + tt.end + "\n"
+			if err := errors.Join(os.WriteFile(filepath.Join(dir, "go"), []byte(script), 0o755), os.WriteFile(filepath.Join(dir, "go.mod"), []byte(pkgs["go.mod"]), 0o644)); err != nil {
+				t.Fatal(err)
+			}
+			t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+			out := new(bytes.Buffer)
+			_, err := runTests(t.Context(), &checkout.Checkout{Root: dir, Out: out, Err: out}, dir, []string{"test"})
+			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
 	}
 }

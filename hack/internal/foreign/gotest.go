@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"os/exec"
 	"slices"
+	"strings"
 	"sync"
 
 	"fork.internal/apiserver/hack/internal/checkout"
 	"fork.internal/apiserver/hack/internal/gotool"
-	"fork.internal/apiserver/hack/internal/proc"
 )
 
 // test is a test or a subtest of a package; Name is empty for the package itself, which fails with no test of its
@@ -32,6 +34,7 @@ type results struct {
 	skipped int
 	failed  map[test]bool
 	broken  []string // packages that do not build
+	cut     []string // packages that have begun, and of which nobody has said how they ended
 }
 
 // event is a line of go test -json (cmd/test2json).
@@ -40,24 +43,38 @@ type event struct {
 	FailedBuild                   string // of a package that has failed for that
 }
 
-// runTests runs the go command in dir and reads what it says. Tests that fail are no error; that no test was run is.
+// testsFailed is go test's exit status for failed tests, and for packages that do not build. Another one, or a signal, says that
+// it has not run all.
+const testsFailed = 1
+
+// runTests runs the go command in dir and reads what it says. Tests that fail are no error; that no test was run is, or
+// that the run did not come to its end.
 func runTests(ctx context.Context, co *checkout.Checkout, dir string, args []string) (results, error) {
 	read, write := io.Pipe()
-	said := make(chan results, 1)
+	var r results
+	var unread error
+	ended := make(chan struct{}) // r and unread are written before it is closed, and read after
 	out := &shared{w: co.Out}
 	go func() {
-		r, err := readEvents(read, out)
-		read.CloseWithError(err)
-		said <- r
+		defer close(ended)
+		r, unread = readEvents(read, out)
+		read.CloseWithError(unread)
 	}()
 	err := gotool.Stream(ctx, co, dir, write, out, args...)
 	write.Close()
-	r := <-said
-	if failed := new(proc.Error); errors.As(err, &failed) && len(r.failed) > 0 {
-		err = nil // The exit status of a failed test.
+	<-ended
+	if failed := new(exec.ExitError); errors.As(err, &failed) && failed.ExitCode() == testsFailed && (len(r.failed) > 0 || unread != nil) {
+		err = nil
 	}
-	if err == nil && r.passed+r.skipped+len(r.failed) == 0 {
-		err = fmt.Errorf("go test in %s has run no test", co.Rel(dir))
+	if err == nil {
+		err = unread
+	}
+	switch {
+	case err != nil:
+	case len(r.cut) > 0:
+		err = fmt.Errorf("go test in %s has not said how these packages ended:\n  %s\nnext: look into the log for what ended them, and repeat", co.Rel(dir), strings.Join(r.cut, "\n  "))
+	case r.passed+r.skipped+len(r.failed) == 0:
+		err = fmt.Errorf("go test in %s has run no test\nnext: look into the log for which packages it has found", co.Rel(dir))
 	}
 	return r, err
 }
@@ -67,6 +84,7 @@ func readEvents(in io.Reader, out io.Writer) (results, error) {
 	r := results{failed: map[test]bool{}}
 	blamed := map[string]bool{}      // packages of which a test has failed
 	parents := map[test]bool{}       // what has subtests
+	begun := map[string]bool{}       // packages that have not ended
 	running := map[string][]string{} // tests that have not ended, by package
 	ended := map[test]string{}
 	dec := json.NewDecoder(bufio.NewReader(in))
@@ -79,6 +97,8 @@ func readEvents(in io.Reader, out io.Writer) (results, error) {
 		}
 		t := test{e.Package, e.Test}
 		switch e.Action {
+		case "start":
+			begun[e.Package] = true
 		case "output", "build-output":
 			io.WriteString(out, e.Output)
 		case "run":
@@ -103,6 +123,7 @@ func readEvents(in io.Reader, out io.Writer) (results, error) {
 					}
 				}
 				delete(running, e.Package)
+				delete(begun, e.Package)
 				continue
 			}
 			if e.Action == "fail" {
@@ -114,6 +135,7 @@ func readEvents(in io.Reader, out io.Writer) (results, error) {
 			}
 		}
 	}
+	r.cut = slices.Sorted(maps.Keys(begun))
 	for t, action := range ended {
 		switch {
 		case action == "fail":
