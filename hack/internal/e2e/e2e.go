@@ -37,6 +37,9 @@ type Options struct {
 	Unmodified bool
 	// Kubeconfig, when set, names a cluster to run against in place of one that is started.
 	Kubeconfig string
+	// Expect is what that cluster's server has to be, report.Forked or report.Unmodified; empty takes it as it is, or as the
+	// environment says.
+	Expect string
 	// Image, which that cluster's pods can have, the path of its AuditLog, where it reaches a SampleAPIServer, and the URL of
 	// its Server with no proxy in between are what the suite cannot find out by itself; what is empty the environment may
 	// say (test/e2e/README.md).
@@ -108,7 +111,7 @@ func Run(ctx context.Context, co *checkout.Checkout, o Options) (*report.Report,
 		if env["E2E_KUBECONFIG"], err = filepath.Abs(o.Kubeconfig); err != nil {
 			return nil, err
 		}
-		for name, value := range map[string]string{"E2E_IMAGE": o.Image, "E2E_AUDIT_LOG": o.AuditLog, "E2E_SAMPLE_APISERVER": o.SampleAPIServer, "E2E_SERVER": o.Server} {
+		for name, value := range map[string]string{"E2E_EXPECT": o.Expect, "E2E_IMAGE": o.Image, "E2E_AUDIT_LOG": o.AuditLog, "E2E_SAMPLE_APISERVER": o.SampleAPIServer, "E2E_SERVER": o.Server} {
 			if value != "" {
 				env[name] = value
 			}
@@ -153,10 +156,10 @@ func ask(ctx context.Context, co *checkout.Checkout, program string, env map[str
 
 // startCluster starts one for the tests, with an extension API server beside it, and says in env what they need to know.
 func startCluster(ctx context.Context, co *checkout.Checkout, o Options, dir string, env map[string]string) (*cluster.Cluster, error) {
-	variant := build.Fork
+	variant, expect := build.Fork, report.Forked
 	args := []string{"--request-timeout=" + requestTimeout.String(), "--audit-log-maxsize=1000"}
 	if o.Unmodified {
-		variant = build.Upstream
+		variant, expect = build.Upstream, report.Unmodified
 	} else {
 		args = append(args, "--stalled-connection-timeout="+stalledTimeout.String())
 		if o.Streams > 0 {
@@ -185,6 +188,7 @@ func startCluster(ctx context.Context, co *checkout.Checkout, o Options, dir str
 	if env["E2E_SAMPLE_APISERVER"], err = cl.StartExtension(ctx, "sample-apiserver", sample); err != nil {
 		return nil, errors.Join(err, cl.Stop(context.WithoutCancel(ctx)))
 	}
+	env["E2E_EXPECT"] = expect
 	env["E2E_KUBECONFIG"] = cl.Kubeconfig()
 	env["E2E_SERVER"] = cl.URL()
 	env["E2E_AUDIT_LOG"] = cl.AuditLog()
@@ -220,11 +224,19 @@ func runTests(ctx context.Context, co *checkout.Checkout, program string, env ma
 	if r.Error != "" {
 		return nil, errors.New(r.Error)
 	}
+	return r, judge(r, err)
+}
+
+// judge is what is wrong with a run that has this report, and whose program has ended with err.
+func judge(r *report.Report, err error) error {
 	if failed := r.Failed(); len(failed) > 0 {
-		return r, fmt.Errorf("failed: %s; next: ID=%s runs one of them", strings.Join(failed, " "), failed[0])
+		return fmt.Errorf("failed: %s; next: ID=%s runs one of them", strings.Join(failed, " "), failed[0])
 	}
 	if err != nil {
-		return r, fmt.Errorf("the tests: %w", err)
+		return fmt.Errorf("the tests: %w", err)
 	}
-	return r, nil
+	if r.Passed() == 0 {
+		return fmt.Errorf("of %d tests none has passed, which shows nothing; next: see above why each was skipped", len(r.Tests))
+	}
+	return nil
 }

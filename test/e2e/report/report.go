@@ -15,6 +15,12 @@ const (
 	Skipped = "skipped"
 )
 
+// What a server may be expected to be.
+const (
+	Forked     = "fork"
+	Unmodified = "unmodified"
+)
+
 // Test is one test's result.
 type Test struct {
 	Name    string  `json:"name"`
@@ -49,6 +55,16 @@ func (r *Report) Failed() (names []string) {
 		}
 	}
 	return names
+}
+
+// Passed is how many tests passed.
+func (r *Report) Passed() (n int) {
+	for _, t := range r.Tests {
+		if t.Result == Passed {
+			n++
+		}
+	}
+	return n
 }
 
 // Line is a test in a line.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"fork.internal/apiserver/test/e2e/report"
 	"fork.internal/apiserver/test/e2e/rhythm"
 )
 
@@ -29,6 +30,10 @@ type Config struct {
 	// Image is that of pods, where there are nodes: it has sh, and either busybox's httpd or /agnhost.
 	// (E2E_IMAGE)
 	Image string
+
+	// Expect is what the server has to be, report.Forked or report.Unmodified: one that is not recognised as that is refused. Empty takes
+	// it as it is. (E2E_EXPECT)
+	Expect string
 
 	// AsFork has a server tested as one with the fork, whatever it is. An unmodified one fails most of that, and may die of
 	// it. (E2E_AS_FORK, which is set or empty)
@@ -66,6 +71,7 @@ func ConfigFromEnv() (conf Config, asked bool, err error) {
 		SampleAPIServer: os.Getenv("E2E_SAMPLE_APISERVER"),
 		Image:           os.Getenv("E2E_IMAGE"),
 		Server:          os.Getenv("E2E_SERVER"),
+		Expect:          os.Getenv("E2E_EXPECT"),
 		AsFork:          os.Getenv("E2E_AS_FORK") != "",
 		RequestTimeout:  time.Minute,
 		StalledTimeout:  30 * time.Second,
@@ -74,6 +80,9 @@ func ConfigFromEnv() (conf Config, asked bool, err error) {
 	}
 	if conf.Image == "" {
 		conf.Image = DefaultImage
+	}
+	if conf.Expect != "" && conf.Expect != report.Forked && conf.Expect != report.Unmodified {
+		return conf, true, fmt.Errorf("E2E_EXPECT=%s is nothing that a server can be; next: E2E_EXPECT=%s, E2E_EXPECT=%s, or neither", conf.Expect, report.Forked, report.Unmodified)
 	}
 	for name, into := range map[string]*time.Duration{
 		"E2E_REQUEST_TIMEOUT": &conf.RequestTimeout, "E2E_STALLED_TIMEOUT": &conf.StalledTimeout,

@@ -27,3 +27,29 @@ func TestStreamsLastLongerThanASilence(t *testing.T) {
 		}
 	}
 }
+
+func TestAServerIsWhatItIsExpectedToBe(t *testing.T) {
+	for _, tt := range []struct {
+		expect string
+		fork   bool
+		want   string // in the error; empty for none
+	}{
+		{"", true, ""},
+		{"", false, ""},
+		{"fork", true, ""},
+		{"fork", false, "is not recognised"},
+		{"unmodified", false, ""},
+		{"unmodified", true, "has the fork"},
+		{"upstream", false, "E2E_EXPECT=upstream is nothing that a server can be"},
+	} {
+		t.Setenv("E2E_KUBECONFIG", "some")
+		t.Setenv("E2E_EXPECT", tt.expect)
+		conf, asked, err := ConfigFromEnv()
+		if err == nil {
+			err = conf.refuse(tt.fork)
+		}
+		if !asked || (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%+v: got %v, %v", tt, asked, err)
+		}
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"k8s.io/client-go/rest"
+
+	"fork.internal/apiserver/test/e2e/report"
 )
 
 const (
@@ -43,11 +45,27 @@ func (s *Suite) recognise() error {
 			forks++
 		}
 	}
+	if err := s.Config.refuse(forks > 0); err != nil {
+		return err
+	}
 	if s.Fork = forks > 0 || s.Config.AsFork; forks > 0 && forks < len(processes) {
 		return fmt.Errorf("%d of the %d servers behind %s have the fork, switched on, and the others not; next: have all run the same, or a kubeconfig with the address of one", forks, len(processes), s.REST.Host)
 	}
 	if len(processes) > 1 {
 		s.Unmeasured = fmt.Sprintf("there are %d servers or more behind %s, each with metrics of its own", len(processes), s.REST.Host)
+	}
+	return nil
+}
+
+// refuse is why a server is not tested that has the fork, or has not, against what is expected of it: whatever only the
+// fork promises would be skipped, and the run pass.
+func (c Config) refuse(fork bool) error {
+	switch {
+	case c.Expect == report.Forked && !fork:
+		return fmt.Errorf("the server is expected to have the fork, switched on, and is not recognised: its metrics have no kubernetes_feature_enabled{name=%q} of 1, or no %s; next: kubectl --kubeconfig=%s get --raw /metrics, which says what is missing",
+			gate, overdue, c.Kubeconfig)
+	case c.Expect == report.Unmodified && fork:
+		return fmt.Errorf("the server is expected to be unmodified, and has the fork, switched on; next: look which program it is that runs there")
 	}
 	return nil
 }
