@@ -73,6 +73,9 @@ func load(ctx context.Context, co *checkout.Checkout, what Subject) (*subject, e
 			}
 		}
 	}
+	if len(s.mutants) == 0 {
+		return nil, fmt.Errorf("%s has no condition and no statement to make a mutant of, so nothing would be tried; next: see which packages and lines hack/fork takes", s.Name)
+	}
 	for _, p := range mutated {
 		name := path.Join(p.dir, switchFile)
 		if s.files[name] != nil || slices.Contains(p.GoFiles, switchFile) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -23,10 +24,20 @@ type Result struct {
 	Verdict string `json:"verdict"`
 	// By is the test that has killed it.
 	By string `json:"by,omitempty"`
+	// Once is a test that failed with it, and did not when it was run again, or failed without it as well: it has not killed it.
+	Once string `json:"once,omitempty"`
 	// Seconds is what that took, or what it took to find that nothing does.
 	Seconds float64 `json:"seconds"`
 	// Explained is why it may survive, of the subject's Explanations.
 	Explained string `json:"explained,omitempty"`
+}
+
+// once says so of it.
+func (r Result) once() string {
+	if r.Once == "" {
+		return ""
+	}
+	return r.Once + " failed, and not surely of it"
 }
 
 // Report is what has become of all mutants that were asked for.
@@ -83,7 +94,7 @@ func (r Report) WriteTable(w io.Writer) error {
 	}
 	for _, res := range r.Results {
 		if res.Verdict != Killed && res.Explained == "" {
-			fmt.Fprintf(w, "%-9s  line %-4d %s\n", res.Verdict, res.Line, res.ID)
+			fmt.Fprintln(w, strings.TrimSpace(fmt.Sprintf("%-9s  line %-4d %s  %s", res.Verdict, res.Line, res.ID, res.once())))
 		}
 	}
 	for _, s := range r.Stale {

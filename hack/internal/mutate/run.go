@@ -168,7 +168,7 @@ func (t *trial) all(ctx context.Context, mutants []Mutant, chosen []int, jobs in
 			defer mu.Unlock()
 			done++
 			if !known {
-				fmt.Fprintf(t.co.Err, "[%d/%d] %-9s %5.1f s  %s  %s\n", done, len(chosen), res.Verdict, res.Seconds, res.ID, res.By)
+				fmt.Fprintf(t.co.Err, "[%d/%d] %-9s %5.1f s  %s  %s\n", done, len(chosen), res.Verdict, res.Seconds, res.ID, cmp.Or(res.By, res.once()))
 			}
 			return nil
 		})
@@ -188,9 +188,10 @@ func (t *trial) one(ctx context.Context, m Mutant, n int) (res Result, known boo
 	if !known {
 		f = found{Mutant: res.ID}
 		start := time.Now()
-		f.By, err = t.try(ctx, n, tests)
-		f.Seconds = time.Since(start).Seconds()
-		if err == nil && (f.By != "" || t.within == 0) {
+		found, err := t.try(ctx, n, tests)
+		f.By, f.Seconds, res.Once = found.by, time.Since(start).Seconds(), found.once
+		// What a test could not tell this time is asked the next time.
+		if err == nil && (f.By != "" || t.within == 0 && found.once == "") {
 			err = t.note(f)
 		}
 		if err != nil {
@@ -207,8 +208,13 @@ func (t *trial) one(ctx context.Context, m Mutant, n int) (res Result, known boo
 // quick is how long a test may take that is run in one process with others.
 const quick = time.Second
 
-// try runs the tests with the mutant alive: the quick ones of a binary together, then each of the others, until one fails.
-func (t *trial) try(ctx context.Context, n int, tests []test) (by string, err error) {
+// tried is what the tests have said of a mutant: By is the one that killed it, and Once, where none did, one that failed by
+// itself and then did not, or that failed without the mutant, too.
+type tried struct{ by, once string }
+
+// try runs the tests with the mutant alive: the quick ones of a binary together, then each of the others, until one is
+// found to fail of it.
+func (t *trial) try(ctx context.Context, n int, tests []test) (tried, error) {
 	var batches [][]test
 	together := map[int]int{} // the batch of a binary's quick ones
 	for _, x := range tests { // The quickest come first.
@@ -226,34 +232,82 @@ func (t *trial) try(ctx context.Context, n int, tests []test) (by string, err er
 		}
 		batches = append(batches, []test{x})
 	}
+	var once string
 	for _, batch := range batches {
 		slowest := time.Duration(batch[len(batch)-1].Seconds * float64(time.Second))
-		limit := t.spare + patience*slowest
-		alive := fmt.Sprintf("%s=%d", envAlive, n)
-		if by, _, err = t.run(ctx, batch, limit, alive); by != "" && len(batch) > 1 {
-			by, err = t.alone(ctx, batch, by, limit, alive)
+		s := suspicion{limit: t.spare + patience*slowest, alive: fmt.Sprintf("%s=%d", envAlive, n)}
+		failed, _, err := t.run(ctx, batch, s.limit, s.alive)
+		if err != nil {
+			return tried{}, err
 		}
-		if by != "" || err != nil {
-			return by, err
+		if failed == "" {
+			continue
 		}
+		found, err := t.confirm(ctx, batch, failed, s)
+		if err != nil || found.by != "" {
+			return found, err
+		}
+		once = cmp.Or(once, found.once)
 	}
-	return "", nil
+	return tried{once: once}, nil
 }
 
-// alone runs each of the tests by itself, the one that has failed among the others first, until one fails: together,
-// tests may fail of each other, without a mutant too.
-func (t *trial) alone(ctx context.Context, tests []test, failed string, limit time.Duration, alive string) (by string, err error) {
+// suspicion is a mutant of which a test has failed, as it seems: the environment that has it alive, and how long a test
+// may be silent.
+type suspicion struct {
+	limit time.Duration
+	alive string
+}
+
+// confirm looks which of the tests, which were run in one process, fails of the mutant, the one that has failed first:
+// together, tests may fail of each other, without a mutant too.
+func (t *trial) confirm(ctx context.Context, tests []test, failed string, s suspicion) (tried, error) {
+	if len(tests) == 1 {
+		return t.surely(ctx, tests[0], failed, 1, s)
+	}
 	failed, _, _ = strings.Cut(failed, " (")
 	tests = slices.Clone(tests)
 	if i := slices.IndexFunc(tests, func(x test) bool { return x.Name == failed }); i > 0 {
 		tests[0], tests[i] = tests[i], tests[0]
 	}
+	var once string
 	for _, x := range tests {
-		if by, _, err = t.run(ctx, []test{x}, limit, alive); by != "" || err != nil {
-			return by, err
+		by, _, err := t.run(ctx, []test{x}, s.limit, s.alive)
+		if err != nil {
+			return tried{}, err
 		}
+		if by == "" {
+			continue
+		}
+		times := 1
+		if x.Name == failed {
+			times = 2 // To wait for one that hangs takes longer than all else.
+		}
+		found, err := t.surely(ctx, x, by, times, s)
+		if err != nil || found.by != "" {
+			return found, err
+		}
+		once = cmp.Or(once, found.once)
 	}
-	return "", nil
+	return tried{once: once}, nil
+}
+
+// surely takes a test, which has failed with the mutant so many times, for one that kills it if it has failed so twice and,
+// right after, passes without the mutant. A test that fails now and then does not, and a machine that stands still has it
+// fail without the mutant as well.
+func (t *trial) surely(ctx context.Context, x test, by string, times int, s suspicion) (tried, error) {
+	if times < 2 {
+		again, _, err := t.run(ctx, []test{x}, s.limit, s.alive)
+		if err != nil || again == "" {
+			return tried{once: by}, err
+		}
+		by = again
+	}
+	without, _, err := t.run(ctx, []test{x}, s.limit)
+	if err != nil || without != "" {
+		return tried{once: by}, err
+	}
+	return tried{by: by}, nil
 }
 
 // explain adds the reasons to the results, and finds those that are stale.

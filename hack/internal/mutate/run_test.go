@@ -166,6 +166,73 @@ func TestSecond(t *testing.T) {
 	}
 }
 
+// TestTestsThatFailNowAndThen: what a test says once, and not when it is asked again, or without the mutant as well, is no
+// kill. It is told, and asked again the next time.
+func TestTestsThatFailNowAndThen(t *testing.T) {
+	for name, tt := range map[string]struct {
+		fails string // at which run since it was measured, which takes the first
+		want  string
+		runs  int
+	}{
+		"once":                     {"n == 2", "survived Name negate n == 1: ; TestName", 3},
+		"by itself, as it seems":   {"n == 2 || n == 3 || n == 4", "survived Name negate n == 1: ; TestName", 4},
+		"twice, and not without":   {"n == 2 || n == 3", "killed Name negate n == 1: TestName; ", 4},
+		"never":                    {"n < 0", "survived Name negate n == 1: ; ", 2},
+		"it hangs, once":           {"n == 2 && hang()", "survived Name negate n == 1: ; TestName (hangs)", 3},
+		"the machine stands still": {"n > 1 && hang()", "survived Name negate n == 1: ; TestName (hangs)", 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			co, dir, said := toy(t)
+			runs := filepath.Join(t.TempDir(), "runs")
+			put(t, filepath.Join(dir, "toy_test.go"), `package toy
+
+import (
+	"os"
+	"testing"
+	"time"
+)
+
+func hang() bool { time.Sleep(time.Hour); return true }
+
+func TestName(t *testing.T) {
+	Name(1)
+	f, err := os.OpenFile("`+runs+`", os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.WriteString(".")
+	data, _ := os.ReadFile("`+runs+`")
+	if n := len(data); `+tt.fails+` {
+		t.Error("now and then")
+	}
+}
+`)
+			o := Options{Only: []string{"toy.go Name negate n == 1"}, Spare: 300 * time.Millisecond}
+			r, err := Run(t.Context(), co, Package("toy", dir), o)
+			if err != nil {
+				t.Fatalf("%v\n%s", err, said)
+			}
+			if got := verdicts(r)[0] + "; " + r.Results[0].Once; got != strings.Replace(tt.want, ": ;", ":;", 1) {
+				t.Errorf("got %q, want %q\n%s", got, tt.want, said)
+			}
+			var table bytes.Buffer
+			if err := r.WriteTable(&table); err != nil || strings.Contains(table.String(), "not surely") != (r.Results[0].Once != "") {
+				t.Errorf("%v, and the table says\n%s", err, &table)
+			}
+			ran, err := os.ReadFile(runs)
+			if err != nil || len(ran) != tt.runs {
+				t.Errorf("the test was run %d times, not %d, %v", len(ran), tt.runs, err)
+			}
+			// What it could not tell is asked again, and nothing else.
+			said.Reset()
+			if _, err := Run(t.Context(), co, Package("toy", dir), o); err != nil || strings.Contains(said.String(), "[1/1]") != (r.Results[0].Once != "") {
+				t.Errorf("%v, and the next time was said\n%s", err, said)
+			}
+		})
+	}
+}
+
 // TestSurvivor has a test that does not tell two mutants from the original: one is killed by a further test, which
 // takes nothing back of what is known, and one is explained.
 func TestSurvivor(t *testing.T) {
@@ -290,6 +357,10 @@ func TestRunOfLittle(t *testing.T) {
 		{"no Go", func(*Subject, *Options) {
 			put(t, filepath.Join(dir, "toy.go"), "package toy\n\nfunc f() { undefined() }\n")
 		}, "does not build with its mutants in it"},
+		{"no mutant", func(what *Subject, _ *Options) {
+			put(t, filepath.Join(dir, "toy.go"), toySource)
+			what.Lines = func(string, int) bool { return false }
+		}, "toy has no condition and no statement to make a mutant of"},
 		{"no package", func(what *Subject, _ *Options) { what.Dir = co.Root }, "no Go files"},
 	} {
 		what, o := Package("toy", dir), Options{}
