@@ -94,7 +94,7 @@ func (p program) run(ctx context.Context, co *checkout.Checkout, l level, turn s
 	limited, cancel := context.WithTimeoutCause(ctx, timeout, errTooLong)
 	defer cancel()
 	out, err := proc.Cmd{
-		Args: []string{p.path, "-test.run=^$", "-test.bench=" + turn, "-test.benchtime=" + l.time, "-test.count=1", "-test.timeout=0"},
+		Args: []string{p.path, "-test.run=^$", "-test.bench=" + turn, "-test.benchtime=" + l.time, "-test.count=1", "-test.timeout=" + (2 * timeout).String()},
 		Dir:  filepath.Join(co.Root, filepath.FromSlash(l.pkg)),
 		Env:  slices.Concat(co.Environ(), p.env),
 	}.Output(limited)

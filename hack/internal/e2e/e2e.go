@@ -207,8 +207,8 @@ func runTests(ctx context.Context, co *checkout.Checkout, program string, env ma
 	for k, v := range env {
 		environ = append(environ, k+"="+v)
 	}
-	// What the tests say themselves has all that go test would. They end in time by themselves, as they have to remove
-	// what they made; go test's own way is to panic.
+	// What the tests say themselves has all that go test would. They end in time by themselves, and when we are killed, as
+	// they have to remove what they made; go test's own way is to panic.
 	_, err := proc.Cmd{Args: []string{program, "-test.timeout=0"}, Dir: filepath.Dir(path), Env: environ, Stderr: co.Err}.Output(ctx)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)

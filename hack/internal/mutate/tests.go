@@ -47,6 +47,10 @@ type runner struct {
 // patience is by how much longer than alone a test may take with a mutant, beyond the runner's spare time.
 const patience = 5
 
+// lastResort ends a test binary of which nobody sees any more that it hangs. It is longer than those may take that are run
+// together: a test of a second has patience seconds, and the spare ones.
+const lastResort = 3 * time.Hour
+
 // runnable are the functions that a test binary runs without further flags.
 var runnable = regexp.MustCompile(`^(Test|Fuzz|Example)`)
 
@@ -85,7 +89,7 @@ func (r *runner) run(ctx context.Context, tests []test, limit time.Duration, env
 	out := tail{progress: func() { hangs.Reset(limit) }}
 	start := time.Now()
 	_, err = proc.Cmd{
-		Args: []string{b.path, "-test.run", "^(" + strings.Join(names, "|") + ")$", "-test.v", "-test.failfast", "-test.timeout", "0"},
+		Args: []string{b.path, "-test.run", "^(" + strings.Join(names, "|") + ")$", "-test.v", "-test.failfast", "-test.timeout", lastResort.String()},
 		Dir:  b.dir, Env: append(r.co.Environ(), env...), Stdout: &out, Stderr: &out,
 	}.Output(watched)
 	var failed *exec.ExitError

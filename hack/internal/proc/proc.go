@@ -1,4 +1,5 @@
-// Package proc runs child processes that end when their context does, children of theirs included.
+// Package proc runs child processes that end when their context does, children of theirs included, and, on Linux, when this
+// process does.
 package proc
 
 import (
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -70,10 +72,13 @@ func (c Cmd) Output(ctx context.Context) (string, error) {
 	}
 	// A group of its own: a Ctrl-C at the terminal comes through the context, once and in order,
 	// and what the child started goes with it.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = childAttr()
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 	cmd.WaitDelay = grace
+	// To the kernel the parent is this thread, which another goroutine might end while the child runs.
+	runtime.LockOSThread()
 	err := cmd.Run()
+	runtime.UnlockOSThread()
 	if err != nil && ctx.Err() != nil {
 		if cmd.Process != nil {
 			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
