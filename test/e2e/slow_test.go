@@ -104,7 +104,10 @@ func slowReaders(t *T) {
 				cut++
 			}
 		}
-		if cut < readers {
+		switch {
+		case cut < readers && t.Direct():
+			t.Errorf("over %s, %d of %d large answers that were not read came whole, and nothing is between here and the server that could have taken them", p, readers-cut, readers)
+		case cut < readers:
 			t.Partly("over %s, what is between here and the server took all of %d of %d large answers", p, readers-cut, readers)
 		}
 		if !measured {
@@ -291,6 +294,9 @@ func stalledConnection(t *T) {
 	})
 	if err == nil {
 		return
+	}
+	if t.Direct() {
+		t.Fatalf("a client takes nothing from its socket, nothing is between here and the server, and: %v", err)
 	}
 	// No more is asked for. What is still held then is held by the connection.
 	cancel()

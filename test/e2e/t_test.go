@@ -115,6 +115,9 @@ func (t *T) Silent() *suite.Silent {
 	return run.silent
 }
 
+// Direct is whether nothing is between the tests and the server that takes what it sends for a client that does not read.
+func (t *T) Direct() bool { return t.Config.Server != "" && t.Config.Server == t.REST.Host }
+
 // Measured reports whether the metrics can be compared with what was done; if not, that part is left out.
 func (t *T) Measured() bool {
 	if t.Unmeasured != "" {
