@@ -133,7 +133,9 @@ inline read(me) {
 	atomic {
 		rightful = !SEALED;
 		if
-#ifndef MUT_READ_UNSEALED
+#ifdef MUT_STREAM_READ
+		:: SEALED && H1 -> err = REFUSED
+#elif !defined(MUT_READ_UNSEALED)
 		:: SEALED -> err = REFUSED
 #endif
 		:: else -> err = 0; reading++; printf("%e: reads the body: body.go body.enter\n", NAME(me))
@@ -198,7 +200,7 @@ inline set_own(me, which) {
 			read_has_failed = read_has_failed || g_read_by == PAST;
 			g_read_by = OWNS
 		:: else ->
-			if :: !H1 && failed == NOT_OVER && g_write_by == PAST -> failed = BY_DEADLINE :: else fi;
+			if :: LAPSED -> failed = BY_DEADLINE :: else fi;
 			g_write_by = OWNS
 		fi
 	};

@@ -35,7 +35,11 @@ proctype world() {
 #endif
 #ifdef BIND
 	:: atomic { bound == BOUND && !handler_ctx && owner == FIRST -> bound = BOUND_OVER; printf("clock: the handler's bound\n") }
-	:: atomic { bound == BOUND_OVER && !bound_told -> bound_told = true; if :: !SEALED -> ev = true :: else fi; printf("context: bound.go bound.pass\n") }
+	:: atomic { bound == BOUND_OVER && !bound_told -> bound_told = true;
+#ifndef MUT_BOUND_SILENT
+		if :: !SEALED -> ev = true :: else fi;
+#endif
+		printf("context: bound.go bound.pass\n") }
 #endif
 #ifdef HTTP2
 	:: atomic { write_by == PAST && !closed && !(stalls && !reads) && owner != NEXT -> closed = true; printf("net/http: resets the stream\n") }

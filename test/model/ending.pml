@@ -103,7 +103,11 @@ inline conclude() {
 			:: !kept -> stays_capped = true; stay() /* Before it is handed over. */
 #else
 			:: !kept && H1 -> stays_capped = true; send_now(A_LENGTH); stay()
+#ifdef MUT_NO_PLACE
+			:: else -> kept = true
+#else
 			:: else -> atomic { overdue++; mine++; kept = true }
+#endif
 #endif
 			fi
 		fi;

@@ -23,7 +23,7 @@ inline seal(s) {
 
 /* end_request: guard.go guard.end, why.go guard.lapse */
 inline end_request(why) {
-	if :: !H1 && failed == NOT_OVER && g_write_by == PAST -> failed = BY_DEADLINE :: else fi;
+	if :: LAPSED -> failed = BY_DEADLINE :: else fi;
 	ending = (failed != NOT_OVER -> failed : why);
 	sealed_at = true;
 	if

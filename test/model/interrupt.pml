@@ -38,7 +38,9 @@ inline settle(r, w) {
 		closed = closed || H1;
 		printf("boundary: interrupts what stays at any price: interrupt.go guard.insist\n") }
 #endif
+#ifndef MUT_NOT_CLOSED
 	:: atomic { !H1 && hard_cut && stalls && !reads && !closed -> closed = true; printf("boundary: closes the stalled connection: stalled.go connection.closeWhenStalled\n") }
+#endif
 	od
 	:: else
 	fi

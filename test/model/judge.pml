@@ -1,7 +1,7 @@
 /* What is left when nothing can happen any more: the last properties. */
 
 /* Where the serve goroutine may be found in the end without having returned: with a handler that never returns, */
-#define MAY_STAY	(!returned && (!passed || !H1 && ending == BY_CLIENT || state == HIJACKED || stays_capped) || \
+#define MAY_STAY	(!returned && (!(passed || bound == BOUND_OVER) || !H1 && ending == BY_CLIENT || state == HIJACKED || stays_capped) || \
 			/* or with an answer in time, when too many wait for their reports already. */ \
 			 returned && queued && sink_hangs && crowded || \
 			/* or, over HTTP/2, in net/http, which has the end of the stream to send to a client that does not read. */ \

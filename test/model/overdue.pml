@@ -84,7 +84,11 @@ inline leave() {
 inline abandon() {
 	if
 	:: H1 -> uncapped = true; leave()
+#ifdef MUT_NOT_STAYED
+	:: else -> leave()
+#else
 	:: else -> stay()
+#endif
 	fi
 }
 

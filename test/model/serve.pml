@@ -8,7 +8,7 @@ inline timed_out_itself(res) {
 	late = false;
 	do
 	:: atomic { !asleep[SERVE] ->
-		if :: !H1 && failed == NOT_OVER && g_write_by == PAST -> failed = BY_DEADLINE :: else fi;
+		if :: LAPSED -> failed = BY_DEADLINE :: else fi;
 		if
 		:: ITS_OWN || !H1 || reading == 0 && !writing || late -> res = ITS_OWN; break
 		:: else -> asleep[SERVE] = true

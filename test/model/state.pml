@@ -67,8 +67,13 @@ inline broadcast() { asleep[SERVE] = false; asleep[HANDLER] = false; asleep[LEFT
 /* What guard.over returns. */
 #define OVER		(ending != NOT_OVER -> ending : (PASSED || EXPIRED -> BY_DEADLINE : NOT_OVER))
 #define WHOLE		(declared && written == PARTS)
+#ifdef MUT_PART_IS_WHOLE
+#define ENOUGH		(declared && written > 0)
+#else
+#define ENOUGH		WHOLE
+#endif
 /* guard.complete */
-#define COMPLETE	(state == COMMITTED && WHOLE && (sent || (failed == BY_CLIENT && !H1 -> large : failed == NOT_OVER && (ending != BY_CLIENT || large))))
+#define COMPLETE	(state == COMMITTED && ENOUGH && (sent || (failed == BY_CLIENT && !H1 -> large : failed == NOT_OVER && (ending != BY_CLIENT || large))))
 
 /* A response that is granted time beyond the deadline: guard.go guard.trusted */
 #ifdef E10
@@ -77,6 +82,13 @@ inline broadcast() { asleep[SERVE] = false; asleep[HANDLER] = false; asleep[LEFT
 #define GRACED (!flushed)
 #else
 #define GRACED (!flushed && !bound_passed)
+#endif
+
+/* The handler's own write deadline has passed, which over HTTP/2 no call has to say: why.go guard.lapse */
+#ifdef MUT_NO_LAPSE
+#define LAPSED	false
+#else
+#define LAPSED	(!H1 && failed == NOT_OVER && g_write_by == PAST)
 #endif
 
 /* How a call of net/http's has failed. */

@@ -131,6 +131,9 @@ func Check(ctx context.Context, co *checkout.Checkout, o Options) (Report, error
 	if c.numbers, err = properties(filepath.Join(c.source, "properties.pml")); err != nil {
 		return nil, err
 	}
+	if c.figures, err = figures(filepath.Join(c.source, pageFile)); err != nil {
+		return nil, err
+	}
 	all := filepath.Join(co.Output(), "model")
 	if err := os.MkdirAll(all, 0o755); err != nil {
 		return nil, err
@@ -167,6 +170,7 @@ type checker struct {
 	source  string
 	dir     string
 	numbers map[string]int
+	figures map[string]int64
 	always  bool // show what was found also where it was expected
 }
 
@@ -243,6 +247,11 @@ func (c *checker) run(ctx context.Context, r Run) (Result, error) {
 		return fail(err)
 	}
 	result.States, result.Depth, result.Found = found.states, found.depth, found.property
+	if r.Kind == Plain && result.Found == "" {
+		if err := near(result.States, c.figures[r.ID]); err != nil {
+			return fail(err)
+		}
+	}
 	if result.Found == "" || result.OK() && !c.always {
 		return result, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -81,6 +82,10 @@ func TestRunsFitTheModel(t *testing.T) {
 			text.Write(data)
 		}
 	}
+	states, err := figures(filepath.Join(source(), pageFile))
+	if err != nil {
+		t.Fatal(err)
+	}
 	fails, ids := map[string]bool{}, map[string]bool{}
 	for _, r := range Runs {
 		if ids[r.ID] {
@@ -89,6 +94,9 @@ func TestRunsFitTheModel(t *testing.T) {
 		ids[r.ID] = true
 		if (r.Kind == Plain) != (r.Property == "") || r.Property != "" && numbers[r.Property] == 0 {
 			t.Errorf("%s is a %s with the property %q", r.ID, r.Kind, r.Property)
+		}
+		if r.Kind == Plain && states[r.ID] == 0 {
+			t.Errorf("the page does not say how many states %s has", r.ID)
 		}
 		fails[r.Property] = true
 		for _, flag := range r.Flags() {
@@ -137,6 +145,44 @@ func TestVerdict(t *testing.T) {
 		err := append(right[:2:2], wrong).Verdict()
 		if err == nil || !strings.Contains(err.Error(), "1 of 3 runs did not come to what they are to come to: x; next: make model ID=x") {
 			t.Errorf("%+v: %v", wrong, err)
+		}
+	}
+}
+
+func TestStatesAreNearThePages(t *testing.T) {
+	for _, tt := range []struct {
+		states, figure int64
+		ok             bool
+	}{{1000, 1000, true}, {600, 1000, true}, {1900, 1000, true}, {400, 1000, false}, {2100, 1000, false}, {1000, 0, false}} {
+		if err := near(tt.states, tt.figure); (err == nil) != tt.ok {
+			t.Errorf("%+v: %v", tt, err)
+		}
+	}
+}
+
+// TestMacrosChangeTheModel: a configuration whose macro has come to do nothing holds, too.
+func TestMacrosChangeTheModel(t *testing.T) {
+	cpp, err := exec.LookPath("cpp")
+	if err != nil {
+		t.Skip("cpp is not in PATH")
+	}
+	text := func(flags []string) string {
+		t.Helper()
+		cmd := exec.Command(cpp, append([]string{"-P"}, append(flags, mainFile)...)...)
+		cmd.Dir = source()
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(out)
+	}
+	for _, r := range Runs {
+		flags := r.Flags()
+		with := text(flags)
+		for i, flag := range flags {
+			if text(slices.Delete(slices.Clone(flags), i, i+1)) == with {
+				t.Errorf("%s is the same without %s", r.ID, flag)
+			}
 		}
 	}
 }

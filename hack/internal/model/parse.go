@@ -9,6 +9,36 @@ import (
 	"strings"
 )
 
+// pageFile is the page with the table of the configurations.
+const pageFile = "README.md"
+
+// row is a configuration's there: its name, what it is, its states, depth and seconds.
+var row = regexp.MustCompile(`(?m)^\| ([a-z0-9-]+) \| .* \| ([0-9,]+) \| [0-9]+ \| [0-9]+ \|$`)
+
+// figures are how many states each configuration has, as the page says.
+func figures(path string) (map[string]int64, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]int64{}
+	for _, m := range row.FindAllStringSubmatch(string(data), -1) {
+		if all[m[1]], err = strconv.ParseInt(strings.ReplaceAll(m[2], ",", ""), 10, 64); err != nil {
+			return nil, fmt.Errorf("%s, the row of %s: %w", path, m[1], err)
+		}
+	}
+	return all, nil
+}
+
+// near is an error unless a configuration that holds has about as many states as the page says. One of which a macro has
+// come to do nothing holds as well.
+func near(states, figure int64) error {
+	if 2*states >= figure && states <= 2*figure {
+		return nil
+	}
+	return fmt.Errorf("it holds, in %d states, and %s says %d: it may not be any more what it is said to be; next: see that each of its macros does something, and, if the model is meant to have changed so, put the new figures there", states, pageFile, figure)
+}
+
 // mainFile is the file of the model that has the others.
 const mainFile = "boundary.pml"
 

@@ -117,6 +117,13 @@ var Runs = []Run{
 	broken(Mutation, "MUT_NOT_SAID_FIRST", "said_first", "an answer in time does not wait for its reports", "STAYS"),
 	broken(Mutation, "MUT_NO_CAP", "capped", "any number may be left behind", "CAP", "SINK", "STAYS", "LEAN", "OPS=1"),
 	broken(Mutation, "MUT_LEAK", "capped", "a handler that returns as it is left behind keeps its place", "STAYS"),
+	broken(Mutation, "MUT_PART_IS_WHOLE", "one_outcome", "a part of what a Content-Length says counts as all of it", "PARTS=2", "STAYS"),
+	broken(Mutation, "MUT_BOUND_SILENT", "serve_returns", "a bound of the handler's that passes wakes nobody", "BIND", "NEVER", "STAYS", "LEAN"),
+	broken(Mutation, "MUT_NOT_CLOSED", "serve_returns", "over HTTP/2, a connection that takes nothing is not closed", "HTTP2", "SLOW", "STAYS"),
+	broken(Mutation, "MUT_NO_LAPSE", "one_outcome", "over HTTP/2, a handler's own write deadline that has passed is not seen", "HTTP2", "OWN", "STAYS", "LEAN"),
+	broken(Mutation, "MUT_NO_PLACE", "capped", "over HTTP/2, at the cap, an answer's handler is left behind without a place, and gives one back", "HTTP2", "CAP", "SINK", "STAYS", "LEAN", "OPS=1"),
+	broken(Mutation, "MUT_NOT_STAYED", "capped", "over HTTP/2, so is one whose client has gone", "HTTP2", "NEVER"),
+	broken(Mutation, "MUT_STREAM_READ", "no_touch", "over HTTP/2, a read is let in after the seal", "HTTP2", "BODY", "STRAY", "STAYS", "LEAN", "OPS=1"),
 	cycles(broken(Mutation, "MUT_CYCLE", "it_ends", "what is set on the connection is set again and again", "SLOW", "OPS=1", "LEAN", "STAYS")),
 
 	broken(Before, "F1", "one_outcome", "the end of a context changes why a request has ended that has ended"),
