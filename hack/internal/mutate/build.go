@@ -91,14 +91,17 @@ func load(ctx context.Context, co *checkout.Checkout, what Subject) (*subject, e
 		return nil, err
 	}
 	s.key = hex.EncodeToString(h.Sum(nil))[:16]
-	tests, err := s.list(ctx, co, s.Tests)
+	tests, err := s.list(ctx, co, s.Tests, "-test") // Without it nothing is said of what tests embed.
 	if err != nil {
 		return nil, err
 	}
 	for _, p := range tests {
+		if p.ForTest != "" {
+			continue
+		}
 		if files := append(p.TestGoFiles, p.XTestGoFiles...); len(files) > 0 {
 			s.tested = append(s.tested, p.dir)
-			if err := s.hashTests(p.dir, files); err != nil {
+			if err := s.hashTests(p.dir, slices.Concat(files, p.TestEmbedFiles, p.XTestEmbedFiles)); err != nil {
 				return nil, err
 			}
 		}
@@ -112,12 +115,28 @@ func load(ctx context.Context, co *checkout.Checkout, what Subject) (*subject, e
 // pkg is what go list says of a package.
 type pkg struct {
 	dir                                string // named from the subject's
-	Dir, Name                          string
+	Dir, Name, ImportPath              string
+	ForTest                            string // of one that is compiled anew for a package's tests, or is these
 	GoFiles, TestGoFiles, XTestGoFiles []string
+
+	EmbedFiles, TestEmbedFiles, XTestEmbedFiles []string
+
+	Module *struct {
+		Main          bool
+		Path, Version string
+	}
 }
 
-func (s *subject) list(ctx context.Context, co *checkout.Checkout, dirs []string) ([]pkg, error) {
-	out, err := gotool.Run(ctx, co, s.Dir, nil, append([]string{"list", "-json=Dir,Name,GoFiles,TestGoFiles,XTestGoFiles"}, patterns(dirs)...)...)
+// isTests is whether it is a package's tests, or that package with the tests in it.
+func (p pkg) isTests() bool {
+	name, _, _ := strings.Cut(p.ImportPath, " ")
+	return p.ForTest != "" && strings.TrimSuffix(name, "_test") == p.ForTest
+}
+
+// list has what go list says of the packages in these directories.
+func (s *subject) list(ctx context.Context, co *checkout.Checkout, dirs []string, flags ...string) ([]pkg, error) {
+	args := slices.Concat([]string{"list", "-json=Dir,Name,ImportPath,ForTest,GoFiles,TestGoFiles,XTestGoFiles,EmbedFiles,TestEmbedFiles,XTestEmbedFiles,Module"}, flags, patterns(dirs))
+	out, err := gotool.Run(ctx, co, s.Dir, nil, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -172,29 +191,39 @@ func (s *subject) mutate(name string) error {
 	return nil
 }
 
-// hashOthers hashes what the packages are built with: their module's other packages, the versions of all modules, and Go's.
+// hashOthers hashes what the packages and their tests are built with: their module's other packages, with what is embedded in
+// these, the versions of all modules, and Go's.
 func (s *subject) hashOthers(ctx context.Context, co *checkout.Checkout, w io.Writer) error {
-	out, err := gotool.Run(ctx, co, s.Dir, nil, append([]string{"list", "-deps", "-test", "-f",
-		`{{with .Module}}{{if .Main}}{{if not $.ForTest}}{{$dir := $.Dir}}{{range $.GoFiles}}{{$dir}}/{{.}}{{"\n"}}{{end}}{{end}}{{else}}{{.Path}} {{.Version}}{{"\n"}}{{end}}{{end}}`},
-		patterns(append(slices.Clone(s.Packages), s.Tests...))...)...)
+	pkgs, err := s.list(ctx, co, append(slices.Clone(s.Packages), s.Tests...), "-deps", "-test")
 	if err != nil {
 		return err
 	}
 	fmt.Fprintln(w, runtime.Version(), runtime.GOARCH)
-	for line := range strings.Lines(out) {
-		name := strings.TrimSuffix(line, "\n")
-		if !filepath.IsAbs(name) {
-			fmt.Fprint(w, line)
+	seen := map[string]bool{}
+	for _, p := range pkgs {
+		switch {
+		case p.Module == nil || p.isTests():
+			continue
+		case !p.Module.Main:
+			if module := p.Module.Path + " " + p.Module.Version; !seen[module] {
+				seen[module] = true
+				fmt.Fprintln(w, module)
+			}
 			continue
 		}
-		content, err := os.ReadFile(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // The test's main, which the go command makes.
-		} else if err != nil {
-			return err
-		}
-		if _, err := w.Write(content); err != nil {
-			return err
+		for _, name := range append(p.GoFiles, p.EmbedFiles...) {
+			name = path.Join(p.dir, name)
+			if seen[name] {
+				continue // It is compiled for several tests.
+			}
+			seen[name] = true
+			content, err := os.ReadFile(filepath.Join(s.Dir, name))
+			if errors.Is(err, fs.ErrNotExist) {
+				continue // The test's main, which the go command makes.
+			} else if err != nil {
+				return err
+			}
+			fmt.Fprintf(w, "%s %d\n%s", name, len(content), content)
 		}
 	}
 	return nil

@@ -397,3 +397,50 @@ func TestInterrupt(t *testing.T) {
 type writer func([]byte)
 
 func (w writer) Write(p []byte) (int, error) { w(p); return len(p), nil }
+
+// TestWhatTheJournalHangsOn: it is of all that goes into the tests' programs, also of a package that only the tests of another one
+// have, and that is compiled for them.
+func TestWhatTheJournalHangsOn(t *testing.T) {
+	co, dir, _ := toy(t)
+	for name, content := range map[string]string{
+		"toy/outside_test.go":      "package toy_test\n\nimport (\n\t_ \"embed\"\n\t\"testing\"\n\n\t\"toy.test/user\"\n)\n\n//go:embed data.txt\nvar data string\n\nfunc TestUser(t *testing.T) { user.Few(1) }\n",
+		"toy/data.txt":             "a",
+		"toy/testdata/x.txt":       "a",
+		"user/user.go":             "package user\n\nimport (\n\t_ \"embed\"\n\n\t\"toy.test/toy\"\n)\n\n//go:embed limit.txt\nvar limit string\n\nfunc Few(n int) bool { return toy.Name(n) == limit }\n",
+		"user/limit.txt":           "few",
+		"user/unused_test.go":      "package user\n",
+		"toy/testdata/mutants.txt": "",
+		"README.md":                "a",
+	} {
+		put(t, filepath.Join(co.Root, name), content)
+	}
+	of := func() (key, set string) {
+		t.Helper()
+		s, err := load(t.Context(), co, Package("toy", dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.key, setOf(s.hashes)
+	}
+	key, set := of()
+	for name, want := range map[string]string{
+		"toy/toy.go": "key", "user/user.go": "key", "user/limit.txt": "key",
+		"toy/toy_test.go": "tests", "toy/outside_test.go": "tests", "toy/data.txt": "tests", "toy/testdata/x.txt": "tests",
+		"user/unused_test.go": "", "toy/testdata/mutants.txt": "", "README.md": "",
+	} {
+		path := filepath.Join(co.Root, name)
+		before, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(t, path, string(before)+"\n// more\n")
+		nowKey, nowSet := of()
+		if (nowKey != key) != (want == "key") || (nowSet != set) != (want == "tests") {
+			t.Errorf("%s has changed: the key too: %t, the tests' hashes too: %t, want %q", name, nowKey != key, nowSet != set, want)
+		}
+		put(t, path, string(before))
+	}
+	if nowKey, nowSet := of(); nowKey != key || nowSet != set {
+		t.Error("with all as it was, it is of something else")
+	}
+}
