@@ -107,11 +107,11 @@ func ownModule(ctx context.Context, co *checkout.Checkout, p *pins.Pins, pin pin
 
 func try(ctx context.Context, co *checkout.Checkout, p *pins.Pins, src source, form string) (built Built, err error) {
 	built.Form = form
-	dir, err := os.MkdirTemp(co.Output(), "consumer-")
+	dir, remove, err := checkout.Scratch(co.Output(), "consumer-")
 	if err != nil {
 		return built, err
 	}
-	defer os.RemoveAll(dir)
+	defer remove()
 	source := filepath.Join(dir, "source")
 	if err := src.write(source); err != nil {
 		return built, err

@@ -134,14 +134,11 @@ func Check(ctx context.Context, co *checkout.Checkout, o Options) (Report, error
 	if c.figures, err = figures(filepath.Join(c.source, pageFile)); err != nil {
 		return nil, err
 	}
-	all := filepath.Join(co.Output(), "model")
-	if err := os.MkdirAll(all, 0o755); err != nil {
+	var remove func()
+	if c.dir, remove, err = checkout.Scratch(filepath.Join(co.Output(), "model"), "run-"); err != nil {
 		return nil, err
 	}
-	if c.dir, err = os.MkdirTemp(all, "run-"); err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(c.dir)
+	defer remove()
 	return c.all(ctx, co, chosen, o.Done)
 }
 

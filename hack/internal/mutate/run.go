@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -49,11 +48,11 @@ func Run(ctx context.Context, co *checkout.Checkout, what Subject, o Options) (R
 		return Report{}, err
 	}
 	defer j.close()
-	work, err := os.MkdirTemp(kept, "work-")
+	work, remove, err := checkout.Scratch(kept, "work-")
 	if err != nil {
 		return Report{}, err
 	}
-	defer os.RemoveAll(work)
+	defer remove()
 	binaries, err := s.build(ctx, co, work)
 	if err != nil {
 		return Report{}, err

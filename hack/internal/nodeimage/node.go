@@ -143,11 +143,11 @@ func addContent(h hash.Hash, f image.File) error {
 
 // make has the engine make the image.
 func (r *recipe) make(ctx context.Context, co *checkout.Checkout, e *engine.Engine, name, key string) error {
-	dir, err := os.MkdirTemp(filepath.Join(co.Output(), "node"), "archives-")
+	dir, remove, err := checkout.Scratch(filepath.Join(co.Output(), "node"), "archives-")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer remove()
 	base, err := r.base(e.Arch())
 	if err != nil {
 		return err
