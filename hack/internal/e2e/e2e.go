@@ -89,15 +89,18 @@ func Run(ctx context.Context, co *checkout.Checkout, o Options) (*report.Report,
 			return nil, err
 		}
 	}
-	program, err := testProgram(ctx, co)
+	dir := filepath.Join(co.Output(), "e2e")
+	// Several may run at the same time, against clusters of their own.
+	own, remove, err := checkout.Scratch(dir, "run-")
 	if err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(co.Output(), "e2e")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	defer remove()
+	program, err := testProgram(ctx, co, own)
+	if err != nil {
 		return nil, err
 	}
-	env := map[string]string{"E2E_TESTS": strings.Join(o.Tests, ","), "E2E_REPORT": filepath.Join(dir, "report.json")}
+	env := map[string]string{"E2E_TESTS": strings.Join(o.Tests, ","), "E2E_REPORT": filepath.Join(own, reportFile)}
 	for name, value := range map[string]time.Duration{"E2E_STREAMS": o.Streams, "E2E_WATCH_WRITE_TIMEOUT": o.WatchWriteTimeout} {
 		if value != 0 {
 			env[name] = value.String()
@@ -129,17 +132,27 @@ func Run(ctx context.Context, co *checkout.Checkout, o Options) (*report.Report,
 	return r, errors.Join(err, cl.Stop(context.WithoutCancel(ctx)))
 }
 
+// reportFile is the name of a run's report: in its own directory, and below _output/e2e when it is over.
+const reportFile = "report.json"
+
 // testProgram builds the tests, with the libraries of the checkout's own go.mod, whatever the server's release, and with
-// the race detector: a race in a test is as likely to be seen here as anywhere.
-func testProgram(ctx context.Context, co *checkout.Checkout) (string, error) {
+// the race detector: a race in a test is as likely to be seen here as anywhere. They are in dir then, where no other run
+// builds them anew.
+func testProgram(ctx context.Context, co *checkout.Checkout, dir string) (string, error) {
+	ctx, unlock, err := co.Lock(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
 	bin := filepath.Join(co.Output(), "bin", "e2e.test")
 	log, stop := build.Watch(co.Err, "the end-to-end tests")
-	_, err := gotool.Run(ctx, co, co.Root, log, "test", "-race", "-c", "-o", bin, "./test/e2e")
+	_, err = gotool.Run(ctx, co, co.Root, log, "test", "-race", "-c", "-o", bin, "./test/e2e")
 	stop()
 	if err != nil {
 		return "", fmt.Errorf("cannot build the end-to-end tests: %w\n%s", err, log.Kept())
 	}
-	return bin, nil
+	program := filepath.Join(dir, "e2e.test")
+	return program, os.Link(bin, program)
 }
 
 // ask has the program say whether it has all those tests.
@@ -199,8 +212,8 @@ func startCluster(ctx context.Context, co *checkout.Checkout, o Options, dir str
 
 // runTests runs the program, and reads its report.
 func runTests(ctx context.Context, co *checkout.Checkout, program string, env map[string]string) (*report.Report, error) {
-	path := env["E2E_REPORT"]
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+	path, last := env["E2E_REPORT"], filepath.Join(co.Output(), "e2e", reportFile)
+	if err := os.Remove(last); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
 	environ := co.Environ()
@@ -215,11 +228,14 @@ func runTests(ctx context.Context, co *checkout.Checkout, program string, env ma
 	}
 	data, readErr := os.ReadFile(path)
 	if readErr != nil {
-		return nil, errors.Join(errors.New("the tests were not run; what they said is above"), err)
+		return nil, errors.Join(errors.New("the tests were not run; next: see above what they said"), err)
+	}
+	if err := os.Rename(path, last); err != nil {
+		return nil, err
 	}
 	r := &report.Report{}
 	if err := json.Unmarshal(data, r); err != nil {
-		return nil, fmt.Errorf("the tests' report, %s: %w", co.Rel(path), err)
+		return nil, fmt.Errorf("the tests' report, %s: %w", co.Rel(last), err)
 	}
 	if r.Error != "" {
 		return nil, errors.New(r.Error)
