@@ -128,10 +128,15 @@ func compare(l level, r rounds) ([]Case, error) {
 				if !rule.name.MatchString(name) || !rule.unit.MatchString(unit) {
 					continue
 				}
-				e := estimate(rule.value(s))
-				if e == nil {
-					return nil, fmt.Errorf("%s of %s, %s, cannot be told: %s is not above 0 in any round; `make bench LEVEL=%d` on a machine with less to do may tell",
-						rule.what, name, unit, divisor(rule.what), l.number)
+				values := rule.value(s)
+				e := estimate(values)
+				if !most(e, values) {
+					var n int
+					if e != nil {
+						n = e.Rounds
+					}
+					return nil, fmt.Errorf("%s of %s, %s, cannot be told: %s is above 0 in %d of %d rounds; next: `make bench LEVEL=%d` on a machine with less to do",
+						rule.what, name, unit, divisor(rule.what), n, len(values), l.number)
 				}
 				used[i] = true
 				c.Goals = append(c.Goals, Goal{What: rule.what, Value: e.Median, Bound: rule.bound.String(), Limit: rule.bound.limit, Met: rule.bound.met(e.Median)})

@@ -165,7 +165,17 @@ func TestWhatIsMissingIsAnError(t *testing.T) {
 	}
 	free := round(t, "BenchmarkFilter/frames=0/peer=upstream 1 5 ns/op\nBenchmarkFilter/frames=0/peer=none 1 5 ns/op\n",
 		"BenchmarkFilter/frames=0/peer=fork 1 5 ns/op\nBenchmarkFilter/frames=0/peer=none 1 5 ns/op\n")
-	if _, err := compare(levels[0], free); err == nil || !strings.Contains(err.Error(), "upstream is not above 0 in any round") {
+	if _, err := compare(levels[0], free); err == nil || !strings.Contains(err.Error(), "upstream is above 0 in 0 of 1 rounds") {
 		t.Errorf("nothing to divide by: got %v", err)
+	}
+	// As many of three rounds have nothing to divide by.
+	for n, want := range []string{"", "", "upstream is above 0 in 1 of 3 rounds", "upstream is above 0 in 0 of 3 rounds"} {
+		r := filterRounds(t, 3, 20, 5)
+		for _, m := range r.upstream[:n] {
+			m.values[name]["upstream"]["ns/op"] = m.values[name]["none"]["ns/op"]
+		}
+		if _, err := compare(levels[0], r); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%d of 3 rounds: got %v", n, err)
+		}
 	}
 }

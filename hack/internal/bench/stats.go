@@ -37,6 +37,11 @@ func estimate(values []float64) *Estimate {
 	return e
 }
 
+// most is whether an estimate is of half of the rounds or more: those that have a value are no fair choice of all.
+func most(e *Estimate, values []float64) bool {
+	return e != nil && 2*e.Rounds >= len(values)
+}
+
 // divide pairs the rounds. Where there is nothing to divide by, the machine has been too noisy to say
 // something of that round, or there is nothing to say: NaN.
 func divide(a, b []float64) []float64 {
