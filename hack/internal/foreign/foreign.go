@@ -54,7 +54,7 @@ func (v variant) test(ctx context.Context, args ...string) (results, error) {
 func (v variant) uses(ctx context.Context, module string) error {
 	at, err := gotool.Run(ctx, v.co, v.dir, nil, "list", "-m", "-f", "{{with .Replace}}{{if not .Version}}{{.Path}}{{end}}{{end}}", module)
 	if err == nil && strings.TrimSpace(at) == "" {
-		err = fmt.Errorf("%s is built with %s as it is: nothing would be tested", v.co.Rel(v.dir), module)
+		err = fmt.Errorf("%s is built with %s as it is: nothing would be tested; next: see above what make replace has changed in its go.mod", v.co.Rel(v.dir), module)
 	}
 	return err
 }

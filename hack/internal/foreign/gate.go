@@ -24,7 +24,7 @@ func GateOff(tree, dir string) (overlay string, err error) {
 	}
 	off := gateOn.ReplaceAll(on, []byte("${1}false"))
 	if string(off) == string(on) {
-		return "", fmt.Errorf("PerHandlerReadWriteTimeout is not on by default in %s: nothing would be tested twice", name)
+		return "", fmt.Errorf("PerHandlerReadWriteTimeout is not on by default in %s: nothing would be tested twice; next: see what the patches make of that file, and have this look for it", name)
 	}
 	replacement, overlay := filepath.Join(dir, "gate-off.go"), filepath.Join(dir, "gate-off.json")
 	text, err := json.Marshal(map[string]map[string]string{"Replace": {name: replacement}})

@@ -122,6 +122,7 @@ func (f inMemory) Lstat() (os.FileInfo, error) { return f, nil }
 // Open opens the file.
 func (f inMemory) Open() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(f.data)), nil }
 
+// Name and what follows make it an fs.FileInfo of its own.
 func (f inMemory) Name() string       { return filepath.Base(f.path) }
 func (f inMemory) Size() int64        { return int64(len(f.data)) }
 func (f inMemory) Mode() fs.FileMode  { return 0o644 }

@@ -109,5 +109,5 @@ func (s *smoke) etcdImage(ctx context.Context) (string, error) {
 			return c.Image, nil
 		}
 	}
-	return "", errors.New("the cluster has no etcd of kubeadm's")
+	return "", errors.New("the cluster has no etcd of kubeadm's; next: a node image of kind's, or none, which has one made")
 }

@@ -92,7 +92,7 @@ func (s *smoke) version(img *image.Image) (string, error) {
 		return "", err
 	}
 	if img != nil && v.GitVersion != img.Version {
-		return "", fmt.Errorf("the cluster's kube-apiserver is %s, and not %s", v.GitVersion, img.Version)
+		return "", fmt.Errorf("the cluster's kube-apiserver is %s, and not %s; next: KEEP=1, and see which image its static pod has", v.GitVersion, img.Version)
 	}
 	return v.GitVersion, nil
 }

@@ -64,7 +64,7 @@ func parse(out string) (found, error) {
 	var f found
 	m, n := stored.FindStringSubmatch(out), reached.FindStringSubmatch(out)
 	if m == nil || n == nil {
-		return f, fmt.Errorf("the checker says nothing of what it has seen: %q", tail(out))
+		return f, fmt.Errorf("the checker says nothing of what it has seen: %q; next: see whether it was killed, or what spin -V has changed in its words", tail(out))
 	}
 	f.states, _ = strconv.ParseInt(m[1], 10, 64)
 	f.depth, _ = strconv.Atoi(n[1])

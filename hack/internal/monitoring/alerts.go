@@ -66,18 +66,6 @@ func (g group) alert() string {
 	return name
 }
 
-// fires is whether the group has its alert, or any, fire at some time.
-func (g group) fires(what string) bool {
-	for _, t := range g.Tests {
-		for _, s := range t.Samples {
-			if strings.Contains(s.Labels, what) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 func groups(dir string) ([]group, error) {
 	var file struct {
 		RuleFiles []string `json:"rule_files"`

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -73,29 +72,6 @@ func (m Metrics) find(series string) (labels []string, ok bool) {
 }
 
 const recordedBy = "make test-alerts RECORD=1"
-
-// Recorded reads what is known of a server's metrics in a directory.
-func Recorded(dir string) (Metrics, error) {
-	path := filepath.Join(dir, metricsFile)
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s is missing; next: get it back from git, or %s", path, recordedBy)
-	} else if err != nil {
-		return nil, err
-	}
-	m := Metrics{}
-	for line := range strings.Lines(string(data)) {
-		if strings.HasPrefix(line, "#") {
-			continue
-		}
-		words := strings.Fields(line)
-		if len(words) < 2 {
-			return nil, fmt.Errorf("%s: %q is no metric; next: %s", path, strings.TrimSpace(line), recordedBy)
-		}
-		m[words[0]] = Metric{Type: words[1], Labels: words[2:]}
-	}
-	return m, nil
-}
 
 // Record writes what is known of the metrics of the server of that version to a directory.
 func (m Metrics) Record(dir, version string) error {

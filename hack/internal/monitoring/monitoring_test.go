@@ -1,6 +1,9 @@
 package monitoring
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -34,7 +37,7 @@ func loadDashboard(t *testing.T) *Dashboard {
 
 func recorded(t *testing.T) Metrics {
 	t.Helper()
-	m, err := Recorded(dir)
+	m, err := readRecord(dir)
 	if err != nil || len(m) < 100 {
 		t.Fatalf("%d metrics: %v", len(m), err)
 	}
@@ -211,4 +214,39 @@ func TestDashboardsVariables(t *testing.T) {
 	if want := []string{"datasource", "job", "instance"}; !slices.Equal(names, want) {
 		t.Errorf("got the variables %q, want %q", names, want)
 	}
+}
+
+// fires is whether the group has its alert, or any, fire at some time.
+func (g group) fires(what string) bool {
+	for _, t := range g.Tests {
+		for _, s := range t.Samples {
+			if strings.Contains(s.Labels, what) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// readRecord reads what is known of a server's metrics in a directory.
+func readRecord(dir string) (Metrics, error) {
+	path := filepath.Join(dir, metricsFile)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s is missing; next: get it back from git, or %s", path, recordedBy)
+	} else if err != nil {
+		return nil, err
+	}
+	m := Metrics{}
+	for line := range strings.Lines(string(data)) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		words := strings.Fields(line)
+		if len(words) < 2 {
+			return nil, fmt.Errorf("%s: %q is no metric; next: %s", path, strings.TrimSpace(line), recordedBy)
+		}
+		m[words[0]] = Metric{Type: words[1], Labels: words[2:]}
+	}
+	return m, nil
 }

@@ -85,14 +85,14 @@ func TestMetricsAreRecordedAsTheyAre(t *testing.T) {
 	if want := "# The metrics of kube-apiserver v1, their types and their labels: make test-alerts RECORD=1.\na counter w x\nb histogram y\nc gauge\n"; err != nil || string(data) != want {
 		t.Errorf("got %q, %v", data, err)
 	}
-	back, err := Recorded(tmp)
+	back, err := readRecord(tmp)
 	if err != nil || len(back) != 3 {
 		t.Errorf("got %v, %v", back, err)
 	}
 	if has, err := back.Labels("b_bucket"); err != nil || labels(has).String() != "instance, job, le, y" {
 		t.Errorf("got %v, %v", has, err)
 	}
-	if _, err := Recorded(t.TempDir()); err == nil || !strings.Contains(err.Error(), "next: get it back from git, or make test-alerts") {
+	if _, err := readRecord(t.TempDir()); err == nil || !strings.Contains(err.Error(), "next: get it back from git, or make test-alerts") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -107,7 +107,7 @@ func load(ctx context.Context, co *checkout.Checkout, what Subject) (*subject, e
 		}
 	}
 	if s.tested == nil {
-		return nil, fmt.Errorf("%s has no tests", s.Name)
+		return nil, fmt.Errorf("%s has no tests, and nothing would be killed; next: see which packages hack/fork takes", s.Name)
 	}
 	return s, nil
 }

@@ -131,7 +131,7 @@ func Run(ctx context.Context, co *checkout.Checkout, o Options) (Report, error) 
 	}
 	r.report.Seconds = seconds
 	if !r.report.OK() {
-		return r.report, fmt.Errorf("%d differences that the table in test/same/differences.go does not have, %d of the table that are not there, %d cases that could not be played; what was seen is in %s",
+		return r.report, fmt.Errorf("%d differences that the table in test/same/differences.go does not have, %d of the table that are not there, %d cases that could not be played; what was seen is in %s; next: make same ID= with the name of a scenario plays it alone",
 			len(r.report.Differences), len(r.report.Stale), len(r.report.Failed), co.Rel(r.file))
 	}
 	return r.report, nil
