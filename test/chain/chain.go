@@ -189,6 +189,7 @@ type smallBuffers struct {
 	bytes int
 }
 
+// Accept makes the buffer of what is accepted small.
 func (l smallBuffers) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	if tcp, ok := conn.(*net.TCPConn); ok {
@@ -203,6 +204,7 @@ type accepting struct {
 	accepted func(net.Conn)
 }
 
+// Accept tells of what is accepted.
 func (l accepting) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	if err == nil {
