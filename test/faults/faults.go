@@ -43,6 +43,8 @@ type fault struct {
 	restarts bool
 	// kills is whether the server is killed, so that what has no whole answer by then may be missing in the audit log.
 	kills bool
+	// onlyEnds is whether the audit log has no events of arrivals, for which requests would have to wait too.
+	onlyEnds bool
 	// unrecorded is whether what is requested meanwhile may be missing in the audit log.
 	unrecorded bool
 	// recovers is how long the server may take until all is well again when the fault has ended; 0 is defaultRecovery.

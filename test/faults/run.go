@@ -43,11 +43,16 @@ const (
 	loadClients = 2
 )
 
-// auditPolicy has each request of a client's end in one event, and no more. What looks at the server, and the server's own
-// upkeep, do not depend on the audit log.
-const auditPolicy = `apiVersion: audit.k8s.io/v1
+// auditPolicy has each request of a client's arrival and end in one event each, and no more, or its end alone. What looks at
+// the server, and the server's own upkeep, do not depend on the audit log.
+func auditPolicy(onlyEnds bool) string {
+	omit := "ResponseStarted"
+	if onlyEnds {
+		omit += ", RequestReceived"
+	}
+	return `apiVersion: audit.k8s.io/v1
 kind: Policy
-omitStages: [RequestReceived, ResponseStarted]
+omitStages: [` + omit + `]
 rules:
 - level: None
   nonResourceURLs: [/readyz*, /livez*, /metrics, /version, /debug/*]
@@ -55,6 +60,7 @@ rules:
   users: ["system:apiserver"]
 - level: Metadata
 `
+}
 
 // The parts of a run, as exchanges have them.
 const (
@@ -101,7 +107,7 @@ func (r *run) try(ctx context.Context) (err error) {
 		}
 	}()
 	c := cluster.Config{
-		KubeAPIServer: r.program, Etcd: r.conf.Etcd, Dir: r.dir, StopTimeout: stopTimeout, AuditPolicy: auditPolicy,
+		KubeAPIServer: r.program, Etcd: r.conf.Etcd, Dir: r.dir, StopTimeout: stopTimeout, AuditPolicy: auditPolicy(r.fault.onlyEnds),
 		ExtraArgs: []string{"--audit-log-maxsize=4000", "--shutdown-watch-termination-grace-period=10s"},
 	}
 	if err := os.MkdirAll(r.dir, 0o700); err != nil {
@@ -320,6 +326,22 @@ func (r *run) count() {
 // upstream does.
 func turnedAway(x *traffic.Exchange) bool { return x.Status == http.StatusServiceUnavailable }
 
+// disagrees is what the audit log says of a request otherwise than its client has seen, but for what the fault excuses.
+func (r *run) disagrees(x *traffic.Exchange, record traffic.Record) string {
+	if r.fault.onlyEnds {
+		record.Arrivals = len(record.Ends)
+	}
+	missing := len(record.Ends) == 0 || record.Arrivals == 0
+	switch {
+	case x.Phase != during:
+	case missing && (r.fault.unrecorded || r.fault.restarts && turnedAway(x)):
+		return ""
+	case r.fault.kills && !x.Whole && len(record.Ends) <= 1:
+		return "" // It may have been recorded, as what it would have been, when the server was killed.
+	}
+	return x.Disagrees(record)
+}
+
 // checkRecords holds the audit log against what the clients saw, when the server has ended, and looks for crashes and
 // panics in the logs of all of its processes.
 func (r *run) checkRecords() error {
@@ -333,16 +355,15 @@ func (r *run) checkRecords() error {
 			return err
 		}
 	}
-	events, err := traffic.ReadEvents(path)
+	records, err := traffic.ReadRecords(path, r.exchanges)
 	if err != nil {
 		return err
 	}
 	for _, x := range r.exchanges {
-		wrong := x.Disagrees(events[x.AuditID])
-		spared := r.fault.unrecorded || r.fault.kills && !x.Whole || r.fault.restarts && turnedAway(x)
-		if wrong != "" && !(spared && x.Phase == during && len(events[x.AuditID]) == 0) {
+		record := records[x.AuditID]
+		if wrong := r.disagrees(x, record); wrong != "" {
 			r.wrongf("%s", wrong)
-		} else if len(events[x.AuditID]) > 0 {
+		} else if len(record.Ends) > 0 {
 			r.result.Joined++
 		}
 	}

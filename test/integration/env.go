@@ -24,14 +24,6 @@ const (
 	bigBytes = 1 << 20
 )
 
-// auditPolicy has each request of a client's end in one event, and no more.
-const auditPolicy = `apiVersion: audit.k8s.io/v1
-kind: Policy
-omitStages: [RequestReceived, ResponseStarted]
-rules:
-- level: Metadata
-`
-
 // env is a server under test with its clients. Phases come one after the other; within one, its methods may be called
 // from several goroutines.
 type env struct {

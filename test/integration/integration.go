@@ -15,6 +15,7 @@ import (
 
 	"fork.internal/apiserver/test/cluster"
 	"fork.internal/apiserver/test/demo"
+	"fork.internal/apiserver/test/traffic"
 )
 
 const (
@@ -118,7 +119,7 @@ func Run(ctx context.Context, c Config) (r Report, err error) {
 	}
 	cl, err := cluster.Start(ctx, cluster.Config{
 		KubeAPIServer: c.KubeAPIServer, Etcd: c.Etcd, Dir: filepath.Join(c.Dir, c.Name),
-		Tokens: tokens.Users(), StopTimeout: stopTimeout, AuditPolicy: auditPolicy, ExtraArgs: args,
+		Tokens: tokens.Users(), StopTimeout: stopTimeout, AuditPolicy: traffic.AuditPolicy, ExtraArgs: args,
 	})
 	if err != nil {
 		return r, fmt.Errorf("%s: %w", c.Name, err)

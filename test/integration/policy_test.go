@@ -183,28 +183,28 @@ func TestBoundBy(t *testing.T) {
 
 func TestCheckPolicies(t *testing.T) {
 	start := time.Now()
-	run := func(change func(e *env, events map[string][]traffic.Event)) []string {
-		e, events := &env{policyLog: reloadLog{all: reloaded(start)}}, map[string][]traffic.Event{}
+	run := func(change func(e *env, records map[string]traffic.Record)) []string {
+		e, records := &env{policyLog: reloadLog{all: reloaded(start)}}, map[string]traffic.Record{}
 		for i, b := range []bounds{first, second, second, third} {
 			for _, rule := range []string{"creates", "tenants", "gets", "lists", "paths"} {
 				id := fmt.Sprint(rule, i)
 				e.exchanges = append(e.exchanges, &traffic.Exchange{AuditID: id, Rule: rule, Whole: true, Took: b.bound(rule),
 					Body: fmt.Appendf(nil, `{"message":": %s, by the rule %s-%s of the deadline policy"}`, b.bound(rule), rule, b.name)})
-				events[id] = []traffic.Event{{RequestReceivedTimestamp: start.Add(time.Duration(5+10*i) * time.Second), Annotations: map[string]string{ruleAnnotation: rule + "-" + b.name}}}
+				records[id] = traffic.Record{Ends: []traffic.Event{{RequestReceivedTimestamp: start.Add(time.Duration(5+10*i) * time.Second), Annotations: map[string]string{ruleAnnotation: rule + "-" + b.name}}}}
 			}
 		}
-		change(e, events)
-		e.checkPolicies(events)
+		change(e, records)
+		e.checkPolicies(records)
 		return e.wrong
 	}
-	if wrong := run(func(*env, map[string][]traffic.Event) {}); len(wrong) > 0 {
+	if wrong := run(func(*env, map[string]traffic.Record) {}); len(wrong) > 0 {
 		t.Errorf("got %q", wrong)
 	}
-	for want, change := range map[string]func(e *env, events map[string][]traffic.Event){
-		"the fastest of creates had": func(e *env, _ map[string][]traffic.Event) { e.exchanges[15].Took += prompt + 1 },
-		"no request of lists":        func(e *env, events map[string][]traffic.Event) { delete(events, "lists2") },
-		`names the rule "gets-bad"`: func(e *env, events map[string][]traffic.Event) {
-			events["gets3"][0].Annotations[ruleAnnotation] = "gets-bad"
+	for want, change := range map[string]func(e *env, records map[string]traffic.Record){
+		"the fastest of creates had": func(e *env, _ map[string]traffic.Record) { e.exchanges[15].Took += prompt + 1 },
+		"no request of lists":        func(e *env, records map[string]traffic.Record) { delete(records, "lists2") },
+		`names the rule "gets-bad"`: func(e *env, records map[string]traffic.Record) {
+			records["gets3"].Ends[0].Annotations[ruleAnnotation] = "gets-bad"
 		},
 	} {
 		if wrong := strings.Join(run(change), "\n"); !strings.Contains(wrong, want) {

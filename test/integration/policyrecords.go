@@ -92,7 +92,7 @@ func (b bounds) bound(rule string) time.Duration {
 
 // checkPolicies finds for each request of a class which policy has bounded it. What hung got its 504 at the bound of the
 // policy that was in force when it came, and of each class some came after each reload.
-func (e *env) checkPolicies(events map[string][]traffic.Event) {
+func (e *env) checkPolicies(records map[string]traffic.Record) {
 	lines := e.policyLog.all
 	type span struct {
 		policy bounds
@@ -101,10 +101,10 @@ func (e *env) checkPolicies(events map[string][]traffic.Event) {
 	fastest := map[span]time.Duration{}
 	sent := map[string]map[int]int{} // by rule, and how many reloads there were before
 	for _, x := range e.exchanges {
-		if x.Rule == "" || !x.Whole || len(events[x.AuditID]) != 1 {
+		if x.Rule == "" || !x.Whole || len(records[x.AuditID].Ends) != 1 {
 			continue // If that is wrong, it has been said.
 		}
-		ev := events[x.AuditID][0]
+		ev := records[x.AuditID].Ends[0]
 		b, err := boundBy(x, ev, lines)
 		if err != nil {
 			e.wrongf("%v: %v", err, x)

@@ -11,14 +11,14 @@ import (
 // checkRecords holds the audit log against what the clients saw, when the server has ended, and looks for races in its
 // log.
 func (e *env) checkRecords() (joined int, err error) {
-	events, err := traffic.ReadEvents(e.cl.AuditLog())
+	records, err := traffic.ReadRecords(e.cl.AuditLog(), e.exchanges)
 	if err != nil {
 		return 0, err
 	}
 	for _, x := range e.exchanges {
-		if wrong := x.Disagrees(events[x.AuditID]); wrong != "" {
+		if wrong := x.Disagrees(records[x.AuditID]); wrong != "" {
 			e.wrongf("%s", wrong)
-		} else if len(events[x.AuditID]) > 0 {
+		} else if len(records[x.AuditID].Ends) > 0 {
 			joined++
 		}
 	}
@@ -26,7 +26,7 @@ func (e *env) checkRecords() (joined int, err error) {
 		return 0, fmt.Errorf("%s has no event of a request", e.cl.AuditLog())
 	}
 	if e.policyFile != nil {
-		e.checkPolicies(events)
+		e.checkPolicies(records)
 	}
 	log, err := os.ReadFile(e.cl.Log())
 	if err != nil {

@@ -119,7 +119,9 @@ func unreadLists(ctx, during context.Context, s *server) error {
 		switch {
 		case held:
 			s.lief("the server waited %v for a reader that had asked for %v: %v", traffic.Slack, patience, x)
-		case x.Left, x.Status == http.StatusOK, x.CutOff(): // It was not to be had that fast, or was cut, as it is to be.
+		case x.Left, x.CutOff(): // It was cut before it had begun to come.
+		case x.Status == http.StatusOK: // It was cut, as it is to be, and its client has come back too late to see when.
+			x.Cut = true
 		default:
 			c.Answered(x, http.StatusGatewayTimeout)
 		}

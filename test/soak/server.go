@@ -32,14 +32,6 @@ const (
 	loadClients = 3
 )
 
-// auditPolicy has each request of a client's end in one event, and no more.
-const auditPolicy = `apiVersion: audit.k8s.io/v1
-kind: Policy
-omitStages: [RequestReceived, ResponseStarted]
-rules:
-- level: Metadata
-`
-
 // server is a kube-apiserver that is under test, with its clients. Phases come one after the other; within one, its methods
 // may be called from several goroutines.
 type server struct {
@@ -253,22 +245,14 @@ func (s *server) terminate(stop func() error) {
 // checkRecords holds the audit log against what the clients saw, when the server has ended, and looks for races, crashes
 // and panics in its log.
 func (s *server) checkRecords() error {
-	ends := make(map[string][]traffic.Event, len(s.exchanges))
-	for _, x := range s.exchanges {
-		ends[x.AuditID] = nil
-	}
-	err := traffic.EachEvent(s.cl.AuditLog(), func(ev traffic.Event) {
-		if all, ok := ends[ev.AuditID]; ok {
-			ends[ev.AuditID] = append(all, ev)
-		}
-	})
+	records, err := traffic.ReadRecords(s.cl.AuditLog(), s.exchanges)
 	if err != nil && s.side.Died == nil {
 		return err
 	}
 	for _, x := range s.exchanges {
-		if wrong := x.Disagrees(ends[x.AuditID]); wrong != "" {
+		if wrong := x.Disagrees(records[x.AuditID]); wrong != "" {
 			s.liedIn(x.Phase, wrong)
-		} else if len(ends[x.AuditID]) > 0 {
+		} else if len(records[x.AuditID].Ends) > 0 {
 			s.side.Joined++
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"fork.internal/apiserver/test/cluster"
 	"fork.internal/apiserver/test/demo"
+	"fork.internal/apiserver/test/traffic"
 )
 
 const (
@@ -84,7 +85,7 @@ func runSide(ctx context.Context, c Config, out io.Writer, program string, side 
 	dir := filepath.Join(c.Dir, side.Name)
 	tokens := demo.NewTokens()
 	cl, err := cluster.Start(ctx, cluster.Config{
-		KubeAPIServer: program, Etcd: c.Etcd, Dir: dir, Tokens: tokens.Users(), StopTimeout: stopTimeout, AuditPolicy: auditPolicy,
+		KubeAPIServer: program, Etcd: c.Etcd, Dir: dir, Tokens: tokens.Users(), StopTimeout: stopTimeout, AuditPolicy: traffic.AuditPolicy,
 		ExtraArgs: []string{
 			"--audit-log-maxsize=8000", // What is joined with the clients' account is all of it.
 			"--shutdown-watch-termination-grace-period=10s",

@@ -100,17 +100,21 @@ func TestAuditEvents(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write(`{"auditID":"a","stage":"ResponseComplete","responseStatus":{"code":200}}
+	write(`{"auditID":"a","stage":"RequestReceived"}
 {"auditID":"a","stage":"ResponseStarted","responseStatus":{"code":200}}
+{"auditID":"a","stage":"ResponseComplete","responseStatus":{"code":200}}
 {"auditID":"b","stage":"Panic","responseStatus":{"code":500}}
 {"auditID":"b","stage":"ResponseComplete","responseStatus":{"code":504}}
+{"auditID":"others","stage":"ResponseComplete","responseStatus":{"code":200}}
 `)
-	events, err := ReadEvents(name)
-	if err != nil || len(events) != 2 || len(events["a"]) != 1 || len(events["b"]) != 2 || events["a"][0].ResponseStatus.Code != 200 {
-		t.Errorf("got %+v, %v", events, err)
+	asked := []*Exchange{{AuditID: "a"}, {AuditID: "b"}, {AuditID: "c"}}
+	records, err := ReadRecords(name, asked)
+	a, b := records["a"], records["b"]
+	if err != nil || len(records) != 3 || a.Arrivals != 1 || len(a.Ends) != 1 || a.Ends[0].ResponseStatus.Code != 200 || b.Arrivals != 0 || len(b.Ends) != 2 {
+		t.Errorf("got %+v, %v", records, err)
 	}
 	write(`{"auditID":"a","stage":`)
-	if _, err := ReadEvents(name); err == nil {
+	if _, err := ReadRecords(name, asked); err == nil {
 		t.Error("half a line is no error")
 	}
 }
@@ -120,22 +124,37 @@ func TestWhatTheAuditLogSays(t *testing.T) {
 		ev.ResponseStatus.Code, ev.ResponseStatus.Status, ev.ResponseStatus.Reason = code, status, reason
 		return ev
 	}
-	ok, timeout := end(200, "", ""), end(200, "Failure", "Timeout")
+	is := func(ends ...Event) Record { return Record{1, ends} }
+	ok, timeout, gone, late := end(200, "", ""), end(200, "Failure", "Timeout"), end(200, "Failure", "ClientGone"), end(504, "Failure", "Timeout")
 	for name, tt := range map[string]struct {
 		x     Exchange
-		ends  []Event
+		log   Record
 		wrong string // "" is nothing
 	}{
-		"the same":                 {Exchange{Status: 200, Whole: true}, []Event{ok}, ""},
-		"another":                  {Exchange{Status: 504, Whole: true}, []Event{ok}, "audited as 200, and the client has 504"},
-		"none":                     {Exchange{Status: 200, Whole: true}, nil, "0 audit events"},
-		"two":                      {Exchange{Status: 200, Whole: true}, []Event{ok, ok}, "2 audit events"},
-		"may not have come":        {Exchange{}, nil, ""},
-		"came, and had no answer":  {Exchange{}, []Event{ok}, ""},
-		"cut off":                  {Exchange{Status: 200, Cut: true}, []Event{timeout}, ""},
-		"cut off, and not said so": {Exchange{Status: 200, Cut: true}, []Event{ok}, "was cut off"},
+		"the same":                  {Exchange{Status: 200, Whole: true}, is(ok), ""},
+		"another":                   {Exchange{Status: 504, Whole: true}, is(ok), "audited as 200, and the client has 504"},
+		"none":                      {Exchange{Status: 200, Whole: true}, Record{}, "0 of the end"},
+		"two":                       {Exchange{Status: 200, Whole: true}, is(ok, ok), "2 of the end"},
+		"no arrival":                {Exchange{Status: 200, Whole: true}, Record{0, []Event{ok}}, "0 audit events of the arrival"},
+		"two arrivals":              {Exchange{Status: 200, Whole: true}, Record{2, []Event{ok}}, "2 audit events of the arrival"},
+		"may not have come":         {Exchange{}, Record{}, ""},
+		"came, and no end":          {Exchange{}, is(), "0 of the end"},
+		"left, and no end":          {Exchange{Left: true}, is(), "0 of the end"},
+		"came, and had no answer":   {Exchange{}, is(ok), "has no whole answer"},
+		"came, and was refused":     {Exchange{}, is(timeout), ""},
+		"half, and all is well":     {Exchange{Status: 200}, is(ok), "has no whole answer"},
+		"half, as another":          {Exchange{Status: 200}, is(late), "audited as 504, and the client has 200"},
+		"half, and said so":         {Exchange{Status: 200}, is(gone), ""},
+		"cut off":                   {Exchange{Status: 200, Cut: true}, is(timeout), ""},
+		"cut off, and not said so":  {Exchange{Status: 200, Cut: true}, is(ok), "was cut off"},
+		"cut off, as one that went": {Exchange{Status: 200, Cut: true}, is(gone), "was cut off"},
+		"left":                      {Exchange{Status: 200, Left: true}, is(gone), ""},
+		"left when all was sent":    {Exchange{Status: 200, Left: true}, is(ok), ""},
+		"left, as another":          {Exchange{Status: 200, Left: true}, is(late), "audited as 504, and the client has 200"},
+		"left with a made-up 504":   {Exchange{Left: true, Timeout: 20 * time.Second, Took: time.Second}, is(late), "went long before"},
+		"left at its deadline":      {Exchange{Left: true, Timeout: time.Second, Took: time.Second}, is(late), ""},
 	} {
-		if got := tt.x.Disagrees(tt.ends); (tt.wrong == "") != (got == "") || !strings.Contains(got, tt.wrong) {
+		if got := tt.x.Disagrees(tt.log); (tt.wrong == "") != (got == "") || !strings.Contains(got, tt.wrong) {
 			t.Errorf("%s: got %q, want %q", name, got, tt.wrong)
 		}
 	}
