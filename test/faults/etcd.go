@@ -208,7 +208,7 @@ func movedLeader(ctx context.Context, r *run) error {
 
 var etcdFaults = []fault{
 	{id: "etcd-leader", what: "etcd has three members, and another leader each second",
-		conf: threeMembers, inject: movedLeader, recovers: etcdRecovery},
+		conf: threeMembers, inject: movedLeader, cuts: true, recovers: etcdRecovery},
 	{id: "etcd-slow", what: "each piece between kube-apiserver and etcd takes 300 ms longer",
 		conf: farFromEtcd, inject: slowEtcd, recovers: etcdRecovery},
 	{id: "etcd-full", what: "etcd has used up its quota and refuses writes, until somebody makes room",

@@ -39,6 +39,8 @@ type fault struct {
 	inject func(ctx context.Context, r *run) error
 	// silent is whether requests may have no answer meanwhile.
 	silent bool
+	// cuts is whether watches may end, and begin anew.
+	cuts bool
 	// restarts is whether the server is started again, and watches have to read anew what they have missed.
 	restarts bool
 	// kills is whether the server is killed, so that what has no whole answer by then may be missing in the audit log.

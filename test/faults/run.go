@@ -141,7 +141,7 @@ func (r *run) try(ctx context.Context) (err error) {
 	}
 	watch := start(r.clients, traffic.ConfigMaps(watched))
 	defer watch.Stop()
-	if err := r.through(ctx); err != nil {
+	if err := r.through(ctx, watch); err != nil {
 		exit := r.server.ExitError()
 		if exit == nil || ctx.Err() != nil {
 			return err
@@ -164,7 +164,7 @@ func (r *run) try(ctx context.Context) (err error) {
 }
 
 // through is the server's way into the fault and out of it.
-func (r *run) through(ctx context.Context) error {
+func (r *run) through(ctx context.Context, watch *traffic.Watches) error {
 	r.enter(before)
 	load := traffic.NewLoad(r.clients, traffic.ConfigMaps(calmly), r.wrongf)
 	calmFor := func() {
@@ -173,7 +173,10 @@ func (r *run) through(ctx context.Context) error {
 		stop()
 	}
 	calmFor()
-	var err error
+	watching, err := watch.All(ctx)
+	if err != nil {
+		return err
+	}
 	if r.rest, err = r.measure(ctx); err != nil {
 		return err
 	}
@@ -192,6 +195,9 @@ func (r *run) through(ctx context.Context) error {
 	}
 	r.enter(after)
 	r.settled(ctx)
+	if ended := watch.Lasted(ctx, watching, r.fault.cuts || r.fault.restarts); ended != nil && ctx.Err() == nil {
+		r.wrongf("%v", ended)
+	}
 	calmFor()
 	for i := range kept {
 		x := r.clients.Send(ctx, "HTTP/2", traffic.Request{Method: "GET", Path: fmt.Sprintf("%s/kept-%02d", traffic.ConfigMaps(calmly), i)})

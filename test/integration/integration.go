@@ -81,19 +81,23 @@ var phases = []struct {
 	name    string
 	run     func(ctx context.Context, e *env) error
 	patched bool // for a patched server only
+	cuts    bool // watches may end, and begin anew
 }{
-	{"crash triggers", triggers, true},
-	{"ordinary requests", ordinary, false},
-	{"slow readers", slowReaders, false},
-	{"stalled bodies", stalledBodies, false},
-	{"clients that go", goneClients, false},
-	{"webhooks that hang", hangingWebhooks, false},
-	{"policies that warn", warningPolicies, false},
-	{"policy reloaded", policyReloaded, true},
-	{"etcd paused", pausedEtcd, false},
-	{"etcd killed", killedEtcd, false},
-	{"SIGTERM", terminated, false},
+	{"crash triggers", triggers, true, false},
+	{"ordinary requests", ordinary, false, false},
+	{"slow readers", slowReaders, false, false},
+	{"stalled bodies", stalledBodies, false, false},
+	{"clients that go", goneClients, false, false},
+	{"webhooks that hang", hangingWebhooks, false, false},
+	{"policies that warn", warningPolicies, false, false},
+	{"policy reloaded", policyReloaded, true, false},
+	{"etcd paused", pausedEtcd, false, true},
+	{"etcd killed", killedEtcd, false, true},
+	{theEnd, terminated, false, false},
 }
+
+// theEnd is the phase in which the server ends.
+const theEnd = "SIGTERM"
 
 // Run runs all phases on one server and returns what came of them. An error means that they could not be run. When Run
 // returns, nothing is left running.
@@ -145,11 +149,18 @@ func Run(ctx context.Context, c Config) (r Report, err error) {
 		start := time.Now()
 		e.begin(p.name)
 		fmt.Fprintf(c.Progress, "%s: %s\n", c.Name, p.name)
-		if err := p.run(ctx, e); err != nil {
+		watching, err := e.watch.All(ctx)
+		if err == nil {
+			err = p.run(ctx, e)
+		}
+		if err != nil {
 			return r, fmt.Errorf("%s, %s: %w", c.Name, p.name, errors.Join(err, cl.ExitError()))
 		}
-		if p.name != "SIGTERM" {
+		if p.name != theEnd {
 			e.settled(ctx)
+			if ended := e.watch.Lasted(ctx, watching, p.cuts); ended != nil && ctx.Err() == nil {
+				e.wrongf("%v", ended)
+			}
 		}
 		done := e.end(time.Since(start))
 		r.Phases = append(r.Phases, done)

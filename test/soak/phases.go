@@ -20,7 +20,7 @@ type phase struct {
 	// run has hostile clients at work until during is done, and returns when they are gone. ctx is for what they have begun
 	// by then. nil is none.
 	run func(ctx, during context.Context, s *server) error
-	// faults is whether ordinary requests may fail.
+	// faults is whether ordinary requests may fail, and watches end.
 	faults bool
 }
 
@@ -43,11 +43,14 @@ var phases = []phase{
 // phase runs one, beside the ordinary clients, and has the server come to rest.
 func (s *server) phase(ctx context.Context, p phase) error {
 	s.begin(p.name)
+	watching, err := s.watch.All(ctx)
+	if err != nil {
+		return err
+	}
 	stop := s.load.Start(ctx, loadClients, p.faults)
 	defer stop()
 	during, cancel := context.WithTimeout(ctx, s.conf.Duration/time.Duration(len(phases)))
 	defer cancel()
-	var err error
 	if p.run == nil {
 		<-during.Done()
 	} else if err = p.run(ctx, during, s); err == nil {
@@ -57,6 +60,9 @@ func (s *server) phase(ctx context.Context, p phase) error {
 	var held []string
 	if err == nil {
 		held = s.settle(ctx)
+		if ended := s.watch.Lasted(ctx, watching, p.faults); ended != nil && ctx.Err() == nil {
+			s.lostf("%v", ended)
+		}
 	}
 	s.end(held)
 	if err == nil {

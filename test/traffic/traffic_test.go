@@ -3,7 +3,9 @@ package traffic
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -78,12 +80,78 @@ func TestWatchesThatLoseSomething(t *testing.T) {
 	}
 }
 
+// TestWatchesOfNothing: watches without a write show nothing, and a second call says nothing more.
+func TestWatchesOfNothing(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Method == "GET" {
+			rw.(http.Flusher).Flush()
+			<-r.Context().Done()
+			return
+		}
+		rw.WriteHeader(http.StatusForbidden)
+		io.WriteString(rw, `{"kind":"Status"}`)
+	}))
+	defer server.Close()
+	c := &Clients{URL: server.URL, HTTP: map[string]*http.Client{}, Wrongf: t.Errorf}
+	for _, proto := range Protocols {
+		c.HTTP[proto] = server.Client()
+	}
+	w := StartWatches(c, "/maps")
+	if _, err := w.All(t.Context()); err != nil {
+		t.Error(err)
+	}
+	w.Ending()
+	if err := w.Stop(); err == nil || !strings.Contains(err.Error(), "the last write failed: PATCH /maps/ticks: 403") {
+		t.Errorf("got %v", err)
+	}
+	if err := w.Stop(); err != nil {
+		t.Errorf("a second time: %v", err)
+	}
+}
+
+// TestTheLastWriteIsAwaited: a watch that is late for the last write before the end has it all the same.
+func TestTheLastWriteIsAwaited(t *testing.T) {
+	w := &Watches{written: []int64{3, 5}, seen: map[string][]int64{}, skipped: map[string][]span{}}
+	for i := range perProtocol * len(Protocols) {
+		w.seen[fmt.Sprint(i)] = []int64{3, 5}
+	}
+	w.seen["0"] = []int64{3}
+	if w.haveAll() {
+		t.Error("one has not seen the last")
+	}
+	if w.skipped["0"] = []span{{3, 7}}; !w.haveAll() {
+		t.Error("one has read beyond the last")
+	}
+	if delete(w.seen, "1"); w.haveAll() {
+		t.Error("one has seen nothing")
+	}
+	w.seen["1"], w.seen["2"] = []int64{3, 5}, []int64{3}
+	late := time.AfterFunc(4*interval, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.seen["2"] = []int64{3, 5}
+	})
+	defer late.Stop()
+	if w.Ending(); !w.haveAll() {
+		t.Error("it was not waited for")
+	}
+}
+
 func TestAllWatchesAreOpen(t *testing.T) {
 	w := &Watches{}
 	w.begun.Store(9)
 	w.open.Store(int64(perProtocol * len(Protocols)))
 	if begun, err := w.All(t.Context()); err != nil || begun != 9 {
 		t.Errorf("got %d, %v", begun, err)
+	}
+	if err := w.Lasted(t.Context(), 9, false); err != nil {
+		t.Error(err)
+	}
+	if err := w.Lasted(t.Context(), 7, false); err == nil || !strings.Contains(err.Error(), "2 watches have ended") {
+		t.Errorf("got %v", err)
+	}
+	if err := w.Lasted(t.Context(), 7, true); err != nil {
+		t.Errorf("those that may end: %v", err)
 	}
 	w.open.Add(-1)
 	ctx, cancel := context.WithCancel(t.Context())

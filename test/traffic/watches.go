@@ -21,13 +21,16 @@ type Watches struct {
 	path    string // of the collection
 	relists bool
 	cancel  context.CancelFunc
-	done    sync.WaitGroup
+	done    sync.WaitGroup // the watches
+	writer  sync.WaitGroup
 	over    atomic.Bool  // the server is about to end
 	begun   atomic.Int64 // how many have, and how many of them are open
 	open    atomic.Int64
 
 	mu      sync.Mutex
+	stopped bool
 	written []int64            // the resource versions of the writes that have succeeded
+	failed  error              // why the last of the others has not
 	seen    map[string][]int64 // by watch
 	skipped map[string][]span  // by watch, what has expired before it was seen
 }
@@ -38,6 +41,12 @@ const (
 
 	// perProtocol is how many watch over each protocol.
 	perProtocol = 3
+
+	// lasts is what a watch asks for, in seconds, so that none ends by itself: without, a server chooses from half an hour on.
+	lasts = 24 * 60 * 60
+
+	// arrives bounds how long after the last write a watch may take to have it.
+	arrives = 5 * time.Second
 )
 
 // StartWatches starts the writer and, over each protocol, a few who watch. What is written is the object "ticks" of a
@@ -52,19 +61,22 @@ func StartRelistingWatches(c *Clients, path string) *Watches { return startWatch
 func startWatches(c *Clients, path string, relists bool) *Watches {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &Watches{c: c, path: path, relists: relists, cancel: cancel, seen: map[string][]int64{}, skipped: map[string][]span{}}
-	first := w.write(ctx, 0)
+	first, _ := w.write(ctx, 0)
 	for _, proto := range Protocols {
 		for i := range perProtocol {
 			w.done.Go(func() { w.watch(ctx, proto, fmt.Sprint(proto, " ", i), first) })
 		}
 	}
-	w.done.Go(func() {
+	w.writer.Go(func() {
 		for n := 1; ctx.Err() == nil && !w.over.Load(); n++ {
-			if v := w.write(ctx, n); v > 0 {
-				w.mu.Lock()
+			v, err := w.write(ctx, n)
+			w.mu.Lock()
+			if err == nil {
 				w.written = append(w.written, v)
-				w.mu.Unlock()
+			} else {
+				w.failed = err
 			}
+			w.mu.Unlock()
 			select {
 			case <-ctx.Done():
 			case <-time.After(interval):
@@ -92,25 +104,31 @@ func (v versioned) version() int64 {
 	return n
 }
 
-// write changes the object that is watched, and returns its resource version, or 0.
-func (w *Watches) write(ctx context.Context, n int) int64 {
+// write changes the object that is watched, and returns its resource version.
+func (w *Watches) write(ctx context.Context, n int) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPatch, w.c.URL+w.path+"/ticks", strings.NewReader(fmt.Sprintf(`{"data":{"n":"%d"}}`, n)))
 	if err != nil {
-		return 0
+		return 0, err
 	}
 	req.Header.Set("Content-Type", "application/merge-patch+json")
 	res, err := w.c.HTTP["HTTP/2"].Do(req)
 	if err != nil {
-		return 0
+		return 0, err
 	}
 	defer res.Body.Close()
 	var v versioned
-	if res.StatusCode != http.StatusOK || json.NewDecoder(res.Body).Decode(&v) != nil {
-		return 0
+	if res.StatusCode != http.StatusOK {
+		return 0, fmt.Errorf("PATCH %s/ticks: %s", w.path, res.Status)
 	}
-	return v.version()
+	if err := json.NewDecoder(res.Body).Decode(&v); err != nil {
+		return 0, fmt.Errorf("PATCH %s/ticks: %w", w.path, err)
+	}
+	if v.version() == 0 {
+		return 0, fmt.Errorf("PATCH %s/ticks: no resource version", w.path)
+	}
+	return v.version(), nil
 }
 
 // watch watches from a version on until the server ends.
@@ -126,7 +144,7 @@ func (w *Watches) watch(ctx context.Context, proto, name string, from int64) {
 
 // once is one watch, and returns what it has seen last.
 func (w *Watches) once(ctx context.Context, proto, name string, from int64) int64 {
-	res := w.get(ctx, proto, fmt.Sprintf("?watch=1&fieldSelector=metadata.name%%3Dticks&resourceVersion=%d", from))
+	res := w.get(ctx, proto, fmt.Sprintf("?watch=1&timeoutSeconds=%d&fieldSelector=metadata.name%%3Dticks&resourceVersion=%d", lasts, from))
 	if res == nil {
 		return from
 	}
@@ -216,20 +234,56 @@ func (w *Watches) All(ctx context.Context) (begun int64, err error) {
 	}
 }
 
-// Ending has the writer write no more: the server is about to end.
-func (w *Watches) Ending() { w.over.Store(true) }
+// Lasted waits until all watches are open, and says, unless they may end, how many have since All returned that begun.
+func (w *Watches) Lasted(ctx context.Context, begun int64, mayEnd bool) error {
+	now, err := w.All(ctx)
+	if err == nil && now != begun && !mayEnd {
+		err = fmt.Errorf("%d watches have ended, and begun anew, of which none was to end", now-begun)
+	}
+	return err
+}
 
-// Stop ends all of it, and says what a watch has not seen, or more than once, or not in order. Calls after the first do
-// nothing.
+// Ending has the writer write no more, since the server is about to end, and returns when all watches have its last write, or
+// have had their time for it.
+func (w *Watches) Ending() {
+	w.over.Store(true)
+	w.writer.Wait()
+	for end := time.Now().Add(arrives); !w.haveAll() && time.Now().Before(end); time.Sleep(interval) {
+	}
+}
+
+// haveAll reports whether all watches have come as far as the last write.
+func (w *Watches) haveAll() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.written) == 0 {
+		return true
+	}
+	last, have := w.written[len(w.written)-1], 0
+	for name, seen := range w.seen {
+		relisted := slices.ContainsFunc(w.skipped[name], func(s span) bool { return s.to >= last })
+		if relisted || len(seen) > 0 && seen[len(seen)-1] >= last {
+			have++
+		}
+	}
+	return have == perProtocol*len(Protocols)
+}
+
+// Stop ends all of it, and says what a watch has not seen, or more than once, or not in order. That nothing was written is an
+// error. Calls after the first do nothing.
 func (w *Watches) Stop() error {
 	w.cancel()
+	w.writer.Wait()
 	w.done.Wait()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	written := w.written
-	w.written = nil
-	if written == nil {
+	if w.stopped {
 		return nil
+	}
+	w.stopped = true
+	written := w.written
+	if len(written) == 0 {
+		return fmt.Errorf("nothing was written that is watched: no watch was tried; next: see why the last write failed: %v", w.failed)
 	}
 	for name, seen := range w.seen {
 		lost := slices.DeleteFunc(missing(written, seen), func(v int64) bool {
