@@ -242,9 +242,8 @@ func (c *Cluster) boundStart(ctx context.Context) (context.Context, context.Canc
 }
 
 // Stop ends the extension API servers that there are, then the kube-apiservers (SIGTERM, then SIGKILL after
-// Config.StopTimeout or when ctx ends), then etcd, and returns when all are gone. The error says which had to be killed.
-// Calls after the first wait for it
-// and return the same.
+// Config.StopTimeout or when ctx ends), then etcd, and returns when all are gone. The error says which had to be killed, and
+// which kube-apiservers have not ended well, then or before. Calls after the first wait for it and return the same.
 func (c *Cluster) Stop(ctx context.Context) error {
 	c.stopOnce.Do(func() {
 		if c.balancer != nil {
@@ -292,9 +291,6 @@ func (c *Cluster) EtcdExited() <-chan struct{} { return c.members()[0].exited }
 // ExitError says how kube-apiserver ended, with its fatal error or the end of its log. It is nil while the
 // process runs.
 func (c *Cluster) ExitError() error { return c.servers[0].ExitError() }
-
-// ExitCode is kube-apiserver's when it has ended of its own accord, and -1 while it runs or when a signal has ended it.
-func (c *Cluster) ExitCode() int { return c.servers[0].current().exitCode() }
 
 // Crash is what kube-apiserver's log says about the Go runtime having ended it; the zero Crash when it says
 // nothing of the kind.

@@ -274,6 +274,33 @@ func TestStopKills(t *testing.T) {
 	}
 }
 
+// TestStopSaysHowItEnded: a server that crashes while it drains, or has crashed before, is no server that was stopped.
+func TestStopSaysHowItEnded(t *testing.T) {
+	for _, api := range []string{fake.APICrashEnd, fake.APICrashVersion} {
+		c, err := Start(t.Context(), fakeConfig(t, fake.Etcd, api))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if api == fake.APICrashVersion {
+			c.Version(t.Context())
+			<-c.Exited()
+		}
+		for _, stop := range []func(context.Context) error{c.Servers()[0].Stop, c.Stop} {
+			if err := stop(context.Background()); err == nil || !strings.Contains(err.Error(), "exit status 2: "+fake.CrashLine) {
+				t.Errorf("%s: Stop = %v", api, err)
+			}
+		}
+	}
+	c, err := Start(t.Context(), fakeConfig(t, fake.Etcd, fake.API))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Servers()[0].Kill()
+	if err := c.Stop(context.Background()); err != nil {
+		t.Errorf("of one that was killed: %v", err)
+	}
+}
+
 func TestStopConcurrently(t *testing.T) {
 	c, err := Start(t.Context(), fakeConfig(t, fake.Etcd, fake.API))
 	if err != nil {

@@ -54,15 +54,14 @@ func TestPauseAndKillEtcd(t *testing.T) {
 	if err := listening(c.ports.etcd[0].client)(t.Context()); err != nil {
 		t.Errorf("it does not listen where it did: %v", err)
 	}
-	if code := c.ExitCode(); code != -1 {
+	if code := c.servers[0].current().exitCode(); code != -1 {
 		t.Errorf("exit code %d while it runs", code)
 	}
 	if err := c.Stop(context.Background()); err != nil {
 		t.Error(err)
 	}
-	// The fake leaves SIGTERM to its default.
-	if code := c.ExitCode(); code != -1 {
-		t.Errorf("exit code %d after the signal", code)
+	if code := c.servers[0].current().exitCode(); code != 0 {
+		t.Errorf("exit code %d after its end", code)
 	}
 }
 

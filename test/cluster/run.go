@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 )
@@ -34,7 +33,10 @@ func Run(ctx context.Context, conf Config, out io.Writer) error {
 	// ctx is done by now, or about to be: the children still get their time.
 	stopErr := c.Stop(context.WithoutCancel(ctx))
 	fmt.Fprintln(out, "stopped; nothing is left running")
-	return errors.Join(err, stopErr)
+	if err == nil { // Otherwise it says the same, or what comes of it.
+		err = stopErr
+	}
+	return err
 }
 
 func (c *Cluster) usage(ctx context.Context, out io.Writer) {

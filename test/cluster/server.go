@@ -24,6 +24,7 @@ type Server struct {
 
 	mu     sync.Mutex
 	p      *process // the latest; nil before the first
+	killed bool     // by us: how it ended says nothing
 	starts int
 	closed bool
 }
@@ -60,9 +61,7 @@ func (s *Server) start(ctx context.Context, binary string) (took time.Duration, 
 	}
 	begun := time.Now()
 	if err := s.c.waitUntil(ctx, p, s.Ready); err != nil {
-		killed, kill := context.WithCancel(context.Background())
-		kill()
-		p.stop(killed, 0)
+		s.Kill()
 		return 0, err
 	}
 	return time.Since(begun), nil
@@ -91,15 +90,23 @@ func (s *Server) execute(binary string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.p = p
+	s.p, s.killed = p, false
 	s.starts++
 	return p, nil
 }
 
 // Stop ends the process (SIGTERM, then SIGKILL after Config.StopTimeout or when ctx ends) and returns when it
-// is gone. The error says that it had to be killed.
+// is gone. The error says that it had to be killed, or that it has not ended well, then or before: of a crash while it
+// drains nothing else may tell. How one ended that Kill has killed is no error.
 func (s *Server) Stop(ctx context.Context) error {
-	return s.current().stop(ctx, s.c.conf.StopTimeout)
+	s.mu.Lock()
+	p, killed := s.p, s.killed
+	s.mu.Unlock()
+	err := p.stop(ctx, s.c.conf.StopTimeout)
+	if err == nil && p != nil && !killed && p.exitCode() != 0 {
+		err = p.exitError()
+	}
+	return err
 }
 
 // Pid is the process ID of the latest process.
@@ -113,7 +120,11 @@ func (s *Server) Pause() (resume func(), err error) { return s.current().pause()
 func (s *Server) Kill() {
 	killed, kill := context.WithCancel(context.Background())
 	kill()
-	s.current().stop(killed, 0)
+	s.mu.Lock()
+	p := s.p
+	s.killed = !p.gone()
+	s.mu.Unlock()
+	p.stop(killed, 0)
 }
 
 // close is Stop, for good.

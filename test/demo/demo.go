@@ -86,9 +86,9 @@ func Run(ctx context.Context, c Config) (Report, error) {
 }
 
 // run is the whole life of one target.
-func (c Config) run(ctx context.Context, name, binary string, duration time.Duration) (_ Target, err error) {
+func (c Config) run(ctx context.Context, name, binary string, duration time.Duration) (t Target, err error) {
 	say := func(format string, args ...any) { fmt.Fprintf(c.Progress, name+": "+format+"\n", args...) }
-	t := Target{Name: name}
+	t = Target{Name: name}
 	tokens := NewTokens()
 
 	say("starting etcd and kube-apiserver")
@@ -103,9 +103,14 @@ func (c Config) run(ctx context.Context, name, binary string, duration time.Dura
 		return t, fmt.Errorf("%s: %w", name, err)
 	}
 	defer func() {
-		// That a server takes long to stop is no part of the evidence, and its log has it.
-		if stopErr := cl.Stop(context.WithoutCancel(ctx)); stopErr != nil {
-			say("%v", stopErr)
+		stopErr := cl.Stop(context.WithoutCancel(ctx))
+		if stopErr == nil || t.Died {
+			return
+		}
+		say("%v", stopErr)
+		// That a server takes long to stop is no part of the evidence, and its log has it; that it crashes then is.
+		if crash := cl.Crash(); crash.Line != "" {
+			t.ReadyAfter, t.AfterError = false, "it died when it was told to end: "+crash.Line
 		}
 	}()
 	t.Log = cl.Log()

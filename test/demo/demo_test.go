@@ -74,6 +74,17 @@ func TestRunBothDie(t *testing.T) {
 	}
 }
 
+// TestRunDiesAtItsEnd: a patched server that crashes while it is stopped is not well after the load.
+func TestRunDiesAtItsEnd(t *testing.T) {
+	r, err := Run(t.Context(), fakeConfig(t, fake.APICrashTimeouts, fake.APICrashEnd))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Verdict(); err == nil || !strings.Contains(err.Error(), "it died when it was told to end: "+fake.CrashLine) {
+		t.Errorf("verdict: %v", err)
+	}
+}
+
 func TestRunStartFails(t *testing.T) {
 	_, err := Run(t.Context(), fakeConfig(t, fake.API, fake.APIDies))
 	if err == nil || !strings.HasPrefix(err.Error(), "patched: ") || !strings.Contains(err.Error(), "something is wrong") {

@@ -236,9 +236,7 @@ func (s *server) died() {
 // terminate ends the server as an operator does.
 func (s *server) terminate(stop func() error) {
 	if err := stop(); err != nil {
-		s.lief("the server does not end when it is asked to: %v", err)
-	} else if code := s.cl.ExitCode(); code != 0 {
-		s.lief("the server has not ended well: %v", s.cl.ExitError())
+		s.lief("the server has not ended well: %v", err)
 	}
 }
 

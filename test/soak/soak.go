@@ -142,5 +142,5 @@ func runSide(ctx context.Context, c Config, out io.Writer, program string, side 
 		return err
 	}
 	s.end(nil)
-	return errors.Join(stop(), writeSamples(filepath.Join(dir, "samples.csv"), side.Samples))
+	return writeSamples(filepath.Join(dir, "samples.csv"), side.Samples)
 }

@@ -27,6 +27,7 @@ const (
 	APIDiskFull      = "fake-api-disk-full"       // at once, saying so
 	APINeverReady    = "fake-api-never-ready"     // answers 503
 	APIStubborn      = "fake-api-stubborn"        // ignores SIGTERM
+	APICrashEnd      = "fake-api-crashes-end"     // as D1 does, when it is told to end
 	APICrashVersion  = "fake-api-crashes-version" // as D1 does, when asked for its version
 	APICrashTimeouts = "fake-api-crashes-load"    // as D1 does, after a few requests with a timeout
 )
@@ -129,8 +130,17 @@ func etcd(behaviour string) {
 }
 
 func api(behaviour string) {
-	if behaviour == APIStubborn {
-		signal.Ignore(syscall.SIGTERM)
+	signal.Ignore(syscall.SIGTERM)
+	if behaviour != APIStubborn {
+		told := make(chan os.Signal, 1)
+		signal.Notify(told, syscall.SIGTERM)
+		go func() {
+			<-told
+			if behaviour == APICrashEnd {
+				die()
+			}
+			os.Exit(0)
+		}()
 	}
 	s := &http.Server{
 		Addr:    "127.0.0.1:" + flag("secure-port"),
