@@ -58,7 +58,7 @@ func TestWhatIsHeld(t *testing.T) {
 	if got := r.held(map[string]float64{traffic.Goroutines: 1200, traffic.Seats: 2}); len(got) != 0 {
 		t.Errorf("at the bounds: %q", got)
 	}
-	if got := r.held(map[string]float64{traffic.Goroutines: 1201, traffic.Seats: 3, traffic.Overdue: 1, traffic.Reporting: 2, longRunning: 4}); len(got) != len(spare) {
+	if got := r.held(map[string]float64{traffic.Goroutines: 1201, traffic.Seats: 3, traffic.Overdue: 1, traffic.Reporting: 2, traffic.LongRunning: 4}); len(got) != len(spare) {
 		t.Errorf("above all bounds: %q", got)
 	}
 }

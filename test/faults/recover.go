@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -12,23 +11,21 @@ import (
 	"fork.internal/apiserver/test/traffic"
 )
 
-const longRunning = "apiserver_longrunning_requests"
-
 // spare is what may have come to a server that is at rest: a seat of whoever writes what is watched, and one of whoever
 // looks; watches of ours that begin again; idle connections, and what is made when it is used for the first time.
-var spare = map[string]float64{traffic.Seats: 2, traffic.Overdue: 0, traffic.Reporting: 1, longRunning: 3, traffic.Goroutines: 200}
+var spare = map[string]float64{traffic.Seats: 2, traffic.Overdue: 0, traffic.Reporting: 1, traffic.LongRunning: 3, traffic.Goroutines: 200}
 
 // settles bounds how long a server may take after a fault until nothing of it is left: what the slowest of an unmodified
 // server's goroutines have, the 34 s of a mutation, and some.
 const settles = 45 * time.Second
 
-// measure asks the server for these of its metrics.
+// measure asks the server for how much it holds.
 func (r *run) measure(ctx context.Context) (map[string]float64, error) {
 	text, err := r.server.Get(ctx, "/metrics")
 	if err != nil {
 		return nil, err
 	}
-	return traffic.Sums(text, slices.Collect(maps.Keys(spare))...), nil
+	return traffic.Sums(text, append(traffic.AtRest(r.patched()), traffic.LongRunning)...)
 }
 
 // held says what there is beyond what there was.

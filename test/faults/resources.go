@@ -23,7 +23,11 @@ const descriptors = "process_open_fds"
 // openDescriptors is how many the server has.
 func (r *run) openDescriptors(ctx context.Context) (int, error) {
 	text, err := r.server.Get(ctx, "/metrics")
-	return int(traffic.Sums(text, descriptors)[descriptors]), err
+	if err != nil {
+		return 0, err
+	}
+	sums, err := traffic.Sums(text, descriptors)
+	return int(sums[descriptors]), err
 }
 
 // dialMany opens connections of which every fourth gets as far as TLS, and returns those that it has got within the time.
@@ -309,7 +313,7 @@ func lostRoute(ctx context.Context, r *run) error {
 		if err != nil {
 			return err
 		}
-		left := now[longRunning] - before[longRunning]
+		left := now[traffic.LongRunning] - before[traffic.LongRunning]
 		if left <= 0 || ctx.Err() != nil {
 			return ctx.Err()
 		}

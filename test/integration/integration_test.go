@@ -2,6 +2,7 @@ package integration
 
 import (
 	"maps"
+	"strings"
 	"testing"
 
 	"fork.internal/apiserver/test/traffic"
@@ -9,9 +10,12 @@ import (
 
 func TestWhatIsHeld(t *testing.T) {
 	const metrics = "# HELP go_goroutines x\ngo_goroutines 10\n" + traffic.Seats + `{a="b",c="d e"} 2` + "\n" + traffic.Seats + `{a="c"} 1` + "\nother 7\n"
-	now := traffic.Sums([]byte(metrics), traffic.Seats, traffic.Goroutines)
-	if want := map[string]float64{traffic.Seats: 3, traffic.Goroutines: 10}; !maps.Equal(now, want) {
-		t.Errorf("got %v, want %v", now, want)
+	now, err := traffic.Sums([]byte(metrics), traffic.AtRest(false)...)
+	if want := map[string]float64{traffic.Seats: 3, traffic.Goroutines: 10}; err != nil || !maps.Equal(now, want) {
+		t.Errorf("got %v, %v, want %v", now, err, want)
+	}
+	if _, err := traffic.Sums([]byte(metrics), traffic.AtRest(true)...); err == nil || !strings.Contains(err.Error(), "no metric "+traffic.Overdue) {
+		t.Errorf("a metric that is gone: %v", err)
 	}
 	if got := held(now, map[string]float64{traffic.Seats: 2}); len(got) != 0 {
 		t.Errorf("one more seat is the scrape's, and got %q", got)

@@ -9,13 +9,13 @@ import (
 	"fork.internal/apiserver/test/traffic"
 )
 
-// measure asks the server for these of its metrics. What a server does not have is 0.
+// measure asks the server for how much it holds.
 func (e *env) measure(ctx context.Context) (map[string]float64, error) {
 	data, err := e.Get(ctx, "/metrics")
 	if err != nil {
 		return nil, err
 	}
-	return traffic.Sums(data, traffic.Seats, traffic.Overdue, traffic.Reporting, traffic.Goroutines), nil
+	return traffic.Sums(data, traffic.AtRest(e.conf.Patched)...)
 }
 
 const (

@@ -56,7 +56,6 @@ const (
 	heapMetric        = "go_memstats_heap_alloc_bytes"
 	residentMetric    = "process_resident_memory_bytes"
 	descriptorsMetric = "process_open_fds"
-	longRunningMetric = "apiserver_longrunning_requests"
 )
 
 // look asks the server how it is.
@@ -67,10 +66,13 @@ func (s *server) look(ctx context.Context) (Sample, error) {
 	if err != nil {
 		return Sample{}, err
 	}
-	m := traffic.Sums(text, traffic.Seats, traffic.Overdue, traffic.Reporting, traffic.Goroutines, heapMetric, residentMetric, descriptorsMetric, longRunningMetric)
+	m, err := traffic.Sums(text, append(traffic.AtRest(s.side.mustHold), heapMetric, residentMetric, descriptorsMetric, traffic.LongRunning)...)
+	if err != nil {
+		return Sample{}, err
+	}
 	return Sample{
 		At: time.Since(s.begun).Seconds(), Goroutines: m[traffic.Goroutines], HeapMiB: m[heapMetric] / (1 << 20), ResidentMiB: m[residentMetric] / (1 << 20),
-		Descriptors: m[descriptorsMetric], Seats: m[traffic.Seats], Overdue: m[traffic.Overdue], Reporting: m[traffic.Reporting], LongRunning: m[longRunningMetric],
+		Descriptors: m[descriptorsMetric], Seats: m[traffic.Seats], Overdue: m[traffic.Overdue], Reporting: m[traffic.Reporting], LongRunning: m[traffic.LongRunning],
 	}, nil
 }
 

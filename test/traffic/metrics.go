@@ -17,6 +17,8 @@ const (
 	Overdue    = "apiserver_overdue_requests"
 	Reporting  = "apiserver_reporting_requests"
 	Goroutines = "go_goroutines"
+	// LongRunning has series only when there was a first request.
+	LongRunning = "apiserver_longrunning_requests"
 )
 
 // Get is the body of what the server answers with 200.
@@ -40,8 +42,18 @@ func (c *Clients) Get(ctx context.Context, path string) ([]byte, error) {
 	return data, nil
 }
 
-// Sums adds up the series of each of the metrics in the text of a server's. One that is not there is 0.
-func Sums(text []byte, metrics ...string) map[string]float64 {
+// AtRest are the metrics of which a server that is at rest has as much as before, of those that it has: an unmodified one knows
+// of no overdue handlers.
+func AtRest(patched bool) []string {
+	if patched {
+		return []string{Goroutines, Seats, Overdue, Reporting}
+	}
+	return []string{Goroutines, Seats}
+}
+
+// Sums adds up the series of each of the metrics in the text of a server's. That one has none is an error: it would be taken
+// for 0, which is what most ought to be.
+func Sums(text []byte, metrics ...string) (map[string]float64, error) {
 	sum := map[string]float64{}
 	for line := range bytes.Lines(text) {
 		text := strings.TrimSpace(string(line))
@@ -54,5 +66,10 @@ func Sums(text []byte, metrics ...string) map[string]float64 {
 			sum[name] += v
 		}
 	}
-	return sum
+	for _, name := range metrics {
+		if _, ok := sum[name]; !ok {
+			return nil, fmt.Errorf("the server has no metric %s; next: look in its /metrics for what it is called now", name)
+		}
+	}
+	return sum, nil
 }
