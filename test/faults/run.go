@@ -1,7 +1,6 @@
 package faults
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -380,14 +379,12 @@ func (r *run) checkRecords() error {
 		return err
 	}
 	for _, path := range logs {
-		log, err := os.ReadFile(filepath.Join(r.dir, path))
+		panics, err := traffic.Panics(filepath.Join(r.dir, path))
 		if err != nil {
 			return err
 		}
-		for _, bad := range []string{"fatal error:", "WARNING: DATA RACE", "Observed a panic", "http: panic serving"} {
-			if n := bytes.Count(log, []byte(bad)); n > 0 {
-				r.wrongf("%q is %d times in %s", bad, n, path)
-			}
+		for _, found := range panics {
+			r.wrongf("%s", found)
 		}
 	}
 	return nil

@@ -1,15 +1,13 @@
 package integration
 
 import (
-	"bytes"
 	"fmt"
-	"os"
 
 	"fork.internal/apiserver/test/traffic"
 )
 
-// checkRecords holds the audit log against what the clients saw, when the server has ended, and looks for races in its
-// log.
+// checkRecords holds the audit log against what the clients saw, when the server has ended, and looks for races, crashes
+// and panics in its log.
 func (e *env) checkRecords() (joined int, err error) {
 	records, err := traffic.ReadRecords(e.cl.AuditLog(), e.exchanges)
 	if err != nil {
@@ -28,15 +26,9 @@ func (e *env) checkRecords() (joined int, err error) {
 	if e.policyFile != nil {
 		e.checkPolicies(records)
 	}
-	log, err := os.ReadFile(e.cl.Log())
-	if err != nil {
-		return joined, err
+	panics, err := traffic.Panics(e.cl.Log())
+	for _, found := range panics {
+		e.wrongf("%s", found)
 	}
-	if n := bytes.Count(log, []byte("WARNING: DATA RACE")); n > 0 {
-		e.wrongf("%d data races are in %s", n, e.cl.Log())
-	}
-	if crash := e.cl.Crash(); crash.Line != "" {
-		e.wrongf("the server has crashed: %s", crash.Line)
-	}
-	return joined, nil
+	return joined, err
 }

@@ -23,7 +23,6 @@ type Side struct {
 	Version string  `json:"version"`
 	Phases  []Phase `json:"phases"`
 	Died    *Death  `json:"died,omitempty"`
-	Races   int     `json:"races"`
 	// Joined is how many requests were joined with their audit events.
 	Joined  int      `json:"joined"`
 	Samples []Sample `json:"samples"`

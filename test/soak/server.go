@@ -1,13 +1,11 @@
 package soak
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -254,17 +252,9 @@ func (s *server) checkRecords() error {
 			s.side.Joined++
 		}
 	}
-	log, err := os.ReadFile(s.cl.Log())
-	if err != nil {
-		return err
+	panics, err := traffic.Panics(s.cl.Log())
+	for _, found := range panics {
+		s.lief("%s", found)
 	}
-	if s.side.Races = bytes.Count(log, []byte("WARNING: DATA RACE")); s.side.Races > 0 {
-		s.lief("%d data races are in %s", s.side.Races, s.cl.Log())
-	}
-	for _, panics := range []string{"Observed a panic", "http: panic serving", "apiserver panic'd"} {
-		if n := bytes.Count(log, []byte(panics)); n > 0 {
-			s.lief("%q is %d times in %s", panics, n, s.cl.Log())
-		}
-	}
-	return nil
+	return err
 }
