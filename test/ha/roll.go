@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fork.internal/apiserver/test/cluster"
+	served "fork.internal/apiserver/test/traffic"
 	"fork.internal/apiserver/test/webhook"
 )
 
@@ -124,7 +125,7 @@ func (r *roll) phase(ctx context.Context, from, to build) (p Phase, err error) {
 	p = Phase{Name: fmt.Sprintf("%s to %s", from, to)}
 	begun, asked := time.Now(), r.hook.Asked()
 	for i := range r.cl.Servers() {
-		step, err := r.replace(ctx, i, to)
+		step, err := r.replace(ctx, i, from, to)
 		if err != nil {
 			return p, err
 		}
@@ -140,7 +141,7 @@ func (r *roll) phase(ctx context.Context, from, to build) (p Phase, err error) {
 }
 
 // replace ends a server as its supervisor does, and starts another binary in its place.
-func (r *roll) replace(ctx context.Context, i int, to build) (step Replaced, err error) {
+func (r *roll) replace(ctx context.Context, i int, from, to build) (step Replaced, err error) {
 	binary := r.c.Unmodified
 	if to == patched {
 		binary = r.c.Patched
@@ -158,6 +159,11 @@ func (r *roll) replace(ctx context.Context, i int, to build) (step Replaced, err
 		return step, err
 	}
 	step.GoneAfter = time.Since(begun).Seconds()
+	if from == patched { // What becomes of the others is upstream's.
+		if step.Panics, err = served.Panics(server.Log()); err != nil {
+			return step, err
+		}
+	}
 	if err := server.Start(ctx, binary); err != nil {
 		return step, err
 	}

@@ -39,6 +39,8 @@ type Replaced struct {
 	OutAfter    float64 `json:"outAfterSeconds"`
 	GoneAfter   float64 `json:"goneAfterSeconds"`
 	BackAfter   float64 `json:"backAfterSeconds"`
+	// Panics are those in the log of a patched server that has gone, with crashes and races.
+	Panics []string `json:"panics,omitempty"`
 }
 
 // terminationCosts are what a graceful termination costs who is in the midst of a connection when it comes, and how many
@@ -57,6 +59,9 @@ func (r RollReport) Verdict() error {
 	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	for _, p := range r.Phases {
 		for i, step := range p.Replaced {
+			for _, found := range step.Panics {
+				fail("%s, server %d: %s; next: see what is around it", p.Name, i+1, found)
+			}
 			if step.Connections == 0 {
 				fail("%s, server %d: it had no connection when it was told to stop, so nothing was shown", p.Name, i+1)
 			}

@@ -14,7 +14,7 @@ func replaced() RollReport {
 	for _, name := range []string{"unmodified to unmodified", "unmodified to patched", "patched to unmodified"} {
 		r.Phases = append(r.Phases, Phase{
 			Name: name, Requests: Seen{OK: 100, Failed: map[string]int64{}}, SlowRequests: 4, Streams: Seen{OK: 5, Failed: map[string]int64{}},
-			Replaced: []Replaced{{"v1", 5, 0.3, 8, 12}, {"v1", 6, 0.3, 8, 12}, {"v1", 7, 0.3, 8, 12}},
+			Replaced: []Replaced{{"v1", 5, 0.3, 8, 12, nil}, {"v1", 6, 0.3, 8, 12, nil}, {"v1", 7, 0.3, 8, 12, nil}},
 		})
 	}
 	return r
@@ -34,6 +34,7 @@ func TestRollVerdict(t *testing.T) {
 	}
 	for want, change := range map[string]func(r *RollReport){
 		"unmodified to patched, server 2: it had no connection":   func(r *RollReport) { r.Phases[1].Replaced[1].Connections = 0 },
+		"patched to unmodified, server 1: \"Observed a panic\"":   func(r *RollReport) { r.Phases[2].Replaced[0].Panics = []string{`"Observed a panic" is once`} },
 		"not ready after 3.5 s, which is later":                   func(r *RollReport) { r.Phases[0].Replaced[2].OutAfter = 3.5 },
 		"0 answers, 4 slow requests: nothing was shown":           func(r *RollReport) { r.Phases[2].Requests.OK = 0 },
 		"100 answers, 0 slow requests: nothing was shown":         func(r *RollReport) { r.Phases[0].SlowRequests = 0 },
