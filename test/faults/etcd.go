@@ -208,9 +208,9 @@ func movedLeader(ctx context.Context, r *run) error {
 
 var etcdFaults = []fault{
 	{id: "etcd-leader", what: "etcd has three members, and another leader each second",
-		conf: threeMembers, inject: movedLeader, cuts: true, recovers: etcdRecovery},
+		conf: threeMembers, inject: movedLeader, others: traffic.Faulty, cuts: true, recovers: etcdRecovery},
 	{id: "etcd-slow", what: "each piece between kube-apiserver and etcd takes 300 ms longer",
-		conf: farFromEtcd, inject: slowEtcd, recovers: etcdRecovery},
+		conf: farFromEtcd, inject: slowEtcd, others: traffic.Faulty, recovers: etcdRecovery},
 	{id: "etcd-full", what: "etcd has used up its quota and refuses writes, until somebody makes room",
-		conf: tinyQuota, inject: fullEtcd, recovers: etcdRecovery},
+		conf: tinyQuota, inject: fullEtcd, others: traffic.Faulty, recovers: etcdRecovery},
 }

@@ -37,7 +37,10 @@ type fault struct {
 	// inject brings it about, sees what clients see of it, and ends it. An error means that it could not be brought about, or
 	// that nothing was tried by it: errNeeds where the machine lacks something.
 	inject func(ctx context.Context, r *run) error
-	// silent is whether requests may have no answer meanwhile.
+	// others are what ordinary requests may be answered meanwhile, besides what they ought to, since what the fault hits is
+	// theirs too. Without any they do not notice.
+	others []int
+	// silent is whether requests may have no answer meanwhile, or any.
 	silent bool
 	// cuts is whether watches may end, and begin anew.
 	cuts bool

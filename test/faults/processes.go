@@ -137,7 +137,7 @@ func terminatedServer(ctx context.Context, r *run) error {
 
 var processFaults = []fault{
 	{id: "server-paused", what: "the server has SIGSTOP for longer than its requests' deadlines, then SIGCONT",
-		inject: pausedServer},
+		inject: pausedServer, others: []int{http.StatusGatewayTimeout}},
 	{id: "server-killed", what: "the server has SIGKILL amid requests of every sort, and is started again, three times",
 		inject: killedServer, silent: true, kills: true, restarts: true, recovers: 30 * time.Second},
 	{id: "server-terminated", what: "the server has SIGTERM amid requests of every sort, and is started again",

@@ -332,7 +332,7 @@ var resourceFaults = []fault{
 	{id: "route-lost", what: "the route to clients is lost, of whom half watch and half are in the midst of a list",
 		conf: reachable, inject: lostRoute},
 	{id: "memory", what: "GOMEMLIMIT is 150 MiB, and lists take more",
-		conf: littleMemory, inject: largeLists},
+		conf: littleMemory, inject: largeLists, others: []int{http.StatusGatewayTimeout}},
 	{id: "memory-limit", what: "a control group leaves 768 MiB to the server, and clients ask for lists and do not read them",
 		inject: unreadLists},
 }

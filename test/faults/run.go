@@ -166,7 +166,7 @@ func (r *run) through(ctx context.Context, watch *traffic.Watches) error {
 	r.enter(before)
 	load := traffic.NewLoad(r.clients, traffic.ConfigMaps(calmly), r.wrongf)
 	calmFor := func() {
-		stop := load.Start(ctx, loadClients, false)
+		stop := load.Start(ctx, loadClients)
 		traffic.Pause(ctx, calm)
 		stop()
 	}
@@ -180,7 +180,7 @@ func (r *run) through(ctx context.Context, watch *traffic.Watches) error {
 	}
 	r.enter(during)
 	meanwhile := traffic.NewLoad(r.clients, traffic.ConfigMaps(meantime), r.wrongf)
-	stop := meanwhile.Start(ctx, loadClients, true)
+	stop := meanwhile.Start(ctx, loadClients, r.fault.others...)
 	err = r.fault.inject(ctx, r)
 	ended := time.Now()
 	if err == nil {

@@ -20,8 +20,8 @@ type phase struct {
 	// run has hostile clients at work until during is done, and returns when they are gone. ctx is for what they have begun
 	// by then. nil is none.
 	run func(ctx, during context.Context, s *server) error
-	// faults is whether ordinary requests may fail, and watches end.
-	faults bool
+	// storage is whether what the server stands on is away: ordinary requests may fail, and watches end.
+	storage bool
 }
 
 // phases are all, in order. What is known to end an unmodified server comes last, so that the others are seen on it too.
@@ -34,7 +34,7 @@ var phases = []phase{
 	{name: "clients that go", run: goneClients},
 	{name: "webhooks", run: webhooks},
 	{name: "mutations and watches", run: mutations},
-	{name: "etcd paused", run: etcdPaused, faults: true},
+	{name: "etcd paused", run: etcdPaused, storage: true},
 	{name: "timeouts", run: timeouts},
 	{name: "warnings", run: warnings},
 	{name: "ordinary again"},
@@ -47,7 +47,11 @@ func (s *server) phase(ctx context.Context, p phase) error {
 	if err != nil {
 		return err
 	}
-	stop := s.load.Start(ctx, loadClients, p.faults)
+	var may []int
+	if p.storage {
+		may = traffic.Faulty
+	}
+	stop := s.load.Start(ctx, loadClients, may...)
 	defer stop()
 	during, cancel := context.WithTimeout(ctx, s.conf.Duration/time.Duration(len(phases)))
 	defer cancel()
@@ -60,7 +64,7 @@ func (s *server) phase(ctx context.Context, p phase) error {
 	var held []string
 	if err == nil {
 		held = s.settle(ctx)
-		if ended := s.watch.Lasted(ctx, watching, p.faults); ended != nil && ctx.Err() == nil {
+		if ended := s.watch.Lasted(ctx, watching, p.storage); ended != nil && ctx.Err() == nil {
 			s.lostf("%v", ended)
 		}
 	}

@@ -43,7 +43,7 @@ var spare = []struct {
 
 // warmUp has ordinary clients work, and notes how the server is when they rest.
 func (s *server) warmUp(ctx context.Context) (err error) {
-	stop := s.load.Start(ctx, loadClients, false)
+	stop := s.load.Start(ctx, loadClients)
 	traffic.Pause(ctx, warmUpTime)
 	stop()
 	if _, err := s.watch.All(ctx); err != nil {

@@ -38,14 +38,15 @@ func NewLoad(c *Clients, collection string, lostf func(format string, args ...an
 	return &Load{c: c, collection: collection, lostf: lostf}
 }
 
-// Start starts n clients over each protocol. With faults, every request may fail, but not silently: it has a whole answer.
-// stop ends them, and returns when the last answer is there; it may be called more than once.
-func (l *Load) Start(ctx context.Context, n int, faults bool) (stop func()) {
+// Start starts n clients over each protocol. Every request may have an answer with one of the statuses too, besides the one that
+// it ought to have; it has a whole one. stop ends them, and returns when the last answer is there; it may be called more than
+// once.
+func (l *Load) Start(ctx context.Context, n int, may ...int) (stop func()) {
 	stopping := make(chan struct{})
 	var done sync.WaitGroup
 	done.Go(func() {
 		Together(n, func(proto string, _ int) {
-			w := &worker{load: l, proto: proto, faults: faults, stopping: stopping}
+			w := &worker{load: l, proto: proto, may: may, stopping: stopping}
 			for w.goesOn(ctx) {
 				w.round(ctx)
 			}
@@ -61,7 +62,7 @@ func (l *Load) Start(ctx context.Context, n int, faults bool) (stop func()) {
 type worker struct {
 	load     *Load
 	proto    string
-	faults   bool
+	may      []int // what its requests may be answered, besides what they ought to
 	stopping <-chan struct{}
 }
 
@@ -112,7 +113,7 @@ func (w *worker) round(ctx context.Context) {
 		case x.Whole && x.Status == http.StatusNotFound && step.want != http.StatusNotFound:
 			w.load.lostf("it was there, and is not: %v", x)
 			return
-		case w.faults && slices.Contains(Faulty, x.Status):
+		case slices.Contains(w.may, x.Status):
 			w.load.c.Answered(x)
 			return
 		}

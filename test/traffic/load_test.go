@@ -69,36 +69,37 @@ func TestWhatALoadNotices(t *testing.T) {
 	}
 	for name, tt := range map[string]struct {
 		spoil       func(http.ResponseWriter, *http.Request, *store) bool
-		faults      bool
+		may         []int
 		wrong, lost string // "" is nothing
 	}{
-		"nothing": {nil, false, "", ""},
+		"nothing": {nil, nil, "", ""},
 		"objects that go": {func(_ http.ResponseWriter, r *http.Request, s *store) bool {
 			if r.Method == "GET" {
 				clear(s.maps)
 			}
 			return false
-		}, false, "", "it was there, and is not"},
+		}, nil, "", "it was there, and is not"},
 		"a list without them": {func(_ http.ResponseWriter, r *http.Request, s *store) bool {
 			if r.URL.Query().Has("labelSelector") {
 				clear(s.maps)
 			}
 			return false
-		}, false, "", "the list ought to have"},
+		}, nil, "", "the list ought to have"},
 		"a write that is not there": {func(rw http.ResponseWriter, r *http.Request, s *store) bool {
 			if r.Method == "PATCH" {
 				json.NewEncoder(rw).Encode(object{"data": object{"v": "other"}})
 			}
 			return r.Method == "PATCH"
-		}, false, "", `has "other"`},
-		"half an object":         {answer(201, `{"kind":`), false, "got 201", ""},
-		"another status":         {answer(503, `{}`), false, "got 503", ""},
-		"another, while it may":  {answer(503, `{}`), true, "", ""},
-		"a bare 504":             {answer(504, `{}`), true, "does not say why", ""},
-		"a 504 that is expected": {answer(504, `{"reason":"Timeout"}`), true, "", ""},
+		}, nil, "", `has "other"`},
+		"half an object":            {answer(201, `{"kind":`), nil, "got 201", ""},
+		"another status":            {answer(503, `{}`), nil, "got 503", ""},
+		"another, while it may":     {answer(503, `{}`), Faulty, "", ""},
+		"another, while others may": {answer(503, `{}`), []int{504}, "got 503", ""},
+		"a bare 504":                {answer(504, `{}`), Faulty, "does not say why", ""},
+		"a 504 that is expected":    {answer(504, `{"reason":"Timeout"}`), []int{504}, "", ""},
 		"no answer": {func(http.ResponseWriter, *http.Request, *store) bool {
 			panic(http.ErrAbortHandler)
-		}, true, "no whole answer", ""},
+		}, Faulty, "no whole answer", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -118,7 +119,7 @@ func TestWhatALoadNotices(t *testing.T) {
 			for _, proto := range Protocols {
 				c.HTTP[proto] = server.Client()
 			}
-			stop := NewLoad(c, "/maps", say(&lost)).Start(t.Context(), 2, tt.faults)
+			stop := NewLoad(c, "/maps", say(&lost)).Start(t.Context(), 2, tt.may...)
 			time.Sleep(time.Second)
 			stop()
 			stop()
