@@ -39,11 +39,22 @@ func pausedServer(ctx context.Context, r *run) error {
 // hang sends n requests over each protocol that a webhook hangs at, and returns when they are under way. answers waits for
 // what comes of them.
 func (r *run) hang(ctx context.Context, n int, timeout time.Duration) (answers func() []*traffic.Exchange, err error) {
-	all := make(chan []*traffic.Exchange, 1)
+	var mu sync.Mutex
+	var all []*traffic.Exchange
+	done := make(chan struct{})
 	go func() {
-		all <- r.sendFor(ctx, n, time.Millisecond, func(string) traffic.Request { return hooked(webhook.Hangs, timeout) })
+		defer close(done)
+		traffic.Together(n, func(proto string, _ int) {
+			x := r.clients.Send(ctx, proto, hooked(webhook.Hangs, timeout))
+			mu.Lock()
+			defer mu.Unlock()
+			all = append(all, x)
+		})
 	}()
-	answers = sync.OnceValue(func() []*traffic.Exchange { return <-all })
+	answers = func() []*traffic.Exchange {
+		<-done
+		return all
+	}
 	if err := r.executing(ctx, n*len(traffic.Protocols)); err != nil {
 		answers()
 		return nil, err
