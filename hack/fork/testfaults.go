@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -36,6 +37,9 @@ func newTestFaultsCommand(co *checkout.Checkout) *cobra.Command {
 		report, err := faults.Run(cmd.Context(), faults.Config{
 			Unmodified: unmodified, Patched: patched, Etcd: etcd, Dir: filepath.Join(co.Output(), "faults"), ID: id, Progress: co.Err,
 		})
+		if err != nil && len(report.Results) > 0 {
+			return errors.Join(err, out.print(co.Out, report, func() { report.WriteTable(co.Out) }))
+		}
 		if err != nil {
 			return err
 		}

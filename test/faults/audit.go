@@ -204,7 +204,7 @@ func validEvents(from, to string) (string, error) {
 
 var auditFaults = []fault{
 	{id: "audit-webhook-hangs", what: "the audit webhook, which is waited for, takes events and does not answer",
-		conf: takesAudit, inject: auditAnswers(0), others: []int{http.StatusGatewayTimeout}, onlyEnds: true, recovers: time.Minute},
+		conf: takesAudit, inject: auditAnswers(0), unmodifiedFails: true, others: []int{http.StatusGatewayTimeout}, onlyEnds: true, recovers: time.Minute},
 	{id: "audit-webhook-fails", what: "the audit webhook answers 500",
 		conf: takesAudit, inject: auditAnswers(http.StatusInternalServerError), onlyEnds: true, recovers: time.Minute},
 	{id: "audit-disk-full", what: "the disk of the audit log is full",

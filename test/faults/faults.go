@@ -52,6 +52,8 @@ type fault struct {
 	onlyEnds bool
 	// unrecorded is whether what is requested meanwhile may be missing in the audit log.
 	unrecorded bool
+	// unmodifiedFails is whether something is known to be wrong with an unmodified server meanwhile, each time.
+	unmodifiedFails bool
 	// recovers is how long the server may take until all is well again when the fault has ended; 0 is defaultRecovery.
 	recovers time.Duration
 }
@@ -100,8 +102,9 @@ func Check(id string) error {
 	return err
 }
 
-// Run tries the faults on both servers, one after the other, and returns what came of them. An error means that they could
-// not be tried. When Run returns, nothing is left running, mounted or routed.
+// Run tries the faults on both servers, one after the other, and returns what came of them; one that cannot be tried does not
+// keep it from the others. With an error, the report is of those before. When Run returns, nothing is left running, mounted
+// or routed.
 func Run(ctx context.Context, c Config) (Report, error) {
 	if c.Progress == nil {
 		c.Progress = io.Discard
@@ -114,7 +117,7 @@ func Run(ctx context.Context, c Config) (Report, error) {
 	for _, f := range some {
 		for _, server := range []struct{ name, program string }{{unmodified, c.Unmodified}, {patched, c.Patched}} {
 			r := &run{conf: c, fault: f, program: server.program, dir: filepath.Join(c.Dir, f.id, server.name)}
-			r.result = Result{ID: f.id, What: f.what, Server: server.name}
+			r.result = Result{ID: f.id, What: f.what, Server: server.name, mustFail: f.unmodifiedFails && server.name == unmodified}
 			err := r.try(ctx)
 			var needs errNeeds
 			switch {
@@ -123,7 +126,7 @@ func Run(ctx context.Context, c Config) (Report, error) {
 			case errors.As(err, &needs):
 				r.result.Skipped = needs.Error()
 			case err != nil:
-				return report, fmt.Errorf("%s, on the %s server: %w", f.id, server.name, err)
+				r.result.Failed = err.Error()
 			}
 			report.Results = append(report.Results, r.result)
 			fmt.Fprintln(c.Progress, r.result)

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -71,6 +72,16 @@ func TestCount(t *testing.T) {
 	r.count()
 	if got := r.result; got.Requests != 5 || got.OK != 1 || got.TimedOut != 1 || got.Other != 1 || got.None != 2 {
 		t.Errorf("got %+v", got)
+	}
+}
+
+func TestAnsweredWith(t *testing.T) {
+	all := []*traffic.Exchange{{Status: 504}, {}, {Status: 504}}
+	if err := answeredWith(all, 504); err != nil {
+		t.Error(err)
+	}
+	if err := answeredWith(all, 504, 201); err == nil || !strings.Contains(err.Error(), "none of 3 requests was answered 201") {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -186,9 +197,18 @@ func TestAuditSink(t *testing.T) {
 
 func TestReport(t *testing.T) {
 	for want, results := range map[string][]Result{
-		"":                       {{ID: "a", Server: unmodified, WrongCount: 9}, {ID: "a", Server: patched}, {ID: "b", Server: patched, Skipped: "needs root"}},
-		"b: 2 things were wrong": {{ID: "a", Server: patched}, {ID: "b", Server: patched, WrongCount: 2, Wrong: []string{"x", "y"}}},
-		"no fault could be":      {{ID: "b", Server: unmodified}, {ID: "b", Server: patched, Skipped: "needs root"}},
+		"": {
+			{ID: "a", Server: unmodified, WrongCount: 9, mustFail: true}, {ID: "a", Server: patched},
+			{ID: "b", Server: unmodified, Skipped: "needs root", mustFail: true}, {ID: "b", Server: patched, Skipped: "needs root"},
+			{ID: "c", Server: unmodified}, {ID: "c", Server: patched},
+		},
+		"b was tried on one of":                            {{ID: "a", Server: patched}, {ID: "b", Server: unmodified}, {ID: "b", Server: patched, Skipped: "needs 20000 descriptors"}},
+		"c was tried on one of":                            {{ID: "c", Server: unmodified, Skipped: "needs iptables"}, {ID: "c", Server: patched}},
+		"d could not be tried on the patched server: etcd": {{ID: "d", Server: unmodified}, {ID: "d", Server: patched, Failed: "etcd is gone"}},
+		"e could not be tried on the unmodified":           {{ID: "e", Server: unmodified, Failed: "etcd is gone", mustFail: true}, {ID: "e", Server: patched}},
+		"f: nothing was wrong with the unmodified":         {{ID: "f", Server: unmodified, mustFail: true}, {ID: "f", Server: patched}},
+		"b: 2 things were wrong":                           {{ID: "a", Server: patched}, {ID: "b", Server: patched, WrongCount: 2, Wrong: []string{"x", "y"}}},
+		"no fault could be":                                {{ID: "b", Server: unmodified}, {ID: "b", Server: patched, Skipped: "needs root"}},
 	} {
 		r := Report{Results: results}
 		got := ""
@@ -202,6 +222,48 @@ func TestReport(t *testing.T) {
 		if err := r.WriteTable(&out); err != nil || strings.Count(out.String(), "\n") < 1+len(results) {
 			t.Errorf("%v: %s", err, out.String())
 		}
+	}
+}
+
+// TestARunGoesOn: what cannot be tried does not keep the run from what comes after it.
+func TestARunGoesOn(t *testing.T) {
+	r, err := Run(t.Context(), Config{Unmodified: "/none", Patched: "/none", Etcd: "/none", Dir: t.TempDir(), ID: "webhook-"})
+	if err != nil || len(r.Results) != 2*len(webhookFaults) {
+		t.Fatalf("%d results, %v", len(r.Results), err)
+	}
+	for _, result := range r.Results {
+		if !strings.Contains(result.Failed, "does not exist") || !strings.HasPrefix(result.verdict(), "could not be tried: ") {
+			t.Errorf("%+v", result)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Run(ctx, Config{Dir: t.TempDir()}); !errors.Is(err, context.Canceled) {
+		t.Errorf("one that was ended: %v", err)
+	}
+}
+
+// TestWhoseFaultItIs: that a server does not take a connection is not for want of something on this machine.
+func TestWhoseFaultItIs(t *testing.T) {
+	for err, want := range map[error]bool{
+		&net.OpError{Op: "dial", Err: os.NewSyscallError("socket", syscall.EMFILE)}:         true,
+		&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.EADDRNOTAVAIL)}: true,
+		&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}:  false,
+		context.DeadlineExceeded: false,
+		nil:                      false,
+	} {
+		if got := ours(err); got != want {
+			t.Errorf("%v: %v", err, got)
+		}
+	}
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	l.Close()
+	if conns, err := dialAll(t.Context(), addr, nil, 8, time.Second); len(conns) != 0 || ours(err) || !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("%d connections, %v", len(conns), err)
 	}
 }
 

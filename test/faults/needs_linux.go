@@ -107,6 +107,10 @@ func newFarAway() (*farAway, error) {
 			return nil, err
 		}
 	}
+	if err := f.iptables("-L"); err != nil {
+		f.close()
+		return nil, errNeeds("iptables, to drop packets in a network namespace: " + err.Error())
+	}
 	return f, nil
 }
 
@@ -151,12 +155,16 @@ func (f *farAway) dialHere(ctx context.Context, network, addr string) (net.Conn,
 // cut has everything be dropped that comes there or leaves it, and nobody be told.
 func (f *farAway) cut() error {
 	for _, chain := range []string{"INPUT", "OUTPUT"} {
-		args := []string{"netns", "exec", f.name, "iptables", "-A", chain, "-j", "DROP"}
-		if err := ip(args...); err != nil {
-			return errNeeds("iptables, to drop packets in a network namespace: " + err.Error())
+		if err := f.iptables("-A", chain, "-j", "DROP"); err != nil {
+			return fmt.Errorf("dropping packets in a network namespace: %w", err)
 		}
 	}
 	return nil
+}
+
+// iptables runs it there. Whoever else is at work with it is waited for.
+func (f *farAway) iptables(args ...string) error {
+	return ip(append([]string{"netns", "exec", f.name, "iptables", "-w", "20"}, args...)...)
 }
 
 // close removes it.

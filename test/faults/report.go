@@ -32,8 +32,12 @@ type Result struct {
 	// Wrong is what a client, or an operator, may not expect, the first few of it, and WrongCount all of it.
 	Wrong      []string `json:"wrong,omitempty"`
 	WrongCount int      `json:"wrongCount"`
-	// Skipped is why the fault was not tried.
+	// Skipped is why the fault was not tried, for want of something on this machine.
 	Skipped string `json:"skipped,omitempty"`
+	// Failed is why it could not be tried otherwise.
+	Failed string `json:"failed,omitempty"`
+
+	mustFail bool // it is an unmodified server, of which something is known to be wrong
 }
 
 // verdict is a word about the result.
@@ -41,6 +45,8 @@ func (r Result) verdict() string {
 	switch {
 	case r.Skipped != "":
 		return "not tried: " + r.Skipped
+	case r.Failed != "":
+		return "could not be tried: " + r.Failed
 	case r.WrongCount > 0:
 		return fmt.Sprintf("%d wrong", r.WrongCount)
 	}
@@ -53,13 +59,25 @@ func (r Result) String() string {
 		r.ID, r.Server, r.Requests, r.OK, r.TimedOut, r.Other, r.None, r.RecoveredAfter, r.verdict())
 }
 
-// Verdict is nil if the patched server has held what it must, in all faults that could be tried.
+// Verdict is nil if the patched server has held what it must, in all faults that this machine can bring about, and if each of
+// them has shown on the unmodified one what it is known to.
 func (r Report) Verdict() error {
 	var errs []error
 	tried := false
+	skipped := map[string]string{} // by fault, on the server before
 	for _, result := range r.Results {
+		if result.Failed != "" {
+			errs = append(errs, fmt.Errorf("%s could not be tried on the %s server: %s; next: make test-faults ID=%s", result.ID, result.Server, result.Failed, result.ID))
+		}
+		if result.mustFail && result.Skipped == "" && result.Failed == "" && result.WrongCount == 0 {
+			errs = append(errs, fmt.Errorf("%s: nothing was wrong with the unmodified server, which is known not to stand it: this shows nothing; next: see if the fault still strikes", result.ID))
+		}
 		if result.Server != patched {
+			skipped[result.ID] = result.Skipped
 			continue
+		}
+		if before, ok := skipped[result.ID]; ok && (before == "") != (result.Skipped == "") {
+			errs = append(errs, fmt.Errorf("%s was tried on one of the servers, and not on the other: this compares nothing; next: make test-faults ID=%s", result.ID, result.ID))
 		}
 		tried = tried || result.Skipped == ""
 		if result.WrongCount > 0 {
