@@ -1,6 +1,7 @@
 package soak
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -25,6 +26,9 @@ const (
 
 	// patience is what those ask for who do not read or send.
 	patience = 3 * time.Second
+
+	// watchWriteTimeout is how long a patched server waits for a client to take something of a watch.
+	watchWriteTimeout = 3 * time.Second
 
 	// smallBuffer is what a client's kernel takes that does not read, in bytes.
 	smallBuffer = 64 << 10
@@ -128,17 +132,59 @@ func unreadLists(ctx, during context.Context, s *server) error {
 	})
 }
 
-// unreadWatches are not read, while what they watch changes; some end by themselves, some by their clients' going.
+// unreadWatches are not read, and of more than any buffer takes: what is there comes first. Some end by themselves, some by
+// their clients' going, and some are cut by a patched server, as stalled.
 func unreadWatches(ctx, during context.Context, s *server) error {
-	return s.repeat(during, 10, func(c *traffic.Clients, proto string) {
-		going, cancel := context.WithTimeout(ctx, patience+rand.N(patience))
+	stalledBefore, err := s.stalled(ctx)
+	if err != nil {
+		return err
+	}
+	var begun atomic.Int64
+	err = s.repeat(during, 10, func(c *traffic.Clients, proto string) {
+		going, cancel := context.WithTimeout(ctx, watchWriteTimeout/2+rand.N(2*watchWriteTimeout))
 		defer cancel()
-		path := traffic.ConfigMaps(watched) + "?watch=1&resourceVersion=0"
+		path := "/api/v1/configmaps?watch=1&resourceVersion=0" // Of all namespaces: there is what is large, and what changes.
 		if rand.N(2) == 0 {
 			path += fmt.Sprintf("&timeoutSeconds=%d", 1+rand.N(5))
 		}
-		c.Send(going, proto, traffic.Request{Method: "GET", Path: path, Receive: traffic.Unread(going)})
+		unread := traffic.Unread(going)
+		x := c.Send(going, proto, traffic.Request{Method: "GET", Path: path, Receive: func(x *traffic.Exchange, res *http.Response) {
+			if res.StatusCode != http.StatusOK {
+				x.Read(res)
+				return
+			}
+			begun.Add(1)
+			unread(x, res)
+		}})
+		if x.Status != http.StatusOK && !x.Left {
+			s.lief("no watch to leave unread: %v: %.300s", x, x.Body)
+		}
 	})
+	if err != nil || ctx.Err() != nil {
+		return err
+	}
+	if begun.Load() == 0 {
+		return errors.New("no watch has begun: nothing was tried")
+	}
+	stalled, err := s.stalled(ctx)
+	if err == nil && s.side.mustHold && stalled == stalledBefore {
+		s.lief("none of %d watches that are not read was cut as stalled, by a server that waits %v for a client to take something", begun.Load(), watchWriteTimeout)
+	}
+	return err
+}
+
+// stalled is how many long-running requests a patched server says it has cut because their clients took nothing.
+func (s *server) stalled(ctx context.Context) (float64, error) {
+	text, err := s.clients.Get(ctx, "/metrics")
+	if err != nil {
+		return 0, err
+	}
+	const metric = "apiserver_stalled_requests_total"
+	if !bytes.Contains(text, []byte(metric)) {
+		return 0, nil // It has no series before the first.
+	}
+	sums, err := traffic.Sums(text, metric)
+	return sums[metric], err
 }
 
 // unsentBodies are promised, and come a byte a second, or not at all.

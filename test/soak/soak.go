@@ -84,12 +84,15 @@ func Run(ctx context.Context, c Config) (Report, error) {
 func runSide(ctx context.Context, c Config, out io.Writer, program string, side *Side) (err error) {
 	dir := filepath.Join(c.Dir, side.Name)
 	tokens := demo.NewTokens()
+	args := []string{
+		"--audit-log-maxsize=8000", // What is joined with the clients' account is all of it.
+		"--shutdown-watch-termination-grace-period=10s",
+	}
+	if side.mustHold {
+		args = append(args, "--watch-write-timeout="+watchWriteTimeout.String())
+	}
 	cl, err := cluster.Start(ctx, cluster.Config{
-		KubeAPIServer: program, Etcd: c.Etcd, Dir: dir, Tokens: tokens.Users(), StopTimeout: stopTimeout, AuditPolicy: traffic.AuditPolicy,
-		ExtraArgs: []string{
-			"--audit-log-maxsize=8000", // What is joined with the clients' account is all of it.
-			"--shutdown-watch-termination-grace-period=10s",
-		},
+		KubeAPIServer: program, Etcd: c.Etcd, Dir: dir, Tokens: tokens.Users(), StopTimeout: stopTimeout, AuditPolicy: traffic.AuditPolicy, ExtraArgs: args,
 	})
 	if err != nil {
 		return err
