@@ -26,6 +26,8 @@ func TestWhatAClientMayExpect(t *testing.T) {
 		"a 504":                   {Exchange{Status: 504, Whole: true, Body: timeout, Timeout: time.Second, Took: time.Second}, []int{504}, ""},
 		"a bare 504":              {Exchange{Status: 504, Whole: true, Timeout: time.Second, Took: time.Second}, nil, "does not say why"},
 		"late":                    {Exchange{Status: 504, Whole: true, Body: timeout, Timeout: time.Second, Took: time.Second + Slack + 1}, nil, "late"},
+		"late for nothing":        {Exchange{Status: 200, Whole: true, Took: Slack + 1}, nil, "late"},
+		"late, by a policy":       {Exchange{Status: 504, Whole: true, Body: timeout, Took: Slack + 1, Rule: "creates"}, nil, ""},
 		"no answer":               {Exchange{Err: http.ErrServerClosed}, nil, "no whole answer"},
 		"half of one":             {Exchange{Status: 200, Err: http.ErrServerClosed}, nil, "no whole answer"},
 		"a client that went":      {Exchange{Left: true, Err: http.ErrServerClosed}, nil, ""},
