@@ -13,6 +13,12 @@ import (
 // however that ends, so there is no stale lock to clear away.
 type dirLock struct{ file *os.File }
 
+// Lock keeps other runs out of a directory that is there, of which clusters may use subdirectories, until release is called.
+func Lock(dir string) (release func(), err error) {
+	l, err := lockDir(dir)
+	return l.release, err
+}
+
 func lockDir(dir string) (*dirLock, error) {
 	path := filepath.Join(dir, lockFile)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)

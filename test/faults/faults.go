@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -114,6 +115,15 @@ func Run(ctx context.Context, c Config) (Report, error) {
 		return Report{}, err
 	}
 	var report Report
+	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+		return report, err
+	}
+	release, err := cluster.Lock(c.Dir)
+	if err != nil {
+		return report, err
+	}
+	defer release()
+	sweep(c.Dir)
 	for _, f := range some {
 		for _, server := range []struct{ name, program string }{{unmodified, c.Unmodified}, {patched, c.Patched}} {
 			r := &run{conf: c, fault: f, program: server.program, dir: filepath.Join(c.Dir, f.id, server.name)}

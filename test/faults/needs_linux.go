@@ -9,10 +9,59 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 )
+
+// What a run makes on the machine has the ID of a process in its name: the run's, or, of a control group, the server's.
+const (
+	ourName  = "faults-" // network namespaces and control groups
+	ourLink  = "flt"     // network interfaces, whose names have to be short
+	ourMount = "faults"  // what is mounted, which is below the run's directory
+)
+
+// sweep removes what runs have left behind that were killed: what no living process owns and, below a directory that is locked,
+// what is mounted there. Errors are left to whoever needs what is in the way.
+func sweep(dir string) {
+	for _, pattern := range []string{"/run/netns", cgroups, filepath.Join(cgroups, "*")} {
+		paths, _ := filepath.Glob(filepath.Join(pattern, ourName+"*"))
+		for _, path := range paths {
+			pid, err := strconv.Atoi(strings.TrimPrefix(filepath.Base(path), ourName))
+			if err != nil || !errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
+				continue
+			}
+			if pattern == "/run/netns" {
+				(&farAway{name: filepath.Base(path), here: fmt.Sprint(ourLink, pid)}).close()
+			} else {
+				os.Remove(path)
+			}
+		}
+	}
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return
+	}
+	dir, err = filepath.Abs(dir)
+	if err != nil {
+		return
+	}
+	for line := range strings.Lines(string(mounts)) {
+		fields := strings.Fields(line)
+		if len(fields) < 3 || fields[0] != ourMount || fields[2] != "tmpfs" {
+			continue
+		}
+		if path := unescape(fields[1]); strings.HasPrefix(path, dir+string(filepath.Separator)) {
+			unix.Unmount(path, unix.MNT_DETACH)
+		}
+	}
+}
+
+// unescape is a path as it is, of which the kernel has written blanks and the like as octal numbers.
+func unescape(path string) string {
+	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(path)
+}
 
 // limitFiles sets how many descriptors a process may have, until restore is called.
 func limitFiles(pid int, n uint64) (restore func(), err error) {
@@ -43,7 +92,8 @@ func limitMemory(pid int, bytes int64) (remove func(), err error) {
 	if _, err := os.Stat(filepath.Join(cgroups, "cgroup.controllers")); err == nil {
 		dir, limit, swap = cgroups, setting{"memory.max", bytes}, setting{"memory.swap.max", 0}
 	}
-	dir = filepath.Join(dir, fmt.Sprintf("faults-%d", pid))
+	dir = filepath.Join(dir, fmt.Sprint(ourName, pid))
+	os.Remove(dir) // Of a process that had the ID before.
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil, errNeeds(fmt.Sprintf("a control group for memory: %v", err))
 	}
@@ -69,7 +119,7 @@ func mountTiny(dir string, bytes int) (unmount func(), err error) {
 	if os.Geteuid() != 0 {
 		return nil, errNeeds("root, to mount a file system that can be full")
 	}
-	if err := unix.Mount("faults", dir, "tmpfs", 0, fmt.Sprintf("size=%d,mode=0700", bytes)); errors.Is(err, unix.EPERM) {
+	if err := unix.Mount(ourMount, dir, "tmpfs", 0, fmt.Sprintf("size=%d,mode=0700", bytes)); errors.Is(err, unix.EPERM) {
 		return nil, errNeeds("the right to mount a file system that can be full: CAP_SYS_ADMIN")
 	} else if err != nil {
 		return nil, fmt.Errorf("mounting a file system on %s: %w", dir, err)
@@ -84,7 +134,7 @@ type farAway struct {
 	host string // our address, as it is seen from there
 }
 
-// newFarAway makes one. Its addresses are of a network for tests (RFC 2544).
+// newFarAway makes one. Its addresses are of a network for tests (RFC 2544), and, as its names are, of this process.
 func newFarAway() (*farAway, error) {
 	if os.Geteuid() != 0 {
 		return nil, errNeeds("root, to make a network namespace")
@@ -92,14 +142,15 @@ func newFarAway() (*farAway, error) {
 	if _, err := exec.LookPath("ip"); err != nil {
 		return nil, errNeeds("ip (of iproute2), to make a network namespace")
 	}
-	f := &farAway{name: fmt.Sprintf("faults-%d", os.Getpid()), here: fmt.Sprintf("flt%d", os.Getpid()), host: "198.18.255.1"}
+	here, elsewhere := addresses(os.Getpid())
+	f := &farAway{name: fmt.Sprint(ourName, os.Getpid()), here: fmt.Sprint(ourLink, os.Getpid()), host: here}
 	const there = "eth0"
 	for _, args := range [][]string{
 		{"netns", "add", f.name},
 		{"link", "add", f.here, "type", "veth", "peer", "name", there, "netns", f.name},
 		{"addr", "add", f.host + "/30", "dev", f.here},
 		{"link", "set", f.here, "up"},
-		{"-n", f.name, "addr", "add", "198.18.255.2/30", "dev", there},
+		{"-n", f.name, "addr", "add", elsewhere + "/30", "dev", there},
 		{"-n", f.name, "link", "set", there, "up"},
 	} {
 		if err := ip(args...); err != nil {
@@ -112,6 +163,15 @@ func newFarAway() (*farAway, error) {
 		return nil, errNeeds("iptables, to drop packets in a network namespace: " + err.Error())
 	}
 	return f, nil
+}
+
+// addresses are the two hosts of a network of four addresses in 198.18.0.0/15, of which processes with IDs that are near each
+// other have different ones.
+func addresses(pid int) (here, there string) {
+	const networks = 1 << 15
+	n := 4 * (pid % networks)
+	address := func(host int) string { return fmt.Sprintf("198.%d.%d.%d", 18+n>>16, n>>8&0xff, n&0xff+host) }
+	return address(1), address(2)
 }
 
 func ip(args ...string) error {
