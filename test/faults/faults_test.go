@@ -56,10 +56,10 @@ func TestWhatIsSilentMayHaveNoAnswer(t *testing.T) {
 
 func TestWhatIsHeld(t *testing.T) {
 	r := &run{rest: map[string]float64{traffic.Goroutines: 1000}}
-	if got := r.held(map[string]float64{traffic.Goroutines: 1200, traffic.Seats: 2}); len(got) != 0 {
+	if got := r.held(map[string]float64{traffic.Goroutines: 1030, traffic.Seats: 2}); len(got) != 0 {
 		t.Errorf("at the bounds: %q", got)
 	}
-	if got := r.held(map[string]float64{traffic.Goroutines: 1201, traffic.Seats: 3, traffic.Overdue: 1, traffic.Reporting: 2, traffic.LongRunning: 4}); len(got) != len(spare) {
+	if got := r.held(map[string]float64{traffic.Goroutines: 1031, traffic.Seats: 3, traffic.Overdue: 1, traffic.Reporting: 2, traffic.LongRunning: 4}); len(got) != len(spare) {
 		t.Errorf("above all bounds: %q", got)
 	}
 }

@@ -12,8 +12,9 @@ import (
 )
 
 // spare is what may have come to a server that is at rest: a seat of whoever writes what is watched, and one of whoever
-// looks; watches of ours that begin again; idle connections, and what is made when it is used for the first time.
-var spare = map[string]float64{traffic.Seats: 2, traffic.Overdue: 0, traffic.Reporting: 1, traffic.LongRunning: 3, traffic.Goroutines: 200}
+// looks; watches of ours that begin again. The goroutines are for the connections that these use, and for what is made when it
+// is used for the first time; the requests of a fault, some dozens, have more.
+var spare = map[string]float64{traffic.Seats: 2, traffic.Overdue: 0, traffic.Reporting: 1, traffic.LongRunning: 3, traffic.Goroutines: 30}
 
 // settles bounds how long a server may take after a fault until nothing of it is left: what the slowest of an unmodified
 // server's goroutines have, the 34 s of a mutation, and some.
@@ -42,6 +43,7 @@ func (r *run) held(now map[string]float64) (what []string) {
 // settled waits until the server holds nothing of the fault any more.
 func (r *run) settled(ctx context.Context) {
 	for begun := time.Now(); ctx.Err() == nil; traffic.Pause(ctx, 200*time.Millisecond) {
+		r.clients.CloseIdle() // What they leave open is nobody's leak.
 		now, err := r.measure(ctx)
 		what := r.held(now)
 		if err == nil && len(what) == 0 {

@@ -175,6 +175,7 @@ func (r *run) through(ctx context.Context, watch *traffic.Watches) error {
 	if err != nil {
 		return err
 	}
+	r.clients.CloseIdle()
 	if r.rest, err = r.measure(ctx); err != nil {
 		return err
 	}

@@ -66,11 +66,13 @@ func newEnv(ctx context.Context, c Config, cl *cluster.Cluster, tokens demo.Toke
 	if err := e.setUp(ctx); err != nil {
 		return nil, err
 	}
-	if e.baseline, err = e.measure(ctx); err != nil {
+	e.watch = traffic.StartWatches(e.Clients, configMaps(watched))
+	if _, err := e.watch.All(ctx); err != nil {
 		return nil, err
 	}
-	e.watch = traffic.StartWatches(e.Clients, configMaps(watched))
-	return e, nil
+	e.CloseIdle()
+	e.baseline, err = e.measure(ctx)
+	return e, err
 }
 
 // hold accepts connections and says nothing on them, until the listener is closed.

@@ -22,16 +22,16 @@ const (
 	// settles bounds how long a server may take after a phase until nothing of it is left.
 	settles = 30 * time.Second
 
-	// spare is how many goroutines may have come that are nobody's request: connections that are idle, caches of what
-	// was asked for the first time.
-	spare = 200
+	// spare is how many goroutines may have come that are nobody's request: the connections of whoever looks and writes,
+	// caches of what was asked for the first time. A phase has some dozens of requests at once.
+	spare = 30
 )
 
 // settled waits until the server holds nothing of the phase any more: no seat, no overdue handler, no goroutine.
 func (e *env) settled(ctx context.Context) {
-	e.CloseIdle()
 	deadline := time.Now().Add(settles)
 	for {
+		e.CloseIdle() // What they leave open is nobody's leak.
 		now, err := e.measure(ctx)
 		held := held(now, e.baseline)
 		if err == nil && len(held) == 0 {

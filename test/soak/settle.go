@@ -27,8 +27,8 @@ var spare = []struct {
 	of   func(Sample) float64
 	most float64
 }{
-	// Idle connections, those of the ordinary clients and to etcd, and what a resource that is used for the first time brings.
-	{"goroutines", func(s Sample) float64 { return s.Goroutines }, 100},
+	// The connections of whoever looks, those to etcd, and what a resource that is used for the first time brings.
+	{"goroutines", func(s Sample) float64 { return s.Goroutines }, 30},
 	// As many of these have a descriptor.
 	{"open descriptors", func(s Sample) float64 { return s.Descriptors }, 20},
 	// The watch cache keeps the changes of the last 75 s and more, and the ordinary clients make more of them than the warm-up.
@@ -49,6 +49,7 @@ func (s *server) warmUp(ctx context.Context) (err error) {
 	if _, err := s.watch.All(ctx); err != nil {
 		return err
 	}
+	s.clients.CloseIdle()
 	s.rest, err = s.lookAfterCollection(ctx)
 	return err
 }
@@ -68,6 +69,7 @@ func held(now, before Sample) (what []string) {
 func (s *server) settle(ctx context.Context) []string {
 	begun := time.Now()
 	for {
+		s.clients.CloseIdle() // What they leave open is nobody's leak.
 		now, err := s.lookAfterCollection(ctx)
 		what := held(now, s.rest)
 		if err != nil {
