@@ -22,16 +22,18 @@ type phase struct {
 	run func(ctx, during context.Context, s *server) error
 	// storage is whether what the server stands on is away: ordinary requests may fail, and watches end.
 	storage bool
+	// unmodifiedFails is whether something is known to be wrong with an unmodified server, each time.
+	unmodifiedFails bool
 }
 
 // phases are all, in order. What is known to end an unmodified server comes last, so that the others are seen on it too.
 var phases = []phase{
 	{name: "ordinary"},
 	{name: "idle connections", run: idleConnections},
-	{name: "lists not read", run: unreadLists},
+	{name: "lists not read", run: unreadLists, unmodifiedFails: true},
 	{name: "watches not read", run: unreadWatches},
-	{name: "bodies not sent", run: unsentBodies},
-	{name: "clients that go", run: goneClients},
+	{name: "bodies not sent", run: unsentBodies, unmodifiedFails: true},
+	{name: "clients that go", run: goneClients, unmodifiedFails: true},
 	{name: "webhooks", run: webhooks},
 	{name: "mutations and watches", run: mutations},
 	{name: "etcd paused", run: etcdPaused, storage: true},

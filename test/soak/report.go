@@ -82,13 +82,17 @@ func (p Phase) String() string {
 // wrong is how much was.
 func (p Phase) wrong() int { return p.Lies + p.Lost + len(p.Held) }
 
-// Verdict is nil if the patched server has held what it must. The unmodified one must not, or nothing was shown.
+// Verdict is nil if the patched server has held what it must. The unmodified one must not, and not in any phase of which that is
+// known, or nothing was shown.
 func (r Report) Verdict() error {
 	var errs []error
 	for _, s := range r.Sides {
 		if !s.mustHold {
 			if s.Died == nil && !slices.ContainsFunc(s.Phases, func(p Phase) bool { return p.wrong() > 0 }) {
 				errs = append(errs, fmt.Errorf("nothing was wrong with the %s server: this shows nothing; next: give it longer", s.Name))
+			}
+			for _, p := range s.stood() {
+				errs = append(errs, fmt.Errorf("nothing was wrong with the %s server in %s, which it is known not to stand: this shows nothing; next: see if its clients still do what they are to", s.Name, p))
 			}
 			continue
 		}
@@ -105,6 +109,18 @@ func (r Report) Verdict() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// stood are the phases in which nothing was wrong with an unmodified server, and ought to have been. That in which it died is
+// none of them.
+func (s Side) stood() (names []string) {
+	for _, p := range s.Phases {
+		known := slices.ContainsFunc(phases, func(one phase) bool { return one.name == p.Name && one.unmodifiedFails })
+		if known && p.wrong() == 0 && (s.Died == nil || s.Died.Phase != p.Name) {
+			names = append(names, p.Name)
+		}
+	}
+	return names
 }
 
 // WriteTable writes a table of the phases of each side, and what was wrong.

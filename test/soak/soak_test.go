@@ -92,6 +92,9 @@ func good() Report {
 		for side := range r.Sides {
 			from := 2 * float64(i)
 			r.Sides[side].Phases = append(r.Sides[side].Phases, Phase{Name: p.name, From: from, Seconds: 2, Requests: 3, OK: 3})
+			if p.unmodifiedFails && side == 0 {
+				r.Sides[side].Phases[i].Lies++
+			}
 			r.Sides[side].Samples = append(r.Sides[side].Samples, Sample{At: from, Goroutines: 100 * from, Seats: 1})
 		}
 	}
@@ -100,13 +103,19 @@ func good() Report {
 
 func TestVerdict(t *testing.T) {
 	for want, spoil := range map[string]func(r *Report){
-		"":                      func(*Report) {},
-		"died in its second 7":  func(r *Report) { r.Sides[1].Died = &Death{At: 7} },
-		"1 lies, 0 lost":        func(r *Report) { r.Sides[1].Phases[3].Lies++ },
-		"0 lies, 1 lost":        func(r *Report) { r.Sides[1].Phases[3].Lost++ },
-		"shows nothing":         func(r *Report) { r.Sides[0].Died = nil },
-		"held: 1":               func(r *Report) { r.Sides[1].Phases[3].Held = []string{"a seat"} },
-		"ordinary again: 1 lie": func(r *Report) { r.Sides[1].Phases[len(phases)-1].Lies++ },
+		"":                     func(*Report) {},
+		"died in its second 7": func(r *Report) { r.Sides[1].Died = &Death{At: 7} },
+		"1 lies, 0 lost":       func(r *Report) { r.Sides[1].Phases[3].Lies++ },
+		"0 lies, 1 lost":       func(r *Report) { r.Sides[1].Phases[3].Lost++ },
+		"nothing was wrong with the unmodified server: this shows nothing": func(r *Report) {
+			r.Sides[0].Died = nil
+			for i := range r.Sides[0].Phases {
+				r.Sides[0].Phases[i].Lies = 0
+			}
+		},
+		"server in lists not read, which it": func(r *Report) { r.Sides[0].Phases[2].Lies = 0 },
+		"held: 1":                            func(r *Report) { r.Sides[1].Phases[3].Held = []string{"a seat"} },
+		"ordinary again: 1 lie":              func(r *Report) { r.Sides[1].Phases[len(phases)-1].Lies++ },
 	} {
 		r := good()
 		spoil(&r)
