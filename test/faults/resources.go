@@ -186,7 +186,8 @@ func largeLists(ctx context.Context, r *run) error {
 }
 
 // unreadLists has clients, one after the other, ask for a list of which the server has to hold all, and read nothing of it. As
-// long as nobody lets go of them, they are soon more than the server may have of memory.
+// long as nobody lets go of them, they are soon more than the server may have of memory. Each comes when the one before has
+// begun to get its list, which no server can let go of while it makes it: a busy machine has no more of them to make at once.
 func unreadLists(ctx context.Context, r *run) error {
 	const (
 		more    = 768 << 20
@@ -209,16 +210,25 @@ func unreadLists(ctx context.Context, r *run) error {
 	var begun atomic.Int64
 	unread := traffic.Unread(gone)
 	for i := range clients {
+		come := make(chan struct{})
 		all.Go(func() {
+			came := sync.OnceFunc(func() { close(come) })
+			defer came()
 			r.clients.Send(gone, traffic.Protocols[i%len(traffic.Protocols)], traffic.Request{
 				Method: "GET", Path: traffic.ConfigMaps(hostile), Accept: "application/yaml", Timeout: timeout,
 				Receive: func(x *traffic.Exchange, res *http.Response) {
 					begun.Add(1)
+					came()
 					unread(x, res)
 				},
 			})
 		})
-		if traffic.Pause(ctx, every); r.server.ExitError() != nil {
+		traffic.Pause(ctx, every)
+		select {
+		case <-come:
+		case <-ctx.Done():
+		}
+		if r.server.ExitError() != nil {
 			return fmt.Errorf("the server has ended, when %d lists had begun to come", begun.Load())
 		}
 	}
