@@ -41,7 +41,7 @@ func newSoakCommand(co *checkout.Checkout) *cobra.Command {
 			Unmodified: unmodified, Patched: patched, Etcd: etcd, Dir: dir, Duration: duration, Progress: co.Err,
 		})
 		if err != nil {
-			return err
+			return errors.Join(err, out.print(co.Out, report, func() { report.WriteTable(co.Out) })) // Of the phases before.
 		}
 		return errors.Join(out.judge(co.Out, report), writeChart(co, dir, "soak.svg", report))
 	}

@@ -8,6 +8,19 @@ import (
 	"fork.internal/apiserver/test/traffic"
 )
 
+// TestWhatMustFail: an unmodified server that stands what it is known not to shows nothing, whatever else is wrong with it.
+func TestWhatMustFail(t *testing.T) {
+	var r Report
+	for _, p := range phases {
+		r.Phases = append(r.Phases, Phase{Name: p.name})
+	}
+	r.Phases = append(r.Phases, Phase{Name: theRecords, WrongCount: 1})
+	r.Phases[1].WrongCount = 2
+	if got := r.Stood(); len(got) != 1 || got[0] != "stalled bodies" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestWhatIsHeld(t *testing.T) {
 	const metrics = "# HELP go_goroutines x\ngo_goroutines 10\n" + traffic.Seats + `{a="b",c="d e"} 2` + "\n" + traffic.Seats + `{a="c"} 1` + "\nother 7\n"
 	now, err := traffic.Sums([]byte(metrics), traffic.AtRest(false)...)
