@@ -37,6 +37,7 @@ func takesAudit(r *run, c *cluster.Config) error {
 	s := &auditSink{status: http.StatusOK}
 	s.server = httptest.NewUnstartedServer(s)
 	s.server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.server.Config.SetKeepAlivesEnabled(false) // A connection that the server keeps for later looks like a leak.
 	s.server.StartTLS()
 	r.sink = s
 	r.cleanup(func() {
