@@ -19,6 +19,7 @@ import (
 	"fork.internal/apiserver/test/cluster"
 	"fork.internal/apiserver/test/e2e/report"
 	"fork.internal/apiserver/test/e2e/rhythm"
+	"fork.internal/apiserver/test/traffic"
 )
 
 // What a cluster of the suite's own allows is less than usual, so that what is longer is soon over.
@@ -126,10 +127,15 @@ func Run(ctx context.Context, co *checkout.Checkout, o Options) (*report.Report,
 		return nil, err
 	}
 	r, err := runTests(ctx, co, program, env)
-	if exit := cl.ExitError(); exit != nil {
-		err = errors.Join(err, exit)
+	err = errors.Join(err, cl.Stop(context.WithoutCancel(ctx)))
+	if o.Unmodified {
+		return r, err // What its log has is upstream's.
 	}
-	return r, errors.Join(err, cl.Stop(context.WithoutCancel(ctx)))
+	panics, logErr := traffic.Panics(cl.Log())
+	for _, found := range panics {
+		err = errors.Join(err, fmt.Errorf("%s; next: see what is around it", found))
+	}
+	return r, errors.Join(err, logErr)
 }
 
 // reportFile is the name of a run's report: in its own directory, and below _output/e2e when it is over.
