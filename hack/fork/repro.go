@@ -55,6 +55,9 @@ func printRow(co *checkout.Checkout, row repro.Row) {
 			what += ": " + half.Seen
 		}
 		fmt.Fprintf(co.Out, "  %-8s  %s (%.1f s)\n", half.name, what, half.Seconds)
+		if half.name == "fork" && half.Lacks != "" {
+			fmt.Fprintf(co.Out, "            it lacks %s\n", half.Lacks)
+		}
 		if half.Race != "" && !row.OK() {
 			fmt.Fprint(co.Out, half.Race)
 		}

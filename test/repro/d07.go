@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	auditinternal "k8s.io/apiserver/pkg/apis/audit"
@@ -46,7 +47,8 @@ func stalledWatches(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	return Result{
-		Defect: byBound.bad() || byTimeout.bad(),
+		Defect: byBound.left > 0 || byTimeout.left > 0,
+		Lacks:  strings.Trim(byBound.lacks()+"; "+byTimeout.lacks(), "; "),
 		Seen:   fmt.Sprintf("with --watch-write-timeout=%v: %v; with timeoutSeconds=%.0f: %v", bound, byBound, timeout.Seconds(), byTimeout),
 	}, nil
 }
@@ -69,8 +71,19 @@ type watched struct {
 	before, after    usage
 }
 
-func (w watched) bad() bool {
-	return w.left > 0 || w.broken > 0 || w.records != "" || !w.after.near(w.before)
+// lacks says what is asked of whoever lets go of watches, and is not so.
+func (w watched) lacks() string {
+	var wrong []string
+	if w.broken > 0 {
+		wrong = append(wrong, fmt.Sprintf("%d healthy watches are disturbed", w.broken))
+	}
+	if w.records != "" {
+		wrong = append(wrong, w.records)
+	}
+	if !w.after.near(w.before) {
+		wrong = append(wrong, fmt.Sprintf("%v are left, of %v before", w.after, w.before))
+	}
+	return strings.Join(wrong, ", ")
 }
 
 func (w watched) String() string {

@@ -41,12 +41,14 @@ func neverReturning(ctx context.Context) (Result, error) {
 	err = w.over()
 	n := len(w.sent)
 	var meanwhile, afterwards overdueReport
+	told := 0 // log lines that name their requests, again
 	if err == nil {
-		want := overdueReport{gauge: n, lines: n}
-		if meanwhile, err = awaitOverdue(w, patience, want); err == nil && meanwhile == want {
-			want = overdueReport{gauge: n, lines: 2 * n, pending: n}
-			meanwhile, err = awaitOverdue(w, again+slack, want)
-		}
+		meanwhile, err = awaitOverdue(w, patience, overdueReport{gauge: n, lines: n})
+	}
+	if err == nil {
+		before := namedInLog(w)
+		meanwhile, err = awaitOverdue(w, again+slack, overdueReport{gauge: n, lines: 2 * n, pending: n})
+		told = namedInLog(w) - before
 	}
 	running := handlers.Count().Running
 	close(release)
@@ -61,10 +63,23 @@ func neverReturning(ctx context.Context) (Result, error) {
 	if afterwards, err = awaitOverdue(w, patience, wantAfterwards); err != nil {
 		return Result{}, err
 	}
+	lacks := ""
+	if meanwhile != (overdueReport{gauge: n, lines: 2 * n, pending: n}) || afterwards != wantAfterwards {
+		lacks = "what the fork counts and logs of them"
+	}
 	return Result{
-		Defect: meanwhile != (overdueReport{gauge: n, lines: 2 * n, pending: n}) || afterwards != wantAfterwards,
+		Defect: told < n && meanwhile.pending < n,
+		Lacks:  lacks,
 		Seen:   fmt.Sprintf("while %d handlers do not return: %v; when they have: %v", n, meanwhile, afterwards),
 	}, nil
+}
+
+// namedInLog counts what the log has of the requests, whoever says it and how.
+func namedInLog(w *witness) (n int) {
+	for _, e := range w.sent {
+		n += len(w.log.lines(fmt.Sprintf("%q", e.id)))
+	}
+	return n
 }
 
 // overdueReport is what is said of handlers that run on.

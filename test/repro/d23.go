@@ -62,7 +62,7 @@ func vanishedClients(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 
-	return w.verdict(account{requests: tally{"0": n / 2, "200": n / 2}, aborts: n, late: tally{"any": n}}, func(e *exchange) string {
+	return w.verdict(account{requests: tally{"0": n / 2, "200": n / 2}, aborts: n, late: tally{"any": n}}, func(e *exchange) complaint {
 		want := records{reason: "ClientGone", message: "0 bytes", ended: "client gone"}
 		if streamed[e.id] {
 			want.code, want.bytes, want.message = http.StatusOK, len(part), fmt.Sprintf("%d bytes", len(part))

@@ -52,5 +52,5 @@ func cutResponses(ctx context.Context) (Result, error) {
 		bytes: len(part), message: fmt.Sprintf("aborted after %d bytes", len(part)),
 	}
 	return w.verdict(account{requests: tally{"200": n}, aborts: n, late: tally{"any": n}},
-		func(e *exchange) string { return want.differ(w, e) })
+		func(e *exchange) complaint { return want.differ(w, e) })
 }

@@ -43,12 +43,12 @@ func latePanics(ctx context.Context) (Result, error) {
 		requests:     tally{"504": n},
 		terminations: tally{"504": n},
 		late:         tally{"panic": n},
-	}, func(e *exchange) string {
-		problem := differ504(w)(e)
+	}, func(e *exchange) complaint {
+		c := differ504(w)(e)
 		lines := w.log.lines(returnedLate, fmt.Sprintf("auditID=%q", e.id))
 		if len(lines) != 1 || !strings.Contains(lines[0], reason) {
-			problem = strings.TrimPrefix(problem+", the panic not logged with its audit ID", ", ")
+			c.lacks = append(c.lacks, "the panic not logged with its audit ID")
 		}
-		return problem
+		return c
 	})
 }

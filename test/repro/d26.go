@@ -3,8 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 
+	auditinternal "k8s.io/apiserver/pkg/apis/audit"
 	"k8s.io/apiserver/pkg/audit"
 
 	"fork.internal/apiserver/test/chain"
@@ -18,12 +22,18 @@ func init() {
 	})
 }
 
+// outcome is the annotation with which the fork says what became of it.
+const outcome = "apiserver.k8s.io/outcome"
+
+// says201 is a record in the log, of any name.
+var says201 = regexp.MustCompile(`="?201\b`)
+
 // lateCommits has creates be stored when their clients have a 504.
 func lateCommits(ctx context.Context) (Result, error) {
 	const (
-		each             = 4
-		outcome, unknown = "apiserver.k8s.io/outcome", "unknown"
-		key, value       = "repro.example/stored", "after-the-answer"
+		each       = 4
+		unknown    = "unknown"
+		key, value = "repro.example/stored", "after-the-answer"
 	)
 	release := make(chan struct{})
 	var handlers, storing chain.Calls
@@ -53,11 +63,18 @@ func lateCommits(ctx context.Context) (Result, error) {
 		return Result{}, fmt.Errorf("%d of %d creates got as far as the storage in a second: the machine is too slow", stored, n)
 	}
 
-	// What is said in the event, and what in the late record.
-	var told, recorded, annotated int
-	defect := !eventually(patience, func() bool {
-		told, recorded, annotated = 0, 0, 0
+	// What is said in the event, and what in the late record; and whether anybody
+	// says in any way that it was stored, or has the annotation.
+	var told, recorded, annotated, known, kept int
+	eventually(patience, func() bool {
+		told, recorded, annotated, known, kept = 0, 0, 0, 0, 0
 		for _, e := range w.sent {
+			if slices.ContainsFunc(finalEvents(w.Audit, e.id), saysMoreThan504) || slices.ContainsFunc(w.log.lines(fmt.Sprintf("%q", e.id)), says201.MatchString) {
+				known++
+			}
+			if annotatedWith(finalEvents(w.Audit, e.id), key) || len(w.log.lines(fmt.Sprintf("%q", e.id), key)) > 0 {
+				kept++
+			}
 			for _, event := range finalEvents(w.Audit, e.id) {
 				if event.Annotations[outcome] == unknown {
 					told++
@@ -76,9 +93,23 @@ func lateCommits(ctx context.Context) (Result, error) {
 	for _, e := range w.sent {
 		clients[e.String()]++
 	}
+	lacks := ""
+	if told != n || recorded != n || annotated != n {
+		lacks = "what the fork says of each of them"
+	}
 	return Result{
-		Defect: defect,
+		Defect: known < n || kept < n,
+		Lacks:  lacks,
 		Seen: fmt.Sprintf("%d creates were stored after their clients had got %v; %d audit events say that the outcome is unknown, %d records say that it was a 201, %d with the name of the annotation that came late, and no more of it",
 			n, clients, told, recorded, annotated),
 	}, nil
+}
+
+// saysMoreThan504 reports whether an event has a code, or an annotation, that tells of more than the answer.
+func saysMoreThan504(event *auditinternal.Event) bool {
+	return event.ResponseStatus != nil && event.ResponseStatus.Code == http.StatusCreated || event.Annotations[outcome] != ""
+}
+
+func annotatedWith(events []*auditinternal.Event, key string) bool {
+	return slices.ContainsFunc(events, func(e *auditinternal.Event) bool { return e.Annotations[key] != "" })
 }

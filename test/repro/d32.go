@@ -41,12 +41,13 @@ func shutdownBesideHandlers(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	line := "not logged"
-	if len(log.lines("giving up on overdue request handlers", "/api/stuck")) > 0 {
-		line = "logged"
+	line, lacks := "logged", ""
+	if len(log.lines("giving up on overdue request handlers", "/api/stuck")) == 0 {
+		line, lacks = "not logged", "a line that names the handlers that were given up"
 	}
 	return Result{
-		Defect: slow.running || !slow.audited || slow.late || !stuck.audited || stuck.late || line != "logged",
+		Defect: slow.running || !slow.audited || slow.late || !stuck.audited || stuck.late,
+		Lacks:  lacks,
 		Seen:   fmt.Sprintf("stopped beside a handler that goes on for 4 s: %v; beside one that goes on for ever: %v; that was given up: %s", slow, stuck, line),
 	}, nil
 }

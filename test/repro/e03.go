@@ -61,7 +61,7 @@ func ownReadDeadlines(ctx context.Context) (Result, error) {
 	if err := w.over(); err != nil {
 		return Result{}, err
 	}
-	return w.verdict(account{requests: tally{"408": clients}}, func(e *exchange) string {
+	return w.verdict(account{requests: tally{"408": clients}}, func(e *exchange) complaint {
 		return differAnswered(w, e, http.StatusRequestTimeout)
 	})
 }

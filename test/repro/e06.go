@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	auditinternal "k8s.io/apiserver/pkg/apis/audit"
@@ -71,12 +70,12 @@ func halfClosed(ctx context.Context) (Result, error) {
 			want.terminations[code]++
 		}
 	}
-	return w.verdict(want, func(e *exchange) string {
+	return w.verdict(want, func(e *exchange) complaint {
 		switch e.status {
 		case 0:
 			return records{reason: "ClientGone", ended: "client gone"}.differ(w, e)
 		case http.StatusGatewayTimeout:
-			return strings.TrimPrefix(differ504(w)(e), ", ")
+			return differ504(w)(e)
 		}
 		return differAnswered(w, e, http.StatusOK)
 	})

@@ -117,7 +117,11 @@ func unreadSockets(ctx context.Context) (Result, error) {
 	} else {
 		seen += fmt.Sprintf("its handler is still held %.0f s after the deadline", bound.Seconds())
 	}
-	return Result{Defect: !released || !survived || !freed || !told, Seen: seen}, nil
+	lacks := ""
+	if !released || !survived || !told {
+		lacks = "that one who comes back goes on, or a word of the other"
+	}
+	return Result{Defect: !freed, Lacks: lacks, Seen: seen}, nil
 }
 
 // async tells when f has returned.

@@ -84,12 +84,12 @@ func informationalRecords(ctx context.Context) (Result, error) {
 	if err := w.over(); err != nil {
 		return Result{}, err
 	}
-	return w.verdict(account{requests: tally{"404": 4, "403": 2, "409": 1}}, func(e *exchange) string {
-		problem := differAnswered(w, e, want[e])
-		if problem != "" {
-			problem = fmt.Sprintf("of a %d: %s", want[e], problem)
+	return w.verdict(account{requests: tally{"404": 4, "403": 2, "409": 1}}, func(e *exchange) complaint {
+		c := differAnswered(w, e, want[e])
+		if len(c.wrong) > 0 {
+			c.wrong = []string{fmt.Sprintf("of a %d: %v", want[e], c)}
 		}
-		return problem
+		return c
 	})
 }
 

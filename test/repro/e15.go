@@ -61,7 +61,7 @@ func handlersThatNotice(ctx context.Context) (Result, error) {
 	}
 	handlers.Wait(10*time.Second, func(c chain.Count) bool { return c.Running == 0 })
 
-	return w.verdict(account{requests: tally{"200": n}, aborts: n, anyLate: true}, func(e *exchange) string {
+	return w.verdict(account{requests: tally{"200": n}, aborts: n, anyLate: true}, func(e *exchange) complaint {
 		return records{code: http.StatusOK, reason: "ClientGone", ended: "client gone", bytes: -1}.differ(w, e)
 	})
 }

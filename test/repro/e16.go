@@ -28,7 +28,7 @@ func nothingWritten(ctx context.Context) (Result, error) {
 	if err := w.over(); err != nil {
 		return Result{}, err
 	}
-	return w.verdict(account{requests: tally{"200": len(w.sent)}}, func(e *exchange) string {
+	return w.verdict(account{requests: tally{"200": len(w.sent)}}, func(e *exchange) complaint {
 		return differAnswered(w, e, http.StatusOK)
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -61,9 +60,13 @@ func unsentBytes(ctx context.Context) (Result, error) {
 		code: http.StatusCreated, reason: metav1.StatusReasonTimeout, ended: "aborted",
 		bytes: len(part), message: fmt.Sprintf("aborted after %d bytes", len(part)),
 	}
-	return w.verdict(want, func(e *exchange) string {
+	return w.verdict(want, func(e *exchange) complaint {
 		if e.err == nil {
-			return strings.TrimPrefix(differ504(w)(e)+e.status504(), ", ")
+			c := differ504(w)(e)
+			if missing := e.status504(); missing != "" {
+				c.lacks = append(c.lacks, missing)
+			}
+			return c
 		}
 		return cut.differ(w, e)
 	})

@@ -41,7 +41,7 @@ func panicsInTime(ctx context.Context) (Result, error) {
 			return Result{}, fmt.Errorf("a client got %v over %s, and not the 500 of the filter that recovers panics", e.answer, e.proto)
 		}
 	}
-	return w.verdict(account{anyRequests: true, anyLate: true}, func(e *exchange) string {
+	return w.verdict(account{anyRequests: true, anyLate: true}, func(e *exchange) complaint {
 		var wrong []string
 		if lines := httpLines(w.log, e.id); len(lines) != 1 || lines[0] != "resp=500" {
 			wrong = append(wrong, "log "+strings.Join(lines, " and "))
@@ -53,6 +53,6 @@ func panicsInTime(ctx context.Context) (Result, error) {
 			events[0].ResponseStatus.Reason != metav1.StatusReasonInternalError:
 			wrong = append(wrong, fmt.Sprintf("audit %s %+v", events[0].Stage, events[0].ResponseStatus))
 		}
-		return strings.Join(wrong, ", ")
+		return complaint{wrong: wrong}
 	})
 }

@@ -35,15 +35,15 @@ func implicitHeaders(ctx context.Context) (Result, error) {
 	if err := w.over(); err != nil {
 		return Result{}, err
 	}
-	return w.verdict(account{}, func(e *exchange) string {
+	return w.verdict(account{}, func(e *exchange) complaint {
 		switch {
 		case e.err != nil || e.status != http.StatusOK:
-			return "no answer"
+			return wrongly("no answer")
 		case e.header.Get("X-From-Handler") != "yes":
-			return "the header is lost"
+			return wrongly("the header is lost")
 		case e.header.Get("Warning") != `299 - "`+text+`"`:
-			return "the warning is lost"
+			return wrongly("the warning is lost")
 		}
-		return ""
+		return complaint{}
 	})
 }

@@ -53,7 +53,7 @@ func goexits(ctx context.Context) (Result, error) {
 	if err := w.over(); err != nil {
 		return Result{}, err
 	}
-	return w.verdict(account{anyRequests: true, anyLate: true}, func(e *exchange) string {
+	return w.verdict(account{anyRequests: true, anyLate: true}, func(e *exchange) complaint {
 		var wrong []string
 		if e.err == nil {
 			wrong = append(wrong, fmt.Sprintf("the client got a whole %d", e.status))
@@ -65,6 +65,6 @@ func goexits(ctx context.Context) (Result, error) {
 		if len(events) != 1 || events[0].ResponseStatus == nil || events[0].ResponseStatus.Status != metav1.StatusFailure {
 			wrong = append(wrong, "audit knows of no failure")
 		}
-		return strings.Join(wrong, ", ")
+		return complaint{wrong: wrong}
 	})
 }

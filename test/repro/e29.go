@@ -63,7 +63,7 @@ func closedWhenWhole(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	handlers.Wait(10*time.Second, func(c chain.Count) bool { return c.Running == 0 })
-	return w.verdict(account{requests: tally{"200": clients}, anyLate: true}, func(e *exchange) string {
+	return w.verdict(account{requests: tally{"200": clients}, anyLate: true}, func(e *exchange) complaint {
 		return differAnswered(w, e, http.StatusOK)
 	})
 }

@@ -43,8 +43,11 @@ type Case struct {
 
 // Result is what a case has shown.
 type Result struct {
-	// Defect is whether it was there.
+	// Defect is whether it was there: what the row's title says, by what any server says and does.
 	Defect bool
+	// Lacks is what is asked of nobody but the fork and was not there, such as a log line that only it has, or
+	// empty. It makes no defect of upstream's.
+	Lacks string `json:",omitempty"`
 	// Seen says in a few words what was seen, with numbers.
 	Seen string
 }

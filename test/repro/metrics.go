@@ -88,12 +88,24 @@ func readAccount() (account, error) {
 	}, err
 }
 
-// equal reports whether a says what is wanted. Of handlers that returned late,
-// the number counts: how is for those rows to say which know.
+// equal reports whether a says what is wanted of the requests and of the
+// terminations, which the rows are about.
 func (a account) equal(want account) bool {
-	return (want.anyRequests || maps.Equal(a.requests, want.requests)) &&
-		maps.Equal(a.terminations, want.terminations) && a.aborts == want.aborts &&
-		(want.anyLate || a.late.total() == want.late.total())
+	return (want.anyRequests || maps.Equal(a.requests, want.requests)) && maps.Equal(a.terminations, want.terminations)
+}
+
+// lacks says what is asked of the fork beside that and is not so, or returns "".
+// Of handlers that returned late, the number counts: how is for those rows to say
+// which know.
+func (a account) lacks(want account) string {
+	var wrong []string
+	if a.aborts != want.aborts {
+		wrong = append(wrong, fmt.Sprintf("%d aborts in place of %d", a.aborts, want.aborts))
+	}
+	if !want.anyLate && a.late.total() != want.late.total() {
+		wrong = append(wrong, fmt.Sprintf("post_timeout %v in place of %v", a.late.orNone(), want.late.orNone()))
+	}
+	return strings.Join(wrong, ", ")
 }
 
 // String lists them.

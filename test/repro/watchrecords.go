@@ -33,28 +33,32 @@ func init() {
 // watchesRecorded compares what is recorded of watches with what their clients
 // saw, and when: with APIServingWithRoutine and without.
 func watchesRecorded(ctx context.Context) (Result, error) {
-	var wrong []string
+	var wrong, lacks []string
 	for _, routine := range []bool{false, true} {
 		if err := utilfeature.DefaultMutableFeatureGate.Set(fmt.Sprintf("APIServingWithRoutine=%v", routine)); err != nil {
 			return Result{}, err
 		}
-		for name, check := range map[string]func(context.Context) (string, error){
+		for name, check := range map[string]func(context.Context) (complaint, error){
 			"a watch":                     watchRecorded,
 			"a proxied watch":             proxiedWatchRecorded,
 			"a watch with two statuses":   secondStatusRecorded,
 			"a watch during the shutdown": watchAtShutdown,
 		} {
-			complaint, err := check(ctx)
+			name := fmt.Sprintf("%s (APIServingWithRoutine=%v)", name, routine)
+			c, err := check(ctx)
 			if err != nil {
-				return Result{}, fmt.Errorf("%s (APIServingWithRoutine=%v): %w", name, routine, err)
+				return Result{}, fmt.Errorf("%s: %w", name, err)
 			}
-			if complaint != "" {
-				wrong = append(wrong, fmt.Sprintf("%s (APIServingWithRoutine=%v): %s", name, routine, complaint))
+			for _, what := range c.wrong {
+				wrong = append(wrong, name+": "+what)
+			}
+			for _, what := range c.lacks {
+				lacks = append(lacks, name+": "+what)
 			}
 		}
 	}
-	if len(wrong) > 0 {
-		return Result{Defect: true, Seen: strings.Join(wrong, "; ")}, nil
+	if len(wrong)+len(lacks) > 0 {
+		return Result{Defect: len(wrong) > 0, Lacks: strings.Join(lacks, "; "), Seen: strings.Join(append(wrong, lacks...), "; ")}, nil
 	}
 	return Result{Seen: "four kinds of watch, with APIServingWithRoutine and without, are recorded once, when they are over, as their clients saw them"}, nil
 }
@@ -110,16 +114,16 @@ func (o *oneWatch) counted() tally {
 // judge has the client leave, and says what is wrong in the records before and
 // after: each is made once, when the watch is over, with the status that was
 // sent, and in the audit log for that reason.
-func (o *oneWatch) judge(reason string, counted int) string {
+func (o *oneWatch) judge(reason string, counted int) complaint {
 	before := o.counted()
 	const begun = "RequestReceived ResponseStarted"
 	if stages := strings.Join(o.stages(), " "); stages != begun {
 		o.leave()
-		return "while it is being served its audit events are " + stages
+		return wrongly("while it is being served its audit events are " + stages)
 	}
 	if lines := logLines(o.log, o.id); len(lines) > 0 {
 		o.leave()
-		return "it is logged while it is being served"
+		return wrongly("it is logged while it is being served")
 	}
 	o.leave()
 	var event *auditinternal.Event
@@ -130,35 +134,37 @@ func (o *oneWatch) judge(reason string, counted int) string {
 		}
 		return event != nil && len(logLines(o.log, o.id)) == 1 && o.counted().total() >= before.total()+counted
 	}) {
-		return fmt.Sprintf("when it is over its audit events are %v, and it is logged %d times and counted as %v, before that as %v",
-			o.stages(), len(logLines(o.log, o.id)), o.counted(), before.orNone())
+		return wrongly(fmt.Sprintf("when it is over its audit events are %v, and it is logged %d times and counted as %v, before that as %v",
+			o.stages(), len(logLines(o.log, o.id)), o.counted(), before.orNone()))
 	}
 	after := o.counted()
 	status := event.ResponseStatus
 	switch {
-	case event.Stage != auditinternal.StageResponseComplete || status == nil || status.Code != http.StatusOK || string(status.Reason) != reason || strings.Contains(status.Message, "closed early"):
-		return fmt.Sprintf("its last audit event is %s, with %+v", event.Stage, status)
+	case event.Stage != auditinternal.StageResponseComplete || status == nil || status.Code != http.StatusOK || strings.Contains(status.Message, "closed early"):
+		return wrongly(fmt.Sprintf("its last audit event is %s, with %+v", event.Stage, status))
 	case logLines(o.log, o.id)[0] != "200":
-		return "it is logged with " + logLines(o.log, o.id)[0]
+		return wrongly("it is logged with " + logLines(o.log, o.id)[0])
 	case after["200"] != before["200"]+counted || after.total() != before.total()+counted:
-		return fmt.Sprintf("it is counted as %v, before that as %v", after, before.orNone())
+		return wrongly(fmt.Sprintf("it is counted as %v, before that as %v", after, before.orNone()))
+	case string(status.Reason) != reason:
+		return complaint{lacks: []string{fmt.Sprintf("its audit event says %q, and not %q", status.Reason, reason)}}
 	}
-	return ""
+	return complaint{}
 }
 
 // watchRecorded is of a watch by apiserver's own handler.
-func watchRecorded(ctx context.Context) (string, error) {
+func watchRecorded(ctx context.Context) (complaint, error) {
 	pods := chain.NewWatchedPods()
 	api, err := chain.API(pods, func(g *endpoints.APIGroupVersion) { g.MinRequestTimeout = time.Hour })
 	if err != nil {
-		return "", err
+		return complaint{}, err
 	}
 	return judgeWatch(ctx, api, pods, "", 1)
 }
 
 // proxiedWatchRecorded is of one that another server answers, as an aggregated
 // API's is.
-func proxiedWatchRecorded(ctx context.Context) (string, error) {
+func proxiedWatchRecorded(ctx context.Context) (complaint, error) {
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for tick := time.NewTicker(10 * time.Millisecond); ; {
 			select {
@@ -173,7 +179,7 @@ func proxiedWatchRecorded(ctx context.Context) (string, error) {
 	defer backend.Close()
 	to, err := url.Parse(backend.URL)
 	if err != nil {
-		return "", err
+		return complaint{}, err
 	}
 	proxy := httputil.NewSingleHostReverseProxy(to)
 	proxy.FlushInterval = -1
@@ -184,7 +190,7 @@ func proxiedWatchRecorded(ctx context.Context) (string, error) {
 
 // secondStatusRecorded is of a handler that comes to another status when one has
 // been sent.
-func secondStatusRecorded(ctx context.Context) (string, error) {
+func secondStatusRecorded(ctx context.Context) (complaint, error) {
 	return judgeWatch(ctx, instrumented(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusOK)
 		fmt.Fprintln(w, "an event")
@@ -194,10 +200,10 @@ func secondStatusRecorded(ctx context.Context) (string, error) {
 	}), nil, "", 1)
 }
 
-func judgeWatch(ctx context.Context, handler http.Handler, pods *chain.WatchedPods, reason string, counted int) (string, error) {
+func judgeWatch(ctx context.Context, handler http.Handler, pods *chain.WatchedPods, reason string, counted int) (complaint, error) {
 	w, err := watchServer(chain.Config{Handler: handler})
 	if err != nil {
-		return "", err
+		return complaint{}, err
 	}
 	defer w.Stop()
 	if pods != nil {
@@ -206,7 +212,7 @@ func judgeWatch(ctx context.Context, handler http.Handler, pods *chain.WatchedPo
 	}
 	o, err := openWatch(ctx, w)
 	if err != nil {
-		return "", err
+		return complaint{}, err
 	}
 	defer o.leave()
 	return o.judge(reason, counted), nil
@@ -214,11 +220,11 @@ func judgeWatch(ctx context.Context, handler http.Handler, pods *chain.WatchedPo
 
 // watchAtShutdown is of the wait group that a shutdown asks for how many watches
 // there are.
-func watchAtShutdown(ctx context.Context) (string, error) {
+func watchAtShutdown(ctx context.Context) (complaint, error) {
 	pods := chain.NewWatchedPods()
 	api, err := chain.API(pods, func(g *endpoints.APIGroupVersion) { g.MinRequestTimeout = time.Hour })
 	if err != nil {
-		return "", err
+		return complaint{}, err
 	}
 	group := &utilwaitgroup.RateLimitedSafeWaitGroup{}
 	w, err := watchServer(chain.Config{Handler: api, Modify: func(c *server.Config) {
@@ -226,7 +232,7 @@ func watchAtShutdown(ctx context.Context) (string, error) {
 		c.WatchRequestWaitGroup = group
 	}})
 	if err != nil {
-		return "", err
+		return complaint{}, err
 	}
 	defer w.Stop()
 	stop := make(chan struct{})
@@ -234,7 +240,7 @@ func watchAtShutdown(ctx context.Context) (string, error) {
 	defer func() { close(stop); <-sent }()
 	o, err := openWatch(ctx, w)
 	if err != nil {
-		return "", err
+		return complaint{}, err
 	}
 	defer o.leave()
 	over, cancel := context.WithCancel(ctx)
@@ -243,9 +249,9 @@ func watchAtShutdown(ctx context.Context) (string, error) {
 		return unlimited{}, over, func() {}
 	})
 	if before != 1 {
-		return fmt.Sprintf("the shutdown finds %d watches, of one that is being served", before), nil
+		return wrongly(fmt.Sprintf("the shutdown finds %d watches, of one that is being served", before)), nil
 	}
-	return "", nil
+	return complaint{}, nil
 }
 
 // unlimited is a limit on nothing.

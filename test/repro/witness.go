@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -141,30 +142,55 @@ func (w *witness) outlast(release chan<- struct{}, handlers ...*chain.Calls) err
 }
 
 // verdict compares what was said of each request, and the metrics, with what
-// should have been.
-func (w *witness) verdict(want account, differ func(*exchange) string) (Result, error) {
-	var clients, records tally
-	var got account
+// should have been. The defect is in what any server says; what only the fork
+// does is asked of it beside that.
+func (w *witness) verdict(want account, differ func(*exchange) complaint) (Result, error) {
+	var seen testimony
 	var failed error
-	agree := eventually(patience, func() bool {
-		clients, records = tally{}, tally{}
-		for _, e := range w.sent {
-			clients[e.String()]++
-			if problem := differ(e); problem != "" {
-				records[problem]++
-			} else {
-				records["as they should be"]++
-			}
+	eventually(patience, func() bool {
+		complaints := make([]complaint, len(w.sent))
+		for i, e := range w.sent {
+			complaints[i] = differ(e)
 		}
+		var got account
 		got, failed = readAccount()
-		return failed == nil && records["as they should be"] == len(w.sent) && got.equal(want)
+		seen = weigh(complaints, got, want)
+		return failed == nil && !seen.defect && len(seen.lacks) == 0
 	})
 	if failed != nil {
 		return Result{}, failed
 	}
-	seen := fmt.Sprintf("clients got %v; records are %v; %v", clients, records, got)
-	if !got.equal(want) {
-		seen += fmt.Sprintf(" (and not %v)", want)
+	clients := tally{}
+	for _, e := range w.sent {
+		clients[e.String()]++
 	}
-	return Result{Defect: !agree, Seen: seen}, nil
+	return Result{Defect: seen.defect, Lacks: seen.lacks.String(), Seen: fmt.Sprintf("clients got %v; %s", clients, seen.said)}, nil
+}
+
+// testimony is what the records of all requests come to.
+type testimony struct {
+	defect bool
+	lacks  tally
+	said   string
+}
+
+// weigh makes it of what is wrong with each request's records, and of the metrics.
+func weigh(complaints []complaint, got, want account) testimony {
+	t := testimony{lacks: tally{}, defect: !got.equal(want)}
+	records := tally{}
+	for _, c := range complaints {
+		t.defect = t.defect || len(c.wrong) > 0
+		for _, what := range c.lacks {
+			t.lacks[what]++
+		}
+		records[cmp.Or(c.String(), "as they should be")]++
+	}
+	t.said = fmt.Sprintf("records are %v; %v", records, got)
+	if lacks := got.lacks(want); lacks != "" {
+		t.lacks[lacks]++
+	}
+	if !got.equal(want) || got.lacks(want) != "" {
+		t.said += fmt.Sprintf(" (and not %v)", want)
+	}
+	return t
 }

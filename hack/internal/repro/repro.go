@@ -25,6 +25,9 @@ import (
 type Half struct {
 	// Defect is whether the defect was there.
 	Defect bool `json:"defect"`
+	// Lacks is what is asked of the fork beside that and was not there, such as a log line that only it has. Of
+	// upstream nobody asks it.
+	Lacks string `json:"lacks,omitempty"`
 	// Seen says in a few words what was seen.
 	Seen string `json:"seen"`
 	// Seconds is how long the run took.
@@ -43,10 +46,13 @@ type Row struct {
 	Fork     Half   `json:"fork"`
 }
 
-// OK reports whether upstream showed the defect and the fork did not.
+// OK reports whether upstream showed the defect and the fork did not, and lacks nothing that is asked of it.
 func (r Row) OK() bool {
-	return r.Upstream.Error == "" && r.Fork.Error == "" && r.Upstream.Defect && !r.Fork.Defect
+	return r.Upstream.Error == "" && r.Upstream.Defect && r.Fork.clean()
 }
+
+// clean reports whether a run shows all that is asked of the fork.
+func (h Half) clean() bool { return h.Error == "" && !h.Defect && h.Lacks == "" }
 
 // wrong says which half of a row that is not OK is the reason, and what it showed. The rows are long, and who looks at
 // the end of a log that somebody else has shortened has only this.
@@ -59,6 +65,8 @@ func (r Row) wrong() string {
 		fault, shown = "upstream does not show it", r.Upstream.Seen
 	case r.Fork.Error != "":
 		fault, shown = "the fork failed", r.Fork.Error
+	case !r.Fork.Defect:
+		fault, shown = "the fork lacks "+r.Fork.Lacks, r.Fork.Seen
 	}
 	return fmt.Sprintf("%s (%s: %s)", r.ID, fault, tail(shown, 500))
 }
@@ -179,7 +187,7 @@ func runRow(ctx context.Context, programs map[half]string, c testCase) (Row, err
 			if race && c.Plain {
 				break
 			}
-			if row.Fork, err = run(ctx, programs[half{build.Fork, race}], c); err != nil || row.Fork.Defect || row.Fork.Error != "" {
+			if row.Fork, err = run(ctx, programs[half{build.Fork, race}], c); err != nil || !row.Fork.clean() {
 				return err
 			}
 		}

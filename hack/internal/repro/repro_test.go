@@ -36,11 +36,12 @@ func TestJudge(t *testing.T) {
 }
 
 func TestRowIsOKOnlyIfBothHalvesAre(t *testing.T) {
-	bad, good, broken := Half{Defect: true}, Half{}, Half{Error: "x"}
+	bad, good, broken, lacking := Half{Defect: true}, Half{}, Half{Error: "x"}, Half{Lacks: "a line"}
 	for _, tt := range []struct {
 		upstream, fork Half
 		want           bool
-	}{{bad, good, true}, {bad, bad, false}, {good, good, false}, {broken, good, false}, {bad, broken, false}} {
+	}{{bad, good, true}, {bad, bad, false}, {good, good, false}, {broken, good, false}, {bad, broken, false},
+		{bad, lacking, false}, {lacking, good, false}} {
 		if got := (Row{Upstream: tt.upstream, Fork: tt.fork}).OK(); got != tt.want {
 			t.Errorf("%+v, %+v: got %t", tt.upstream, tt.fork, got)
 		}
@@ -64,6 +65,7 @@ func TestListNamesTheCasesThereAre(t *testing.T) {
 func TestRowSaysWhichHalfIsWrong(t *testing.T) {
 	for want, row := range map[string]Row{
 		"D1 (upstream does not show it: alive)": {ID: "D1", Upstream: Half{Seen: "alive"}},
+		"D1 (the fork lacks a line: alive)":     {ID: "D1", Upstream: Half{Defect: true, Lacks: "a line"}, Fork: Half{Lacks: "a line", Seen: "alive"}},
 		"D1 (the fork has it: a data race)":     {ID: "D1", Upstream: Half{Defect: true}, Fork: Half{Defect: true, Seen: "a data race"}},
 		"D1 (upstream failed: no port)":         {ID: "D1", Upstream: Half{Error: "no port"}, Fork: Half{Error: "killed"}},
 		"D1 (the fork failed: killed)":          {ID: "D1", Upstream: Half{Defect: true}, Fork: Half{Error: "killed"}},
