@@ -60,6 +60,6 @@ func (x *randomRequest) subBreaches() []breach {
 	case code == 0, code == http.StatusOK, code == http.StatusGatewayTimeout && x.bounded():
 		return nil
 	default:
-		return []breach{{"sub-request", fmt.Sprintf("it was answered %d", code)}}
+		return []breach{{rule: "sub-request", how: fmt.Sprintf("it was answered %d", code)}}
 	}
 }
