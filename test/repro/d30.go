@@ -9,6 +9,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	auditinternal "k8s.io/apiserver/pkg/apis/audit"
 
 	"fork.internal/apiserver/test/chain"
 )
@@ -83,31 +84,18 @@ func disagreements(ctx context.Context) (Result, error) {
 	eventually(patience, func() bool {
 		clients, agree, disagree = tally{}, tally{}, tally{}
 		for i, e := range w.sent {
-			logged, audited := "nothing", "nothing"
-			if lines := logLines(w.log, e.id); len(lines) == 1 {
-				logged = lines[0]
-			}
-			if events := finalEvents(w.Audit, e.id); len(events) == 1 && events[0].ResponseStatus != nil {
-				audited = strconv.Itoa(int(events[0].ResponseStatus.Code))
-				// Of one that was cut, both have the status; the client need not.
-				if i < stay && e.err != nil && events[0].ResponseStatus.Status != metav1.StatusFailure {
-					audited += " and nothing of how it broke off"
-				}
-			}
-			// One that leaves may not see what was sent to it.
-			got := logged
-			if i < stay && e.status != 0 {
-				got = strconv.Itoa(e.status)
-			}
+			a := e.answer
 			if i < stay {
 				clients[e.String()]++
 			} else {
 				clients["what they waited for"]++
+				// One that leaves may not see what was sent to it.
+				a = answer{}
 			}
-			if logged == audited && logged == got {
+			if logged, problem := logsAgree(a, logLines(w.log, e.id), finalEvents(w.Audit, e.id)); problem == "" {
 				agree[logged]++
 			} else {
-				disagree[fmt.Sprintf("%s logged, %s audited", logged, audited)]++
+				disagree[problem]++
 			}
 		}
 		total = agree.total()
@@ -118,4 +106,26 @@ func disagreements(ctx context.Context) (Result, error) {
 		Seen: fmt.Sprintf("of %d requests %d have two logs that say the same and what the client saw (%v); the others: %v; clients got %v",
 			len(w.sent), total, agree.orNone(), disagree.orNone(), clients),
 	}, nil
+}
+
+// logsAgree returns the status that both logs have of a request, once each, if it is the one that
+// its client saw, or none; or it says what they have.
+func logsAgree(a answer, lines []string, events []*auditinternal.Event) (status, problem string) {
+	logged, audited := fmt.Sprintf("%d times", len(lines)), fmt.Sprintf("%d times", len(events))
+	if len(lines) == 1 {
+		logged = lines[0]
+	}
+	code := ""
+	if len(events) == 1 && events[0].ResponseStatus != nil {
+		code = strconv.Itoa(int(events[0].ResponseStatus.Code))
+		audited = code
+		// Of one that was cut, both have the status; the client need not.
+		if a.err != nil && events[0].ResponseStatus.Status != metav1.StatusFailure {
+			audited += " and nothing of how it broke off"
+		}
+	}
+	if len(lines) == 1 && code != "" && logged == audited && (a.status == 0 || logged == strconv.Itoa(a.status)) {
+		return logged, ""
+	}
+	return "", fmt.Sprintf("%s logged, %s audited", logged, audited)
 }

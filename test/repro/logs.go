@@ -105,6 +105,17 @@ func finalEvents(log *chain.AuditLog, id string) []*auditinternal.Event {
 	})
 }
 
+// endings is finalEvents, where those that are turned away at the door have no event but
+// that of the answer's start, as upstream's have.
+func endings(log *chain.AuditLog, id string) []*auditinternal.Event {
+	if events := finalEvents(log, id); len(events) > 0 {
+		return events
+	}
+	return slices.DeleteFunc(log.Events(), func(e *auditinternal.Event) bool {
+		return string(e.AuditID) != id || e.Stage != auditinternal.StageResponseStarted
+	})
+}
+
 func lastEvent(log *chain.AuditLog, id string) *auditinternal.Event {
 	events := log.Events()
 	for _, e := range slices.Backward(events) {

@@ -105,7 +105,7 @@ func waysOut(ctx context.Context) (Result, error) {
 			// The records may come a moment after the answer.
 			var problem string
 			eventually(2*time.Second, func() bool {
-				problem = way.compare(a, lastEvent(s.Audit, id), logLines(log, id))
+				problem = way.compare(a, endings(s.Audit, id), logLines(log, id))
 				return problem == ""
 			})
 			if problem != "" {
@@ -186,7 +186,7 @@ func (way wayOut) ask(ctx context.Context, s *chain.Server, client *http.Client,
 }
 
 // compare says what is wrong, or returns "".
-func (way wayOut) compare(a answer, event *auditinternal.Event, lines []string) string {
+func (way wayOut) compare(a answer, events []*auditinternal.Event, lines []string) string {
 	switch {
 	case a.status != way.client:
 		return fmt.Sprintf("the client got %v, not %d", a, way.client)
@@ -194,11 +194,11 @@ func (way wayOut) compare(a answer, event *auditinternal.Event, lines []string) 
 		return fmt.Sprintf("%d lines in the HTTP log", len(lines))
 	case lines[0] != fmt.Sprint(way.log):
 		return fmt.Sprintf("the HTTP log says %s", lines[0])
-	case event == nil:
-		return "no audit event"
-	case event.ResponseStatus == nil || int(event.ResponseStatus.Code) != way.code:
-		return fmt.Sprintf("the audit log says %+v", event.ResponseStatus)
-	case a.err != nil && event.ResponseStatus.Status != "Failure":
+	case len(events) != 1:
+		return fmt.Sprintf("%d final audit events", len(events))
+	case events[0].ResponseStatus == nil || int(events[0].ResponseStatus.Code) != way.code:
+		return fmt.Sprintf("the audit log says %+v", events[0].ResponseStatus)
+	case a.err != nil && events[0].ResponseStatus.Status != "Failure":
 		return "the audit log says nothing of the answer that broke off"
 	}
 	return ""
