@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"sync/atomic"
+	"time"
 
 	"fork.internal/apiserver/test/chain"
 )
@@ -31,16 +33,25 @@ func lateForRecords(ctx context.Context) (Result, error) {
 		},
 		func(w http.ResponseWriter) { w.WriteHeader(http.StatusTeapot) },
 		func(w http.ResponseWriter) { _, _ = w.Write([]byte("late")) },
-		func(w http.ResponseWriter) { w.(http.Flusher).Flush() },
+		func(w http.ResponseWriter) {
+			if f, ok := w.(http.Flusher); ok {
+				f.Flush()
+			}
+		},
 	}
 	var left chain.Calls
+	var panicked atomic.Int64
 	handler := func(w http.ResponseWriter, r *http.Request) {
 		use := uses[int(r.URL.Query().Get("use")[0]-'0')]
 		returning := make(chan struct{})
 		end := left.Begin()
 		go func() {
 			defer end()
-			defer func() { _ = recover() }() // D2 is about that.
+			defer func() {
+				if recover() != nil { // D2 is about that.
+					panicked.Add(1)
+				}
+			}()
 			<-returning
 			use(w)
 		}()
@@ -57,9 +68,17 @@ func lateForRecords(ctx context.Context) (Result, error) {
 		}
 	}
 	w.wg.Wait()
+	n := len(w.sent)
+	if !left.Wait(10*time.Second, func(c chain.Count) bool { return c.Total == n && c.Running == 0 }) {
+		return Result{}, fmt.Errorf("of %d goroutines that were left behind %+v have called", n, left.Count())
+	}
 	answers := tally{}
 	for _, e := range w.sent {
 		answers[e.String()]++
 	}
-	return Result{Seen: fmt.Sprintf("%d late calls, with answers %v, were made as the records were", left.Count().Total, answers)}, nil
+	result := Result{Seen: fmt.Sprintf("%d late calls, with answers %v, were made as the records were; %d panicked", n, answers, panicked.Load())}
+	if panicked.Load() > 0 {
+		result.Lacks = "that a late call fails without a panic"
+	}
+	return result, nil
 }
