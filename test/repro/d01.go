@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -35,6 +36,7 @@ func init() {
 func concurrentWarnings(ctx context.Context) (Result, error) {
 	const clients, requests, warnings = 8, 500, 150
 	var s *chain.Server
+	var added atomic.Int64
 	create := func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), 5*time.Millisecond)
 		defer cancel()
@@ -43,6 +45,7 @@ func concurrentWarnings(ctx context.Context) (Result, error) {
 			for i := range warnings {
 				warning.AddWarning(r.Context(), "", fmt.Sprintf("a warning that no other says, %d", i))
 			}
+			added.Add(warnings)
 			return nil, fmt.Errorf("not stored")
 		})
 		responsewriters.ErrorNegotiated(err, s.Codecs, schema.GroupVersion{Version: "v1"}, w, r)
@@ -53,7 +56,8 @@ func concurrentWarnings(ctx context.Context) (Result, error) {
 	}
 	defer s.Stop()
 
-	var answered atomic.Int64
+	var mu sync.Mutex
+	answers := tally{}
 	var wg sync.WaitGroup
 	for i := range clients {
 		proto := []string{"HTTP/1.1", "HTTP/2.0"}[i%2]
@@ -70,13 +74,20 @@ func concurrentWarnings(ctx context.Context) (Result, error) {
 				}
 				_, _ = io.Copy(io.Discard, res.Body)
 				res.Body.Close()
-				answered.Add(1)
+				mu.Lock()
+				answers[strconv.Itoa(res.StatusCode)]++
+				mu.Unlock()
 			}
 		})
 	}
 	wg.Wait()
-	if answered.Load() == 0 {
-		return Result{}, fmt.Errorf("no request was answered")
+	n := clients * requests
+	if got := added.Load(); got < int64(n*warnings/2) {
+		return Result{}, fmt.Errorf("%d warnings were added to %d requests, of %d each: nothing was tried (answers: %v)", got, n, warnings, answers.orNone())
 	}
-	return Result{Seen: fmt.Sprintf("alive, %d of %d requests answered", answered.Load(), clients*requests)}, nil
+	result := Result{Seen: fmt.Sprintf("alive, answers to %d requests with %d warnings: %v", n, added.Load(), answers.orNone())}
+	if answers["504"] != n {
+		result.Lacks = fmt.Sprintf("%d 504s", n)
+	}
+	return result, nil
 }

@@ -79,13 +79,19 @@ func madeUpPaths(ctx context.Context) (Result, error) {
 		return made, after, err
 	}
 	made, after, err := counted()
+	ended := 0
 	eventually(patience, func() bool {
 		made, after, err = counted()
-		ended := sum(after, "apiserver_request_terminations_total", "code").total() + sum(after, "apiserver_request_aborts_total", "resource").total()
+		ended = sum(after, "apiserver_request_terminations_total", "code").total() + sum(after, "apiserver_request_aborts_total", "resource").total()
 		return err != nil || ended >= left+answers["504"]
 	})
 	if err != nil {
 		return Result{}, err
+	}
+	// What is counted nowhere makes no series either.
+	lacks := ""
+	if answers["504"] != 2*requests || ended != 2*requests+left {
+		lacks = fmt.Sprintf("%d 504s, and as many terminations and aborts as there are requests (%d)", 2*requests, ended)
 	}
 	names := tally{}
 	for _, s := range after {
@@ -95,6 +101,7 @@ func madeUpPaths(ctx context.Context) (Result, error) {
 	}
 	return Result{
 		Defect: made > 0,
+		Lacks:  lacks,
 		Seen: fmt.Sprintf("%d requests to made-up paths (%v; %d left) made %d time series (%v), %d of them with what the client made up",
 			2*requests+left, answers, left, names.total(), names.orNone(), made),
 	}, nil

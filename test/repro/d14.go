@@ -49,8 +49,13 @@ func passedDeadlines(ctx context.Context) (Result, error) {
 	// What was started and left behind may take a moment to get there.
 	storing.Wait(time.Second, func(c chain.Count) bool { return c.Total == requests })
 	handlers.Wait(10*time.Second, func(c chain.Count) bool { return c.Running == 0 })
+	lacks := ""
+	if answers["504"] != requests {
+		lacks = fmt.Sprintf("%d 504s", requests)
+	}
 	return Result{
 		Defect: storing.Count().Total > 0,
+		Lacks:  lacks,
 		Seen: fmt.Sprintf("the storage was called for %d of %d requests, %d times with an expired context, and %d handlers were started (answers: %v)",
 			storing.Count().Total, requests, expired.Load(), handlers.Count().Total, answers),
 	}, nil
