@@ -9,7 +9,6 @@ import (
 	"math"
 	"net/http"
 	"os"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -180,8 +179,7 @@ func settleRecords(all *cast, order []*randomRequest, seen *ledger) error {
 // inFilters returns the stack of a goroutine that is in the chain, or on its
 // behalf, or "".
 func inFilters() string {
-	stacks := make([]byte, 4<<20)
-	for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+	for stack := range strings.SplitSeq(string(stacks()), "\n\n") {
 		for _, pkg := range []string{"endpoints/filters.", "endpoints/deadline.(*guard).", "endpoints/deadline.(*Boundary).", "server/filters.", "endpoints/handlers/finisher."} {
 			if strings.Contains(stack, "\nk8s.io/apiserver/pkg/"+pkg) {
 				return stack

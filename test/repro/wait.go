@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"runtime"
+	"slices"
 	"time"
 )
 
@@ -30,14 +32,25 @@ func eventually(d time.Duration, ok func() bool) bool {
 	}
 }
 
+// late says that something has taken longer than what is much already, or returns "".
+func beyond(much time.Duration, took ...time.Duration) string {
+	if longest := slices.Max(took); longest > much {
+		return fmt.Sprintf("that it takes no more than %v (%v)", much, longest.Round(time.Millisecond))
+	}
+	return ""
+}
+
 // goroutinesIn counts the goroutines of this process that are in function.
 func goroutinesIn(function string) int {
-	stacks := make([]byte, 1<<20)
-	for {
-		n := runtime.Stack(stacks, true)
-		if n < len(stacks) {
-			return bytes.Count(stacks[:n], []byte("\n"+function+"("))
+	return bytes.Count(stacks(), []byte("\n"+function+"("))
+}
+
+// stacks are those of all goroutines, however many there are.
+func stacks() []byte {
+	for size := 1 << 20; ; size *= 2 {
+		all := make([]byte, size)
+		if n := runtime.Stack(all, true); n < size {
+			return all[:n]
 		}
-		stacks = make([]byte, 2*len(stacks))
 	}
 }
