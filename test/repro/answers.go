@@ -64,6 +64,10 @@ const (
 	// answersGiveUp how many wait in vain until no more try the same.
 	answersPatience = 5 * time.Second
 	answersGiveUp   = 4
+
+	// answersMedian and answersMost are when half of the 504s and 99 % of them are too late, after the
+	// deadline: they take less than a tenth of it.
+	answersMedian, answersMost = 50 * time.Millisecond, time.Second
 )
 
 // answersAtDeadline sends requests that time out in every way, and looks at
@@ -115,7 +119,7 @@ func answersAtDeadline(ctx context.Context) (Result, error) {
 	defer s.Stop()
 	defer close(done)
 
-	var seen []string
+	var seen, lacks []string
 	defect := false
 	for _, proto := range protocols {
 		c := answersCrowd{s: s, proto: proto, deadlines: &deadlines, answered: &answered, outcomes: tally{}, lost: map[string]int{}}
@@ -125,11 +129,14 @@ func answersAtDeadline(ctx context.Context) (Result, error) {
 		}
 		defect = defect || c.good < answersEach
 		seen = append(seen, c.String())
+		if late := c.late(); late != "" {
+			lacks = append(lacks, late)
+		}
 	}
 	if got := handlers.Count().Total; got < answersEach/2 || storing.Count().Total == 0 {
 		return Result{}, fmt.Errorf("%d requests reached their handler and %d the storage: their ?timeout= is too short for this machine", got, storing.Count().Total)
 	}
-	return Result{Defect: defect, Seen: strings.Join(seen, "; ")}, nil
+	return Result{Defect: defect, Lacks: strings.Join(lacks, "; "), Seen: strings.Join(seen, "; ")}, nil
 }
 
 // answersCrowd is some clients of one protocol.
@@ -220,12 +227,28 @@ func (c *answersCrowd) judge(w way, number string, a answer, at time.Time, waite
 	}
 }
 
+// after returns when that part of the 504s had come, after the deadline.
+func (c *answersCrowd) after(percent int) time.Duration {
+	if len(c.took) == 0 {
+		return 0
+	}
+	slices.Sort(c.took)
+	return c.took[min(len(c.took)*percent/100, len(c.took)-1)]
+}
+
+// late says that the 504s come too late, or returns "".
+func (c *answersCrowd) late() string {
+	if median, most := c.after(50), c.after(99); median > answersMedian || most > answersMost {
+		return fmt.Sprintf("%s: that half of the 504s come %v after the deadline (%v), and 99 %% %v (%v)", c.proto, answersMedian, median, answersMost, most)
+	}
+	return ""
+}
+
 func (c *answersCrowd) String() string {
 	text := fmt.Sprintf("%s: %d of %d answers were complete", c.proto, c.good, answersEach)
-	if n := len(c.took); n > 0 {
-		slices.Sort(c.took)
-		ms := func(i int) float64 { return float64(c.took[i].Microseconds()) / 1000 }
-		text += fmt.Sprintf(", the 504s %.1f ms (median), %.1f ms (99 %%), %.1f ms (all) after the deadline", ms(n/2), ms(n*99/100), ms(n-1))
+	if len(c.took) > 0 {
+		ms := func(percent int) float64 { return float64(c.after(percent).Microseconds()) / 1000 }
+		text += fmt.Sprintf(", the 504s %.1f ms (median), %.1f ms (99 %%), %.1f ms (all) after the deadline", ms(50), ms(99), ms(100))
 	}
 	if len(c.outcomes) > 0 {
 		text += fmt.Sprintf("; the others: %v", c.outcomes)

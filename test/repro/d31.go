@@ -25,16 +25,16 @@ func stalledShutdown(ctx context.Context) (Result, error) {
 	const (
 		timeout  = 2 * time.Second  // of requests, and of http.Server.Shutdown
 		patience = 15 * time.Second // after the stop: far more than the two together
+		soon     = 2 * timeout      // it is the request's deadline that ends it
 	)
 	seen, held := make([]string, len(protocols)), make([]bool, len(protocols))
-	errs := make([]error, len(protocols))
+	errs, took := make([]error, len(protocols)), make([]time.Duration, len(protocols))
 	var wg sync.WaitGroup
 	for i, proto := range protocols {
 		wg.Go(func() {
-			took, held0, err := stopBeside(ctx, proto, timeout, patience)
-			held[i], errs[i] = held0, err
-			seen[i] = fmt.Sprintf("%s: it ended after %.1f s", proto, took.Seconds())
-			if held0 {
+			took[i], held[i], errs[i] = stopBeside(ctx, proto, timeout, patience)
+			seen[i] = fmt.Sprintf("%s: it ended after %.1f s", proto, took[i].Seconds())
+			if held[i] {
 				seen[i] = fmt.Sprintf("%s: it had not ended after %.0f s", proto, patience.Seconds())
 			}
 		})
@@ -47,6 +47,7 @@ func stalledShutdown(ctx context.Context) (Result, error) {
 	}
 	return Result{
 		Defect: held[0] || held[1],
+		Lacks:  beyond(soon, took...),
 		Seen: fmt.Sprintf("one client of a server that is being stopped does not read, requests and connections have %v each; %s",
 			timeout, strings.Join(seen, ", ")),
 	}, nil

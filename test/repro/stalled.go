@@ -36,8 +36,9 @@ func init() {
 func stalledCrowd(ctx context.Context) (Result, error) {
 	const (
 		timeout  = 8 * time.Second
-		patience = 4 * time.Second // after the deadline
-		response = 256 << 10       // more than sockets and windows take in
+		patience = 4 * time.Second  // after the deadline
+		soon     = 5 * patience / 8 // it takes one second, and that for which a stalled socket is left alone
+		response = 256 << 10        // more than sockets and windows take in
 		clients  = stalledHTTP1 + stalledWindow + stalledSocket
 	)
 	var requests, seats chain.Calls
@@ -134,6 +135,7 @@ func stalledCrowd(ctx context.Context) (Result, error) {
 	}
 	return Result{
 		Defect: !back || other.err != nil || other.status != http.StatusOK,
+		Lacks:  beyond(soon, took),
 		Seen: fmt.Sprintf("%d clients (%d HTTP/1.1, %d HTTP/2), before: %v; during: %v, %d seats; %.1f s after the deadline: %v, %d seats, %d requests; another client got %v",
 			clients, stalledHTTP1, stalledWindow+stalledSocket, before, during, clients, took.Seconds(), after, held, under, strings.TrimSpace(other.String())),
 	}, nil
