@@ -32,7 +32,7 @@ func eventually(d time.Duration, ok func() bool) bool {
 	}
 }
 
-// late says that something has taken longer than what is much already, or returns "".
+// beyond says that something has taken longer than what is much already, or returns "".
 func beyond(much time.Duration, took ...time.Duration) string {
 	if longest := slices.Max(took); longest > much {
 		return fmt.Sprintf("that it takes no more than %v (%v)", much, longest.Round(time.Millisecond))

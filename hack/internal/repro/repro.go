@@ -93,27 +93,52 @@ const sideBySide = 2
 // that are about numbers come last, alone. It returns the rows that are, in the cases' order, not nil;
 // the error says which are not as they should be.
 func Run(ctx context.Context, co *checkout.Checkout, tag string, ids []string, report func(Row)) ([]Row, error) {
-	programs := map[half]string{}
-	var cases []testCase
-	for _, h := range []half{{build.Upstream, false}, {build.Upstream, true}, {build.Fork, false}, {build.Fork, true}} {
-		path, err := build.Repro(ctx, co, tag, h.variant, h.race)
-		if err != nil {
-			return []Row{}, err
-		}
-		programs[h] = path
-		if cases != nil {
-			continue
-		}
-		// Before the others are built, for minutes.
-		if cases, err = list(ctx, path, ids); err != nil {
-			return []Row{}, err
-		}
+	programs, cases, remove, err := buildAll(ctx, co, tag, ids)
+	if err != nil {
+		return []Row{}, err
 	}
+	defer remove()
 	rows, err := runRows(ctx, programs, cases, report)
 	if err != nil {
 		return slices.DeleteFunc(rows, func(row Row) bool { return row.ID == "" }), err
 	}
 	return rows, verdict(rows)
+}
+
+// buildAll builds the programs, of the same files all, and lists their cases. They are this run's own until remove is called.
+func buildAll(ctx context.Context, co *checkout.Checkout, tag string, ids []string) (programs map[half]string, cases []testCase, remove func(), err error) {
+	ctx, unlock, err := co.Lock(ctx)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	defer unlock()
+	k, err := keep(co)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	defer func() {
+		if err != nil {
+			k.remove()
+		}
+	}()
+	programs = map[half]string{}
+	for _, h := range []half{{build.Upstream, false}, {build.Upstream, true}, {build.Fork, false}, {build.Fork, true}} {
+		path, err := build.Repro(ctx, co, tag, h.variant, h.race)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		if programs[h], err = k.add(path, fmt.Sprintf("%s-race=%t", h.variant, h.race)); err != nil {
+			return nil, nil, nil, err
+		}
+		if cases != nil {
+			continue
+		}
+		// Before the others are built, for minutes.
+		if cases, err = list(ctx, path, ids); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	return programs, cases, k.remove, nil
 }
 
 // runRows runs the cases, those that are about numbers last and alone, and returns what they show in their order;
