@@ -18,6 +18,7 @@ func init() {
 	register(Case{
 		ID:    "D4",
 		Title: "the patch handler returns while its storage is at work: they share traces and variables",
+		Race:  "k8s.io/utils/trace.(*Trace)",
 		run:   patchOverlap,
 	})
 }

@@ -14,6 +14,7 @@ func init() {
 	register(Case{
 		ID:    "E27",
 		Title: "a goroutine that a handler has left behind writes to what the HTTP log, the audit log and request_total are made of: data races",
+		Race:  "main.lateForRecords.", // The goroutine that is late.
 		run:   lateForRecords,
 	})
 }

@@ -32,6 +32,9 @@ type Case struct {
 	// Fatal is a part of what the process prints when it dies of the defect,
 	// or empty if it does not.
 	Fatal string `json:",omitempty"`
+	// Race is a part of the race detector's report if a data race is the defect,
+	// or shows it: a function's name. Another race of upstream's shows nothing.
+	Race string `json:",omitempty"`
 
 	// Plain is set if the row is one of numbers, of which the race detector
 	// would make others.

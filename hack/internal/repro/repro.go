@@ -34,8 +34,10 @@ type Half struct {
 	Seconds float64 `json:"seconds"`
 	// Error says why nothing was shown: the run itself went wrong.
 	Error string `json:"error,omitempty"`
-	// Race is the race detector's first report, if it made one.
+	// Race is the race detector's first report, if that is what the run has shown.
 	Race string `json:"race,omitempty"`
+	// Runs is how many there were, of which this was the last.
+	Runs int `json:"runs"`
 }
 
 // Row is one case in both halves.
@@ -79,9 +81,21 @@ type half struct {
 
 // testCase is what `repro list` prints of a case.
 type testCase struct {
-	ID, Title, Fatal string
+	ID, Title, Fatal, Race string
 	// Plain cases are measured without the race detector.
 	Plain bool
+}
+
+// leastRuns is how often the fork runs the case, however soon upstream shows it: three times if it is for the scheduler
+// to say whether it shows.
+func (c testCase) leastRuns() int {
+	switch {
+	case c.Fatal != "" || c.Race != "":
+		return 3
+	case c.Plain:
+		return 1
+	}
+	return 2 // With the race detector and without.
 }
 
 // sideBySide is how many rows are run at once. Most of what they do is to wait: with two, both cores of
@@ -197,29 +211,40 @@ func verdict(rows []Row) error {
 // runRow runs one case in both halves: side by side, for most of what they do is to wait, unless numbers are what it is about.
 func runRow(ctx context.Context, programs map[half]string, c testCase) (Row, error) {
 	row := Row{ID: c.ID, Title: c.Title}
-	halves, ctx := errgroup.WithContext(ctx)
+	halves, both := errgroup.WithContext(ctx)
 	if c.Plain {
 		halves.SetLimit(1)
 	}
 	halves.Go(func() (err error) {
 		// What kills upstream does so sooner without the race detector, which slows it down; what it only corrupts, the
 		// detector shows. The fork stands both.
-		row.Upstream, err = runUntilDefect(ctx, programs[half{build.Upstream, c.Fatal == "" && !c.Plain}], c)
+		row.Upstream, err = runUntilDefect(both, programs[half{build.Upstream, c.Fatal == "" && !c.Plain}], c)
 		return err
 	})
 	halves.Go(func() (err error) {
-		for _, race := range []bool{false, true} {
-			if race && c.Plain {
-				break
-			}
-			if row.Fork, err = run(ctx, programs[half{build.Fork, race}], c); err != nil || !row.Fork.clean() {
-				return err
-			}
-		}
-		return nil
+		row.Fork, err = runUntil(both, programs, c, Half{}, c.leastRuns())
+		return err
 	})
-	err := halves.Wait()
+	if err := halves.Wait(); err != nil || !row.Upstream.Defect {
+		return row, err
+	}
+	// What shows in one of many runs has as many to show on the fork.
+	var err error
+	row.Fork, err = runUntil(ctx, programs, c, row.Fork, row.Upstream.Runs)
 	return row, err
+}
+
+// runUntil has the fork run the case until it has done so that often, or has shown something; last is what the run
+// before has shown. Each other run has the race detector, unless numbers are what the case is about.
+func runUntil(ctx context.Context, programs map[half]string, c testCase, last Half, runs int) (h Half, err error) {
+	for h = last; h.Runs < runs && h.clean(); {
+		n := h.Runs
+		if h, err = run(ctx, programs[half{build.Fork, n%2 == 1 && !c.Plain}], build.Fork, c); err != nil {
+			return h, err
+		}
+		h.Runs = n + 1
+	}
+	return h, nil
 }
 
 // list returns the cases with the given IDs, or all, in the program's order.
@@ -254,13 +279,15 @@ func list(ctx context.Context, program string, ids []string) ([]testCase, error)
 }
 
 // tries is how often a case is run on upstream for its defect to show: most are races that upstream
-// may win, on a machine that is busy most of the time. The fork has one try.
+// may win, on a machine that is busy most of the time. The fork runs it as often as that took.
 const tries = 10
 
 // runUntilDefect runs one case until it shows its defect, a few times at most.
 func runUntilDefect(ctx context.Context, program string, c testCase) (h Half, err error) {
-	for range tries {
-		if h, err = run(ctx, program, c); err != nil || h.Defect {
+	for n := range tries {
+		h, err = run(ctx, program, build.Upstream, c)
+		h.Runs = n + 1
+		if err != nil || h.Defect {
 			break
 		}
 	}
@@ -268,35 +295,55 @@ func runUntilDefect(ctx context.Context, program string, c testCase) (h Half, er
 }
 
 // run runs one case. The error is the context's; what goes wrong with the case is in the Half.
-func run(ctx context.Context, program string, c testCase) (Half, error) {
+func run(ctx context.Context, program string, variant build.Variant, c testCase) (Half, error) {
 	start := time.Now()
 	out, err := proc.Cmd{Args: []string{program, "run", c.ID}}.Output(ctx)
 	if ctx.Err() != nil {
 		return Half{}, context.Cause(ctx)
 	}
-	h := judge(c, out, proc.Stderr(err), err)
+	h := judge(c, variant, out, proc.Stderr(err), err)
 	h.Seconds = time.Since(start).Seconds()
 	return h, nil
 }
 
-// judge tells what the end of a run means. Data races count: the process had them, and in one
-// without the race detector they do what they like.
-func judge(c testCase, stdout, stderr string, err error) Half {
+// judge tells what the end of a run means. Each data race of the fork's counts: the process had it, and in one
+// without the race detector it does what it likes. Of upstream's those do that the case is about: with another, which may be
+// as old as the case or the program's own, the case still has to show.
+func judge(c testCase, variant build.Variant, stdout, stderr string, err error) Half {
 	if fatal := line(stderr, c.Fatal); err != nil && fatal != "" {
 		return Half{Defect: true, Seen: "the process died: " + fatal}
 	}
 	var h Half
-	switch decodeErr := json.Unmarshal([]byte(stdout), &h); {
-	case decodeErr == nil && err == nil:
+	decodeErr := json.Unmarshal([]byte(stdout), &h)
+	if decodeErr == nil && err == nil {
 		return h
-	case strings.Contains(stderr, "WARNING: DATA RACE"):
-		_, report, _ := strings.Cut(stderr, "WARNING: DATA RACE\n")
-		report, _, _ = strings.Cut(report, "==================")
-		return Half{Defect: true, Seen: fmt.Sprintf("%d data races", strings.Count(stderr, "WARNING: DATA RACE")), Race: report}
+	}
+	all := races(stderr)
+	about := slices.DeleteFunc(slices.Clone(all), func(report string) bool { return c.Race == "" || !strings.Contains(report, c.Race) })
+	switch {
+	case variant == build.Fork && len(all) > 0:
+		return Half{Defect: true, Seen: fmt.Sprintf("%d data races", len(all)), Race: all[0]}
+	case len(about) > 0:
+		return Half{Defect: true, Seen: fmt.Sprintf("%d data races", len(about)), Race: about[0]}
+	case len(all) > 0 && decodeErr == nil:
+		h.Seen += fmt.Sprintf(" (beside %d data races that the row is not about)", len(all))
+		return h
 	case err != nil:
 		return Half{Error: tail(fmt.Sprintf("%v", err), 2000)}
 	default:
 		return Half{Error: fmt.Sprintf("not a result: %q", stdout)}
+	}
+}
+
+// races are the race detector's reports in what a program has said.
+func races(stderr string) (reports []string) {
+	for {
+		_, report, found := strings.Cut(stderr, "WARNING: DATA RACE\n")
+		if !found {
+			return reports
+		}
+		report, stderr, _ = strings.Cut(report, "==================")
+		reports = append(reports, report)
 	}
 }
 

@@ -13,25 +13,43 @@ import (
 
 func TestJudge(t *testing.T) {
 	exit := errors.New("exit status 2")
-	c := testCase{ID: "D1", Fatal: "fatal error: concurrent map"}
+	c := testCase{ID: "D1", Fatal: "fatal error: concurrent map", Race: "the.Culprit("}
+	const raced = "==================\nWARNING: DATA RACE\nRead at\n==================\n"
+	const guilty = "==================\nWARNING: DATA RACE\nRead at the.Culprit()\n==================\n"
 	for name, tt := range map[string]struct {
 		stdout, stderr string
 		err            error
-		want           Half
+		want           Half // of upstream
+		fork           *Half
 	}{
-		"no defect":           {`{"Defect":false,"Seen":"alive"}`, "", nil, Half{Seen: "alive"}},
-		"defect":              {`{"Defect":true,"Seen":"12 of 20"}`, "", nil, Half{Defect: true, Seen: "12 of 20"}},
-		"died of it":          {"", "noise\nfatal error: concurrent map writes\n\ngoroutine 1", exit, Half{Defect: true, Seen: "the process died: fatal error: concurrent map writes"}},
-		"raced":               {`{"Seen":"alive"}`, "==================\nWARNING: DATA RACE\nRead at\n==================\nFound 1", exit, Half{Defect: true, Seen: "1 data races", Race: "Read at\n"}},
-		"died of another":     {"", "panic: x", exit, Half{Error: "exit status 2"}},
-		"could not run":       {"", "repro: no listener", exit, Half{Error: "exit status 2"}},
-		"said nothing":        {"", "", nil, Half{Error: `not a result: ""`}},
-		"said it and failed":  {`{"Defect":false,"Seen":"alive"}`, "", exit, Half{Error: "exit status 2"}},
-		"quoted it and lived": {`{"Seen":"alive"}`, "fatal error: concurrent map writes", nil, Half{Seen: "alive"}},
+		"no defect":           {`{"Defect":false,"Seen":"alive"}`, "", nil, Half{Seen: "alive"}, nil},
+		"defect":              {`{"Defect":true,"Seen":"12 of 20"}`, "", nil, Half{Defect: true, Seen: "12 of 20"}, nil},
+		"lacks something":     {`{"Seen":"12 of 20","Lacks":"a line"}`, "", nil, Half{Lacks: "a line", Seen: "12 of 20"}, nil},
+		"died of it":          {"", "noise\nfatal error: concurrent map writes\n\ngoroutine 1", exit, Half{Defect: true, Seen: "the process died: fatal error: concurrent map writes"}, nil},
+		"raced":               {`{"Seen":"alive"}`, guilty + raced + "Found 2", exit, Half{Defect: true, Seen: "1 data races", Race: "Read at the.Culprit()\n"}, &Half{Defect: true, Seen: "2 data races", Race: "Read at the.Culprit()\n"}},
+		"raced elsewhere":     {`{"Seen":"alive"}`, raced + "Found 1", exit, Half{Seen: "alive (beside 1 data races that the row is not about)"}, &Half{Defect: true, Seen: "1 data races", Race: "Read at\n"}},
+		"showed, and raced":   {`{"Defect":true,"Seen":"12 of 20"}`, raced, exit, Half{Defect: true, Seen: "12 of 20 (beside 1 data races that the row is not about)"}, &Half{Defect: true, Seen: "1 data races", Race: "Read at\n"}},
+		"raced and died":      {"", raced, exit, Half{Error: "exit status 2"}, &Half{Defect: true, Seen: "1 data races", Race: "Read at\n"}},
+		"died of another":     {"", "panic: x", exit, Half{Error: "exit status 2"}, nil},
+		"could not run":       {"", "repro: no listener", exit, Half{Error: "exit status 2"}, nil},
+		"said nothing":        {"", "", nil, Half{Error: `not a result: ""`}, nil},
+		"said it and failed":  {`{"Defect":false,"Seen":"alive"}`, "", exit, Half{Error: "exit status 2"}, nil},
+		"quoted it and lived": {`{"Seen":"alive"}`, "fatal error: concurrent map writes", nil, Half{Seen: "alive"}, nil},
 	} {
-		if got := judge(c, tt.stdout, tt.stderr, tt.err); got != tt.want {
+		if got := judge(c, build.Upstream, tt.stdout, tt.stderr, tt.err); got != tt.want {
 			t.Errorf("%s: got %+v, want %+v", name, got, tt.want)
 		}
+		want := tt.want
+		if tt.fork != nil {
+			want = *tt.fork
+		}
+		if got := judge(c, build.Fork, tt.stdout, tt.stderr, tt.err); got != want {
+			t.Errorf("%s, on the fork: got %+v, want %+v", name, got, want)
+		}
+	}
+	// A row that names no race has none.
+	if got := judge(testCase{ID: "D19"}, build.Upstream, `{"Seen":"alive"}`, guilty, exit); got.Defect {
+		t.Errorf("got %+v", got)
 	}
 }
 
@@ -149,5 +167,40 @@ func TestRowsRunTwoAtATime(t *testing.T) {
 	}
 	if first, second, last := rows[1].Upstream.Seen, rows[2].Upstream.Seen, rows[0].Upstream.Seen; last != "E13 " || first != "D1 D2 " && second != "D1 D2 " {
 		t.Errorf("D1 ran with %q, D2 with %q, E13 with %q", first, second, last)
+	}
+}
+
+// TestForkRunsAsOftenAsUpstreamNeeded, and three times what is a race: a defect that shows in one run of some would be
+// missed otherwise.
+func TestForkRunsAsOftenAsUpstreamNeeded(t *testing.T) {
+	for name, tt := range map[string]struct {
+		c               testCase
+		upstream, shows int // in which run each shows it; 0 is never
+		runs            int
+		ok              bool
+	}{
+		"at once":               {testCase{ID: "D1"}, 1, 0, 2, true},
+		"at once, of numbers":   {testCase{ID: "D1", Plain: true}, 1, 0, 1, true},
+		"at once, a race":       {testCase{ID: "D1", Fatal: "dead"}, 1, 0, 3, true},
+		"after five":            {testCase{ID: "D1"}, 5, 0, 5, true},
+		"after five, of both":   {testCase{ID: "D1"}, 5, 4, 4, false},
+		"a race, in the third":  {testCase{ID: "D1", Race: "it"}, 1, 3, 3, false},
+		"never, and not longer": {testCase{ID: "D1"}, 0, 0, 2, false},
+	} {
+		dir := t.TempDir()
+		programs := map[half]string{}
+		for _, h := range []half{{build.Upstream, false}, {build.Upstream, true}, {build.Fork, false}, {build.Fork, true}} {
+			shows := map[build.Variant]int{build.Upstream: tt.upstream, build.Fork: tt.shows}[h.variant]
+			programs[h] = filepath.Join(dir, fmt.Sprintf("%s-%t", h.variant, h.race))
+			script := fmt.Sprintf("#!/bin/sh\ncd %s\nn=$(($(cat %[2]s.n 2>/dev/null || echo 0)+1)); printf $n >%[2]s.n\n"+
+				"if [ $n = %[3]d ]; then echo '{\"Defect\":true}'; else echo '{}'; fi\n", dir, h.variant, shows)
+			if err := os.WriteFile(programs[h], []byte(script), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		row, err := runRow(t.Context(), programs, tt.c)
+		if err != nil || row.OK() != tt.ok || row.Fork.Runs != tt.runs {
+			t.Errorf("%s: %t after %d runs of the fork, %v", name, row.OK(), row.Fork.Runs, err)
+		}
 	}
 }
