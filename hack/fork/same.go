@@ -29,8 +29,8 @@ func newSameCommand(co *checkout.Checkout) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, scenarios []string) error {
 		o.Scenarios = scenarios
 		report, err := same.Run(cmd.Context(), co, o)
-		if report.Cases == 0 {
-			return err
+		if err != nil && report.Cases == 0 && len(report.Failed) == 0 {
+			return err // It has not come to compare them.
 		}
 		return errors.Join(err, out.print(co.Out, report, func() { printSame(co.Out, report) }))
 	}

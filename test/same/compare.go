@@ -26,8 +26,16 @@ type report struct {
 	Own int `json:"own"`
 	// Hasty is how many cases the fork showed something else of while much was going on, which does not count.
 	Hasty int `json:"hasty"`
-	// Failed says which cases could not be played.
-	Failed []string `json:"failed"`
+	// Failed says which cases could not be played, and which sides are missing.
+	Failed []failure `json:"failed"`
+}
+
+// failure is a case that could not be played on a side. The scenario is empty if it is about them all.
+type failure struct {
+	Scenario string `json:"scenario,omitempty"`
+	Proto    string `json:"proto,omitempty"`
+	Side     string `json:"side,omitempty"`
+	Why      string `json:"why"`
 }
 
 // difference is one field of a case that is not what it should be.
@@ -108,14 +116,16 @@ func compareFile(args []string, out io.Writer) error {
 // is a matter of times, what the fork shows in calm counts, and of that what it
 // shows while the machine does not stand still.
 func compare(all []seen, table []allowance) (report, error) {
-	r := report{Differences: []difference{}, Allowed: map[string]int{}, Stale: []stale{}, Failed: []string{}}
+	r := report{Differences: []difference{}, Allowed: map[string]int{}, Stale: []stale{}, Failed: []failure{}}
 	var cases []kase
 	found := map[kase]values{}
 	scenarios := map[string]*scenario{}
+	playedInCalm := map[string]bool{}
 	best := map[string]int{} // how little disturbed the least disturbed observation is, of each side of a case
 	for _, s := range all {
 		if s.Error == "" {
 			best[s.of()] = max(best[s.of()], s.peace())
+			playedInCalm[s.of()] = playedInCalm[s.of()] || s.Calm
 		}
 	}
 	var hasty []seen // those of the fork that do not count
@@ -129,7 +139,10 @@ func compare(all []seen, table []allowance) (report, error) {
 		}
 		c := kase{scenarios[s.Scenario], s.Proto}
 		if s.Error != "" {
-			r.Failed = append(r.Failed, fmt.Sprintf("%s, %s: %s", s.Side, s.Proto, s.Error))
+			// One that could not be played while the machine was busy, and could in calm, was the machine's.
+			if s.Calm || !playedInCalm[s.of()] {
+				r.Failed = append(r.Failed, failure{s.Scenario, s.Proto, s.Side, s.Error})
+			}
 			continue
 		}
 		if c.timed() && s.peace() < best[s.of()] {
@@ -154,6 +167,19 @@ func compare(all []seen, table []allowance) (report, error) {
 	})
 	for _, c := range cases {
 		r.judge(c, found[c], table)
+		// What a side has not played differs in nothing.
+		for _, side := range []string{plain, upstream, fork} {
+			_, played := best[seen{Scenario: c.Name, Proto: c.proto, Side: side}.of()]
+			said := slices.ContainsFunc(r.Failed, func(f failure) bool {
+				return f.Scenario == c.Name && f.Proto == c.proto && f.Side == side
+			})
+			if !played && !said {
+				r.Failed = append(r.Failed, failure{c.Name, c.proto, side, "it was not played"})
+			}
+		}
+	}
+	if len(cases) == 0 && len(r.Failed) == 0 {
+		r.Failed = append(r.Failed, failure{Why: "no case was played"})
 	}
 	return r, nil
 }

@@ -30,7 +30,7 @@ func TestCompare(t *testing.T) {
 	closes := func(o *observation) { o.End, o.Next = "announced, the connection was closed", "" }
 	other := func(o *observation) { o.First.Status = "HTTP/1.1 404 Not Found" }
 	entry := allowance{Row: "X1", At: []string{"answer-1"}, Fields: []string{"next", "end"}}
-	elsewhere := allowance{Row: "X2", At: []string{"answer-0"}, Fields: []string{"next", "end"}, Is: anything}
+	elsewhere := allowance{Row: "X2", At: []string{"answer-0"}, Fields: []string{"next", "end"}, Is: func(seenValue) bool { return true }}
 	for _, c := range []struct {
 		name  string
 		seen  []seen
@@ -159,13 +159,13 @@ func TestCompareFile(t *testing.T) {
 	}
 	failed := seenOf(fork, nil)
 	failed.Error = "no connection"
-	write(seenOf(upstream, nil), failed)
+	write(seenOf(plain, nil), seenOf(upstream, nil), failed)
 	var out strings.Builder
 	if err := compareFile([]string{file}, &out); err != nil {
 		t.Fatal(err)
 	}
 	var r report
-	if err := json.Unmarshal([]byte(out.String()), &r); err != nil || len(r.Failed) != 1 || !strings.Contains(r.Failed[0], "no connection") {
+	if err := json.Unmarshal([]byte(out.String()), &r); err != nil || len(r.Failed) != 1 || !strings.Contains(r.Failed[0].Why, "no connection") {
 		t.Errorf("got %s, %v", out.String(), err)
 	}
 	unknown := seenOf(fork, nil)
@@ -173,6 +173,36 @@ func TestCompareFile(t *testing.T) {
 	write(unknown)
 	if err := compareFile([]string{file}, &out); err == nil || !strings.Contains(err.Error(), "nobody-knows") {
 		t.Errorf("an unknown scenario: %v", err)
+	}
+}
+
+// TestWhatWasNotPlayedIsNoAgreement and neither is it that nothing was, or that a case failed that nobody played again.
+func TestWhatWasNotPlayedIsNoAgreement(t *testing.T) {
+	failed := seenOf(fork, nil)
+	failed.Error = "no connection"
+	calmly := func(s seen) seen { s.Calm = true; return s }
+	all := []seen{seenOf(plain, nil), seenOf(upstream, nil)}
+	for name, tt := range map[string]struct {
+		seen []seen
+		want string // why, by side
+	}{
+		"all of it":                      {append(all, seenOf(fork, nil)), ""},
+		"nothing":                        {nil, ": no case was played;"},
+		"not by the fork":                {all, "fork: it was not played;"},
+		"by the fork alone":              {[]seen{seenOf(fork, nil)}, "plain: it was not played;upstream: it was not played;"},
+		"it failed":                      {append(all, failed), "fork: no connection;"},
+		"it failed, and again":           {append(all, failed, calmly(failed)), "fork: no connection;fork: no connection;"},
+		"it failed, and not in calm":     {append(all, failed, calmly(seenOf(fork, nil))), ""},
+		"it failed once in calm as well": {append(all, seenOf(fork, nil), calmly(seenOf(fork, nil)), calmly(failed)), "fork: no connection;"},
+	} {
+		r, err := compare(tt.seen, nil)
+		got := ""
+		for _, f := range r.Failed {
+			got += fmt.Sprintf("%s: %s;", f.Side, f.Why)
+		}
+		if err != nil || got != tt.want {
+			t.Errorf("%s: %q, %v, not %q", name, got, err, tt.want)
+		}
 	}
 }
 

@@ -39,7 +39,7 @@ type Report struct {
 	Stale       []Stale        `json:"stale"`
 	Own         int            `json:"own"`
 	Hasty       int            `json:"hasty"`
-	Failed      []string       `json:"failed"`
+	Failed      []Failure      `json:"failed"`
 	// Seconds is how long each half has played.
 	Seconds map[build.Variant]float64 `json:"seconds"`
 }
@@ -64,6 +64,21 @@ type Stale struct {
 	Fields   []string `json:"fields"`
 }
 
+// Failure is a case that a side could not play, or something that went wrong beside the cases.
+type Failure struct {
+	Scenario string `json:"scenario,omitempty"`
+	Proto    string `json:"proto,omitempty"`
+	Side     string `json:"side,omitempty"`
+	Why      string `json:"why"`
+}
+
+func (f Failure) String() string {
+	if f.Scenario == "" {
+		return f.Why
+	}
+	return fmt.Sprintf("%s over %s, by %s: %s", f.Scenario, f.Proto, f.Side, f.Why)
+}
+
 // OK reports whether all is as it should be.
 func (r Report) OK() bool { return len(r.Differences)+len(r.Stale)+len(r.Failed) == 0 }
 
@@ -82,7 +97,7 @@ type run struct {
 	programs map[build.Variant]string
 	file     string
 	report   Report
-	races    []string // that the fork's half had
+	races    []Failure // that the fork's half had
 }
 
 // Run builds both halves, plays the scenarios against each, and compares. The error says that something is
@@ -150,6 +165,11 @@ func (r *run) again() (cases []string) {
 	for _, s := range r.report.Stale {
 		add(s.Scenario, s.Proto)
 	}
+	for _, f := range r.report.Failed {
+		if f.Scenario != "" {
+			add(f.Scenario, f.Proto)
+		}
+	}
 	return cases[:min(len(cases), mostAgain)]
 }
 
@@ -173,7 +193,7 @@ func (r *run) play(ctx context.Context, v build.Variant, args ...string) (err er
 	case err == nil:
 	case strings.HasPrefix(report, race):
 		// It has played them all, and then said so by its exit status.
-		r.races = append(r.races, fmt.Sprintf("%s: %s", v, report))
+		r.races = append(r.races, Failure{Why: fmt.Sprintf("%s: %s", v, report)})
 	default:
 		return fmt.Errorf("playing the scenarios against %s: %w\n%s", v, err, report)
 	}

@@ -10,8 +10,9 @@ func TestAgain(t *testing.T) {
 	r := run{report: Report{
 		Differences: []Difference{{Scenario: "a", Proto: "HTTP/2", Field: "status"}, {Scenario: "a", Proto: "HTTP/2", Field: "body"}, {Scenario: "a", Proto: "HTTP/1.1", Field: "body"}},
 		Stale:       []Stale{{Row: "D1", Scenario: "b", Proto: "HTTP/2"}},
+		Failed:      []Failure{{Scenario: "c", Proto: "HTTP/2", Side: "fork", Why: "no connection"}, {Why: "a race"}},
 	}}
-	if got, want := r.again(), []string{"a@HTTP/2", "a@HTTP/1.1", "b@HTTP/2"}; !reflect.DeepEqual(got, want) {
+	if got, want := r.again(), []string{"a@HTTP/2", "a@HTTP/1.1", "b@HTTP/2", "c@HTTP/2"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	for range 10 * mostAgain {
