@@ -44,6 +44,17 @@ func (v seenValue) sent() string {
 	return "0"
 }
 
+// isOne reports whether the value is one record: a line of the HTTP log, or one audit event with which the request is over.
+func (v seenValue) isOne() bool {
+	final := 0
+	for _, line := range strings.Split(v.value, "\n") {
+		if loggedCode.MatchString(line) || strings.HasPrefix(line, "hijacked=true") || auditedCode.MatchString(line) {
+			final++
+		}
+	}
+	return final == 1
+}
+
 // saysWhatWasSent reports whether the value is of a record whose status is the one that was sent.
 func (v seenValue) saysWhatWasSent() bool {
 	lines := strings.Split(v.value, "\n")
