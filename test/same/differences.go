@@ -1,7 +1,6 @@
 package main
 
 import (
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -177,19 +176,6 @@ var allowances = []allowance{
 		Is:     seenValue.closeAnnounced,
 	},
 	{
-		Row: "E24", Why: "behind an outer writer that cannot set a read deadline, no body is waited for: the close is announced",
-		At: []string{"writer-refuses-after-answer-bare@HTTP/1.1"},
-		When: func(c kase) bool {
-			return c.proto == http11 && c.hasBody() && hasWriter(c, "bare", "flushes", "http1", "duplexer", "flusherror", "pretends", "fails", "compresses", "finds", "buffers")
-		},
-		Fields: append([]string{"early", "handler"}, ofTheClient...),
-		Is: func(v seenValue) bool {
-			// A body that net/http has not drained can still be read.
-			return v.closeAnnounced() || v.field == "handler" && v.says(http.ErrBodyReadAfterClose.Error())
-		},
-	},
-
-	{
 		Row: "D6", Why: "where a client that waits for a 100 has been refused, nothing more is waited for",
 		At:     []string{"body-expect-refused@HTTP/1.1", "body-expect-refused-large-answer@HTTP/1.1"},
 		When:   func(c kase) bool { return c.proto == http11 && c.Body.Expect },
@@ -198,13 +184,6 @@ var allowances = []allowance{
 			broken := v.does("panic", "abort") && strings.HasSuffix(v.value, "the connection was closed")
 			return broken || v.value == "announced, the connection was closed"
 		},
-	},
-	{
-		Row: "D6", Why: "whether an outer filter has read a body that the client waited to send cannot be asked before the header is written: the close is announced",
-		At:     []string{"outside-reads-expect-nothing@HTTP/1.1"},
-		When:   func(c kase) bool { return c.proto == http11 && c.Body.Expect && hasWriter(c, "reads") },
-		Fields: ofTheClient,
-		Is:     seenValue.closeAnnounced,
 	},
 
 	// A context's end, and a client's going.
