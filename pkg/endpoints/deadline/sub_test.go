@@ -34,9 +34,9 @@ func TestRequestOfASubRequest(t *testing.T) {
 	}
 	ctx := ConnContext(0)(context.Background(), fakeConn{f: newFake(t, true)})
 	sub := func(serve func(w http.ResponseWriter, r *http.Request)) {
-		r := httptest.NewRequestWithContext(ctx, "GET", "/", nil)
+		r := httptest.NewRequest("GET", "/", nil).WithContext(ctx)
 		outer.Serve(httptest.NewRecorder(), r, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			serve(httptest.NewRecorder(), httptest.NewRequestWithContext(r.Context(), "GET", "/sub", nil))
+			serve(httptest.NewRecorder(), httptest.NewRequest("GET", "/sub", nil).WithContext(r.Context()))
 		}))
 	}
 	t.Run("boundary", func(t *testing.T) {
