@@ -115,6 +115,12 @@ type Boundary struct {
 // calls the handler itself, and a deadline that is nearer than that boundary's
 // binds the response, as by Bind, with the Answer and TimedOut of b.
 //
+// What a filter outside of the boundary does to the connection itself, such as to
+// set deadlines or full duplex, the boundary does not know of: that is to be done
+// within. Behind a filter that has a request body of its own, or a ResponseWriter
+// that does not lead to net/http's (Unwrap), net/http waits for the rest of a body
+// until the request's deadline, in place of some seconds.
+//
 // A context that is cancelled before its deadline means that the client has gone,
 // if the server says so, and otherwise that the request is to time out now: an
 // outer filter has given it up. If a read or write deadline has cancelled it, the

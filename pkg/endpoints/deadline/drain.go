@@ -184,35 +184,51 @@ func (g *guard) headerLeaves(n int) bool {
 	return all > headerBuffer && !refused
 }
 
+// waits reports whether net/http may wait without a bound for the rest of the body.
+func (g *guard) waits() bool {
+	return g.http1 && g.controls && g.body != nil && g.body.sent && g.server.ReadTimeout <= 0
+}
+
+// limitRest bounds by the request's deadline how long net/http waits for the rest
+// of a body, where the connection is meant to go on (full duplex), and behind an
+// outer filter, where nobody can tell whether the rest has been read, or has been
+// waited for. The connection has to end by itself then: net/http does not look at
+// what comes of its wait with full duplex, and would read the rest of the body as
+// requests; and if the body has come to its end, net/http watches the client, and
+// takes a read deadline that passes for its going, for all later requests on the
+// connection. limitRest returns until when net/http may wait; zero if it does not.
+func (g *guard) limitRest() (until time.Time) {
+	if !g.waits() {
+		return until
+	}
+	g.mu.Lock()
+	apart, own := (g.fullDuplex || g.between()) && !g.body.spent() && g.reading == 0, g.readBy
+	g.mu.Unlock()
+	if by, ok := g.flushBy(own); apart && ok && g.conn != nil {
+		g.conn.endReadsBy(by)
+		until = by
+	}
+	return until
+}
+
 // linger bounds how long net/http waits, after the answer, for the rest of a body
-// whose connection is to be closed for it: nobody else bounds that. With full
-// duplex the connection is meant to go on, and behind an outer filter nobody can
-// tell whether it is, or has waited for the rest before. There the request's
-// deadline is the bound, and the connection has to end by itself: net/http does
-// not look at what comes of its wait with full duplex, and would read the rest of
-// the body as requests; and if the body has come to its end, net/http watches the
-// client, and takes a read deadline that passes for its going, for all later
-// requests on the connection. linger returns until when net/http may wait before
-// it sends the answer; zero if it does not.
+// whose connection is to be closed for it: nobody else bounds that. It returns
+// until when net/http may wait before it sends the answer; zero if it does not.
 func (g *guard) linger() (until time.Time) {
-	if !g.http1 || !g.controls || g.body == nil || !g.body.sent || g.server.ReadTimeout > 0 {
+	if !g.waits() {
 		return until
 	}
 	g.mu.Lock()
 	over, reading := g.body.spent(), g.reading > 0
-	duplex, own := g.fullDuplex || g.between(), g.readBy
+	apart := g.fullDuplex || g.between()
 	expects, written := g.expects(), g.status != 0
 	drained := g.body.drained
 	g.mu.Unlock()
-	if over {
+	switch {
+	case over:
 		return until
-	}
-	if duplex && !reading {
-		if by, ok := g.flushBy(own); ok && g.conn != nil {
-			g.conn.endReadsBy(by)
-			until = by
-		}
-		return until
+	case apart && !reading:
+		return g.limitRest()
 	}
 	// The header leaves before the rest of a body that drain was asked for. Any
 	// other may be waited for before that.
@@ -228,7 +244,7 @@ func (g *guard) linger() (until time.Time) {
 		if _, err := g.body.real.Read(nil); atItsEnd(err) {
 			return until
 		}
-	case expects, duplex:
+	case expects, apart:
 		// Whether somebody has is not known. net/http has the connection end if
 		// nobody has; here it has to end in either case.
 		g.endBody()

@@ -20,7 +20,6 @@ import (
 	"context"
 	"net/http"
 	"runtime"
-	"time"
 )
 
 // How a request ends: what the serve goroutine does once the guard is sealed.
@@ -102,7 +101,7 @@ func (b *Boundary) queue(g *guard, whole bool) {
 // nor for a client that does not send what is left of its request.
 func (g *guard) sendNow() {
 	g.drain()
-	g.limitFlush(time.Time{})
+	g.limitFlush(g.limitRest())
 	_ = g.rc().Flush()
 }
 

@@ -148,3 +148,25 @@ func TestNextRequestAfterAFiltersBody(t *testing.T) {
 		}
 	}
 }
+
+// TestAnswerBehindAFilterAtTheCap: an answer that the serve goroutine sends before its handler has returned waits for a body that
+// does not come until the deadline, and not for as long as the client likes.
+func TestAnswerBehindAFilterAtTheCap(t *testing.T) {
+	t.Parallel() // Mostly it waits.
+	const timeout = 300 * time.Millisecond
+	free := make(chan struct{})
+	defer close(free)
+	s := newTestServer(t, "HTTP/1.1", serverConfig{timeout: timeout, outer: wrapping(bare), handler: func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "3")
+		io.WriteString(w, "all")
+		<-free
+	}})
+	s.boundary.MaxOverdue = -1
+	p := s.peer()
+	start := time.Now()
+	p.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n01234")
+	p.response("POST")
+	if took := time.Since(start); !strings.Contains(p.got.String(), "all") || took > timeout+flushTime+4*time.Second {
+		t.Errorf("got %s after %v", p.got.String(), took)
+	}
+}
