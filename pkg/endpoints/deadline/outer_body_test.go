@@ -156,11 +156,17 @@ func TestAnswerBehindAFilterAtTheCap(t *testing.T) {
 	const timeout = 300 * time.Millisecond
 	free := make(chan struct{})
 	defer close(free)
-	s := newTestServer(t, "HTTP/1.1", serverConfig{timeout: timeout, outer: wrapping(bare), handler: func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Length", "3")
-		io.WriteString(w, "all")
-		<-free
-	}})
+	s := newTestServer(t, "HTTP/1.1", serverConfig{timeout: timeout,
+		outer: around(func(h http.Handler, w http.ResponseWriter, r *http.Request) {
+			r = r.Clone(r.Context())
+			r.Body = struct{ io.ReadCloser }{r.Body}
+			h.ServeHTTP(w, r)
+		}),
+		handler: func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Length", "3")
+			io.WriteString(w, "all")
+			<-free
+		}})
 	s.boundary.MaxOverdue = -1
 	p := s.peer()
 	start := time.Now()
