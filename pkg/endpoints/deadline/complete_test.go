@@ -20,6 +20,7 @@ package deadline
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -183,4 +184,57 @@ func TestHandlerOfAHeadGoesOn(t *testing.T) {
 			t.Errorf("%d are overdue", n)
 		}
 	})
+}
+
+// TestClientThatGoesOfNoBody: a response without a body ends no stream before its header is sent, and only one to a HEAD then. Who
+// goes before is seen to go, as with net/http alone.
+func TestClientThatGoesOfNoBody(t *testing.T) {
+	t.Parallel() // Mostly it waits.
+	for name, tt := range map[string]struct {
+		method string
+		begin  func(w http.ResponseWriter)
+	}{
+		"a HEAD whose header has not left":  {"HEAD", func(w http.ResponseWriter) { w.WriteHeader(http.StatusOK) }},
+		"a HEAD of which little is written": {"HEAD", func(w http.ResponseWriter) { w.Write(make([]byte, 100)) }},
+		"a 204":                             {"GET", func(w http.ResponseWriter) { w.WriteHeader(http.StatusNoContent) }},
+		"a 204 that is flushed":             {"GET", func(w http.ResponseWriter) { w.WriteHeader(http.StatusNoContent); w.(http.Flusher).Flush() }},
+		"a 304":                             {"GET", func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotModified) }},
+	} {
+		for _, direct := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s,direct=%v", name, direct), func(t *testing.T) {
+				t.Parallel()
+				begun, told := make(chan struct{}), make(chan error, 1)
+				s := newTestServer(t, "HTTP/2.0", serverConfig{timeout: time.Minute, direct: direct, handler: func(w http.ResponseWriter, r *http.Request) {
+					tt.begin(w)
+					close(begun)
+					select {
+					case <-r.Context().Done():
+						told <- r.Context().Err()
+					case <-time.After(10 * time.Second):
+						told <- nil
+					}
+				}})
+				ctx, cancel := context.WithCancel(context.Background())
+				defer cancel()
+				r, err := http.NewRequestWithContext(ctx, tt.method, s.URL, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				gone := make(chan struct{})
+				go func() {
+					defer close(gone)
+					if res, err := s.client().Do(r); err == nil {
+						<-ctx.Done()
+						res.Body.Close()
+					}
+				}()
+				<-begun
+				cancel()
+				<-gone
+				if err := <-told; err != context.Canceled {
+					t.Errorf("the handler's context has ended with %v", err)
+				}
+			})
+		}
+	}
 }

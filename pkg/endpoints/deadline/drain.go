@@ -35,9 +35,12 @@ const (
 	// before the header leaves (bufferBeforeChunkingSize in net/http/server.go).
 	headerBuffer = 2048
 
-	// heldBack is about how much of a response net/http holds back in all,
-	// with what it buffers for the connection or the stream (4 KiB).
-	heldBack = headerBuffer + 4<<10
+	// streamBuffer is how much of a response net/http holds back for a connection,
+	// or over HTTP/2 for a stream, of which the header leaves with more.
+	streamBuffer = 4 << 10
+
+	// heldBack is about how much of a response net/http holds back in all.
+	heldBack = headerBuffer + streamBuffer
 )
 
 // drain reads what the handler has left of its request body, before the header of

@@ -38,7 +38,7 @@ func (g *guard) why() ending {
 		return byDeadline
 	case g.server == nil:
 		return byDeadline // There is nobody who could go.
-	case g.endsBefore(), g.timedOutItself():
+	case g.endsItself(), g.timedOutItself():
 		return notOver
 	case g.clientWent():
 		return byClient
@@ -46,12 +46,18 @@ func (g *guard) why() ending {
 	return byDeadline
 }
 
-// endsBefore reports whether the response may end the context, before its handler
-// does: over HTTP/2, one without a body ends its stream when its header is sent.
-func (g *guard) endsBefore() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return !g.http1 && g.bodyless && g.failed == notOver
+// endsItself reports whether the context may have ended because the response has:
+// over HTTP/2 one to a HEAD ends its stream when its header is sent, by a Flush or
+// by a Write that net/http does not hold back. The handler may write on.
+func (g *guard) endsItself() (ends bool) {
+	if g.http1 || g.outer.Method != http.MethodHead {
+		return false
+	}
+	g.await(func() bool {
+		ends = g.failed == notOver && (g.flushed || g.written >= streamBuffer)
+		return ends || !g.writing // What sends the header ends the context before it has left.
+	})
+	return ends
 }
 
 // timedOutItself reports whether the context has ended because a deadline has
@@ -60,7 +66,20 @@ func (g *guard) endsBefore() bool {
 // A read also fails under a deadline of the server's, and when a body that was
 // left unread is given up. The handler goes on, but if its response cannot be
 // sent any more, that was aborted.
-func (g *guard) timedOutItself() bool {
+func (g *guard) timedOutItself() (own bool) {
+	g.await(func() bool {
+		g.lapse()
+		own = g.failed == byDeadline || g.failed == notOver && g.http1 && (g.readFailed || passed(g.readBy) || passed(g.writeBy))
+		// A read or write that is under way may be what has failed, and ended the
+		// context. Its error is known when it has left.
+		return own || !g.http1 || g.reading == 0 && !g.writing
+	})
+	return own
+}
+
+// await calls known, with mu, whenever a call of the handler's may have left,
+// until it knows, and for goneTime at most.
+func (g *guard) await(known func() bool) {
 	waited := false
 	late := time.AfterFunc(goneTime, func() {
 		g.mu.Lock()
@@ -71,14 +90,7 @@ func (g *guard) timedOutItself() bool {
 	defer late.Stop()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for {
-		g.lapse()
-		own := g.failed == byDeadline || g.failed == notOver && g.http1 && (g.readFailed || passed(g.readBy) || passed(g.writeBy))
-		// A read or write that is under way may be what has failed, and ended the
-		// context. Its error is known when it has left.
-		if own || !g.http1 || g.reading == 0 && !g.writing || waited {
-			return own
-		}
+	for !known() && !waited {
 		g.idle.Wait()
 	}
 }
