@@ -129,10 +129,10 @@ func (b *body) spent() bool {
 // note notes how a read has ended. The caller holds mu.
 func (b *body) note(n int, err error) {
 	b.read += int64(n)
-	if atItsEnd(err) && !b.eof {
-		// net/http takes back what read deadline there was, to watch the client; once.
-		b.eof, b.g.readBy = true, time.Time{}
+	if errors.Is(err, io.EOF) && !b.eof {
+		b.g.readBy = time.Time{} // net/http takes back what read deadline there was, to watch the client; once.
 	}
+	b.eof = b.eof || atItsEnd(err)
 	b.g.noteRead(err)
 }
 

@@ -149,12 +149,18 @@ type tcpConn struct {
 
 // endReadsBy sets a read deadline after which nothing is read of the connection
 // any more, when it has stopped a read: net/http may not look at how that read
-// ends, and read on. What there is to be written is still sent.
-func (c *connection) endReadsBy(t time.Time) {
-	if tcp, ok := raw(c.Conn).(*tcpConn); ok {
+// ends, and read on. What there is to be written is still sent. It reports whether
+// it can: c is not nil, and has come from a Listener.
+func (c *connection) endReadsBy(t time.Time) bool {
+	if c == nil {
+		return false
+	}
+	tcp, ok := raw(c.Conn).(*tcpConn)
+	if ok {
 		tcp.lastRead.Store(true)
 		_ = tcp.TCPConn.SetReadDeadline(t)
 	}
+	return ok
 }
 
 // SetWriteDeadline sets one of a boundary's own: it closes the connection when it

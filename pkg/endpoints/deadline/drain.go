@@ -195,23 +195,36 @@ func (g *guard) waits() bool {
 // limitRest bounds by the request's deadline how long net/http waits for the rest
 // of a body, where the connection is meant to go on (full duplex), and behind an
 // outer filter, where nobody can tell whether the rest has been read, or has been
-// waited for. The connection has to end by itself then: net/http does not look at
-// what comes of its wait with full duplex, and would read the rest of the body as
-// requests; and if the body has come to its end, net/http watches the client, and
+// waited for. If the body has come to its end, net/http watches the client, and
 // takes a read deadline that passes for its going, for all later requests on the
 // connection. limitRest returns until when net/http may wait; zero if it does not.
 func (g *guard) limitRest() (until time.Time) {
 	if !g.waits() {
 		return until
 	}
+	between := g.between()
 	g.mu.Lock()
-	apart, own := (g.fullDuplex || g.between()) && !g.body.spent() && g.reading == 0, g.readBy
+	duplex, own := g.fullDuplex, g.readBy
+	of := (duplex || between) && !g.body.spent() && g.reading == 0
 	g.mu.Unlock()
-	if by, ok := g.flushBy(own); apart && ok && g.conn != nil {
-		g.conn.endReadsBy(by)
+	if by, ok := g.flushBy(own); of && ok && g.endReads(by, duplex) {
 		until = by
 	}
 	return until
+}
+
+// endReads has the connection be read no more after t, if a read is under way
+// then, and reports whether that is so. Without Listener it sets a read deadline,
+// but not with full duplex: there net/http does not look at how its read ends, and
+// would read the rest of the body as requests.
+func (g *guard) endReads(t time.Time, duplex bool) (ends bool) {
+	if g.conn.endReadsBy(t) {
+		return true
+	}
+	if !duplex {
+		g.setDeadlines(&t, nil)
+	}
+	return !duplex
 }
 
 // linger bounds how long net/http waits, after the answer, for the rest of a body
@@ -221,9 +234,10 @@ func (g *guard) linger() (until time.Time) {
 	if !g.waits() {
 		return until
 	}
+	between := g.between()
 	g.mu.Lock()
 	over, reading := g.body.spent(), g.reading > 0
-	apart := g.fullDuplex || g.between()
+	apart := g.fullDuplex || between
 	expects, written := g.expects(), g.status != 0
 	drained := g.body.drained
 	g.mu.Unlock()
@@ -259,7 +273,7 @@ func (g *guard) linger() (until time.Time) {
 		g.settle(&longAgo, nil)
 	}
 	until = time.Now().Add(wait)
-	g.setDeadlines(&until, nil)
+	g.endReads(until, false)
 	return until
 }
 

@@ -20,6 +20,7 @@ import (
 	"context"
 	"net/http"
 	"runtime"
+	"time"
 )
 
 // How a request ends: what the serve goroutine does once the guard is sealed.
@@ -101,8 +102,13 @@ func (b *Boundary) queue(g *guard, whole bool) {
 // nor for a client that does not send what is left of its request.
 func (g *guard) sendNow() {
 	g.drain()
-	g.limitFlush(g.limitRest())
+	until := g.limitRest()
+	g.limitFlush(until)
 	_ = g.rc().Flush()
+	if !until.IsZero() {
+		// It would pass for the client's going, while the handler is waited for.
+		g.setDeadlines(&time.Time{}, nil)
+	}
 }
 
 // timedOut answers a request of which nothing was committed at the deadline.

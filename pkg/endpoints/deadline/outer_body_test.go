@@ -176,3 +176,90 @@ func TestAnswerBehindAFilterAtTheCap(t *testing.T) {
 		t.Errorf("got %s after %v", p.got.String(), took)
 	}
 }
+
+// TestNextRequestAfterAnAnswerAtTheCap: what bounds the wait for a body is taken back when the answer has been sent, while its
+// handler is waited for.
+func TestNextRequestAfterAnAnswerAtTheCap(t *testing.T) {
+	t.Parallel() // Mostly it waits.
+	const timeout = 300 * time.Millisecond
+	free := make(chan struct{})
+	s := newTestServer(t, "HTTP/1.1", serverConfig{timeout: timeout,
+		outer: around(func(h http.Handler, w http.ResponseWriter, r *http.Request) {
+			r = r.Clone(r.Context())
+			r.Body = struct{ io.ReadCloser }{r.Body}
+			h.ServeHTTP(w, r)
+		}),
+		handler: func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == "GET" {
+				return
+			}
+			io.Copy(io.Discard, r.Body)
+			w.Header().Set("Content-Length", "3")
+			io.WriteString(w, "all")
+			<-free
+		}})
+	s.boundary.MaxOverdue = -1
+	p := s.peer()
+	p.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(100))
+	p.response("POST")
+	<-time.After(timeout + flushTime + 200*time.Millisecond)
+	close(free)
+	p.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	p.response("GET")
+	if got := p.got.String(); strings.Count(got, " 200 ") != 2 {
+		t.Errorf("got %s", got)
+	}
+}
+
+// TestAnswerBehindAFilterWithoutListener: the request's deadline bounds the wait for a body there, too.
+func TestAnswerBehindAFilterWithoutListener(t *testing.T) {
+	t.Parallel() // Mostly it waits.
+	const timeout = 300 * time.Millisecond
+	s := newTestServer(t, "HTTP/1.1", serverConfig{timeout: timeout, noConnContext: true, handler: deny(10),
+		outer: func(h http.Handler) http.Handler { return http.MaxBytesHandler(h, 1<<20) }})
+	p := s.peer()
+	start := time.Now()
+	p.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n01234")
+	p.response("POST")
+	if took := time.Since(start); !strings.Contains(p.got.String(), " 403 ") || took > timeout+flushTime+4*time.Second {
+		t.Errorf("got %s after %v", p.got.String(), took)
+	}
+}
+
+// TestFullDuplexOfAFilter: an outer filter has set full duplex, of which the boundary does not know. What is left of a body of which
+// net/http does not tell whether it has come is no request all the same.
+func TestFullDuplexOfAFilter(t *testing.T) {
+	t.Parallel() // Mostly it waits.
+	const rest = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+	for name, tt := range map[string]struct {
+		length  int // what the client says
+		handler func(w http.ResponseWriter, r *http.Request)
+	}{
+		"unread": {maxDrain, deny(10)},
+		"read but for a little, after the header": {maxDrain + len(rest), func(w http.ResponseWriter, r *http.Request) {
+			w.(http.Flusher).Flush()
+			io.CopyN(io.Discard, r.Body, maxDrain)
+		}},
+	} {
+		for _, plain := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s,tls=%v", name, !plain), func(t *testing.T) {
+				t.Parallel()
+				s := newTestServer(t, "HTTP/1.1", serverConfig{timeout: time.Minute, plain: plain, handler: tt.handler,
+					outer: around(func(h http.Handler, w http.ResponseWriter, r *http.Request) {
+						http.NewResponseController(w).EnableFullDuplex()
+						h.ServeHTTP(w, r)
+					})})
+				p := s.peer()
+				p.send(fmt.Sprintf("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", tt.length) + strings.Repeat("b", tt.length-len(rest)))
+				p.response("POST")
+				<-time.After(lingerTime + 500*time.Millisecond)
+				p.send(rest)
+				p.conn.(interface{ CloseWrite() error }).CloseWrite()
+				io.Copy(io.Discard, p.r)
+				if got := s.taken(); len(got) != 1 {
+					t.Errorf("the server took the rest of a body for a request: %v", got)
+				}
+			})
+		}
+	}
+}
