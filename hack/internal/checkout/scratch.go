@@ -2,6 +2,7 @@ package checkout
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,6 +50,16 @@ func Scratch(parent, prefix string) (dir string, remove func(), err error) {
 		os.RemoveAll(dir)
 		own.Close()
 	}, nil
+}
+
+// Keep gives dir, of Scratch, the program as it is now, by that name, and returns its path there: a build puts another file in
+// the program's place, and does not write to this one.
+func Keep(dir, program, name string) (path string, err error) {
+	path = filepath.Join(dir, name)
+	if err := os.Link(program, path); err != nil {
+		return "", fmt.Errorf("%w; next: have the checkout on a file system with hard links", err)
+	}
+	return path, nil
 }
 
 // sweep removes a directory, unless somebody holds it.

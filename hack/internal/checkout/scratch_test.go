@@ -99,3 +99,43 @@ func TestScratch(t *testing.T) {
 	remove()
 	left("kept.jsonl", "work-file")
 }
+
+// TestKeptProgramStaysWhileItIsBuiltAnew, as a build does it: what is renamed to its place is another.
+func TestKeptProgramStaysWhileItIsBuiltAnew(t *testing.T) {
+	parent := t.TempDir()
+	bin := filepath.Join(parent, "repro")
+	write := func(path, s string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(s), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept := func() string {
+		t.Helper()
+		dir, remove, err := Scratch(filepath.Join(parent, "runs"), "run-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(remove)
+		path, err := Keep(dir, bin, "program")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	write(bin, "mine")
+	mine := kept()
+	write(bin+".new", "another's")
+	if err := os.Rename(bin+".new", bin); err != nil {
+		t.Fatal(err)
+	}
+	another := kept()
+	for path, want := range map[string]string{mine: "mine", another: "another's"} {
+		if got, err := os.ReadFile(path); err != nil || string(got) != want {
+			t.Errorf("%s: got %q, %v, want %q", path, got, err, want)
+		}
+	}
+	if _, err := Keep(parent, filepath.Join(parent, "none"), "program"); err == nil || !strings.Contains(err.Error(), "next: ") {
+		t.Errorf("of what is not there: %v", err)
+	}
+}

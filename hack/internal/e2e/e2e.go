@@ -157,8 +157,7 @@ func testProgram(ctx context.Context, co *checkout.Checkout, dir string) (string
 	if err != nil {
 		return "", fmt.Errorf("cannot build the end-to-end tests: %w\n%s", err, log.Kept())
 	}
-	program := filepath.Join(dir, "e2e.test")
-	return program, os.Link(bin, program)
+	return checkout.Keep(dir, bin, "e2e.test")
 }
 
 // ask has the program say whether it has all those tests.

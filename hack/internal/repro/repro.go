@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -126,13 +127,13 @@ func buildAll(ctx context.Context, co *checkout.Checkout, tag string, ids []stri
 		return nil, nil, nil, err
 	}
 	defer unlock()
-	k, err := keep(co)
+	dir, drop, err := checkout.Scratch(filepath.Join(co.Output(), "repro"), "run-")
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	defer func() {
 		if err != nil {
-			k.remove()
+			drop()
 		}
 	}()
 	programs = map[half]string{}
@@ -141,7 +142,7 @@ func buildAll(ctx context.Context, co *checkout.Checkout, tag string, ids []stri
 		if err != nil {
 			return nil, nil, nil, err
 		}
-		if programs[h], err = k.add(path, fmt.Sprintf("%s-race=%t", h.variant, h.race)); err != nil {
+		if programs[h], err = checkout.Keep(dir, path, fmt.Sprintf("%s-race=%t", h.variant, h.race)); err != nil {
 			return nil, nil, nil, err
 		}
 		if cases != nil {
@@ -152,7 +153,7 @@ func buildAll(ctx context.Context, co *checkout.Checkout, tag string, ids []stri
 			return nil, nil, nil, err
 		}
 	}
-	return programs, cases, k.remove, nil
+	return programs, cases, drop, nil
 }
 
 // runRows runs the cases, those that are about numbers last and alone, and returns what they show in their order;
