@@ -122,7 +122,7 @@ func (s *Server) Kill() {
 	kill()
 	s.mu.Lock()
 	p := s.p
-	s.killed = !p.gone()
+	s.killed = p != nil && !p.gone()
 	s.mu.Unlock()
 	p.stop(killed, 0)
 }

@@ -77,7 +77,7 @@ func (r Report) Wrong() (n int) {
 	return n
 }
 
-// known are the phases of which something is known to be wrong with an unmodified server, each time.
+// mustFail are the phases of which something is known to be wrong with an unmodified server, each time.
 var mustFail = []string{"stalled bodies", theRecords}
 
 // Stood are those of them in which nothing was wrong with the server.

@@ -61,7 +61,8 @@ func StartRelistingWatches(c *Clients, path string) *Watches { return startWatch
 func startWatches(c *Clients, path string, relists bool) *Watches {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &Watches{c: c, path: path, relists: relists, cancel: cancel, seen: map[string][]int64{}, skipped: map[string][]span{}}
-	first, _ := w.write(ctx, 0)
+	first, err := w.write(ctx, 0)
+	w.failed = err
 	for _, proto := range Protocols {
 		for i := range perProtocol {
 			w.done.Go(func() { w.watch(ctx, proto, fmt.Sprint(proto, " ", i), first) })

@@ -16,6 +16,7 @@ const parentEnv = "PROC_TEST_PARENT"
 func TestMain(m *testing.M) {
 	if os.Getenv(parentEnv) != "" {
 		_, _ = Cmd{Args: []string{"sh", "-c", "echo begun; exec sleep 1000"}, Stdout: os.Stdout}.Output(context.Background())
+		os.Exit(1) // It is killed before.
 	}
 	os.Exit(m.Run())
 }
