@@ -48,13 +48,19 @@ func printRow(co *checkout.Checkout, row repro.Row) {
 		switch {
 		case half.Error != "":
 			what = "FAILED: " + half.Error
+		case half.Untried != "":
+			what = fmt.Sprintf("COULD NOT BE TRIED: %s; next: make repro ID=%s, on a machine with less to do", half.Untried, row.ID)
 		case half.Defect:
 			what = "there"
 		}
 		if half.Seen != "" {
 			what += ": " + half.Seen
 		}
-		fmt.Fprintf(co.Out, "  %-8s  %s (%.1f s)\n", half.name, what, half.Seconds)
+		took := fmt.Sprintf("%.1f s", half.Seconds)
+		if half.Runs > 1 {
+			took = fmt.Sprintf("%d runs, the last of %s", half.Runs, took)
+		}
+		fmt.Fprintf(co.Out, "  %-8s  %s (%s)\n", half.name, what, took)
 		if half.name == "fork" && half.Lacks != "" {
 			fmt.Fprintf(co.Out, "            it lacks %s\n", half.Lacks)
 		}

@@ -86,7 +86,7 @@ func concurrentWarnings(ctx context.Context) (Result, error) {
 	wg.Wait()
 	// A machine that is very busy may not come to all in the time of a case.
 	if got := added.Load(); n == 0 || got < int64(n*warnings/2) {
-		return Result{}, fmt.Errorf("%d warnings were added to %d requests, of %d each: nothing was tried (answers: %v)", got, n, warnings, answers.orNone())
+		return Result{}, untried("%d warnings were added to %d requests, of %d each: nothing was tried (answers: %v)", got, n, warnings, answers.orNone())
 	}
 	result := Result{Seen: fmt.Sprintf("alive, answers to %d requests with %d warnings: %v", n, added.Load(), answers.orNone())}
 	if answers["504"] != n {

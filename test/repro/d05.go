@@ -73,7 +73,6 @@ func stalledReaders(ctx context.Context) (Result, error) {
 	probe := s.Client("HTTP/1.1")
 	defer probe.CloseIdleConnections()
 
-	start := time.Now()
 	var drop []func()
 	defer func() {
 		for _, f := range drop {
@@ -101,10 +100,11 @@ func stalledReaders(ctx context.Context) (Result, error) {
 			return Result{}, err
 		}
 	}
+	start := time.Now() // No deadline of theirs is later than one that began now.
 	// No event tells that a handler is stuck in Write. Those that are counted
 	// are at it, and nobody reads.
 	if !writing.Wait(deadline, func(c chain.Count) bool { return c.Total == clients }) {
-		return Result{}, fmt.Errorf("%d of %d requests reached their handler within the request timeout: the machine is too slow", writing.Count().Total, clients)
+		return Result{}, untried("%d of %d requests reached their handler within the request timeout: the machine is too slow", writing.Count().Total, clients)
 	}
 
 	over := func(c chain.Count) bool { return c.Running == 0 }

@@ -82,7 +82,7 @@ func stalledBodies(ctx context.Context) (Result, error) {
 		wg.Go(func() { answers[i] = conn.receive(http.MethodPost, end) })
 	}
 	if !reading.Wait(deadline, func(c chain.Count) bool { return c.Total == each }) {
-		return Result{}, fmt.Errorf("%d of %d handlers were reading within the request timeout: the machine is too slow", reading.Count().Total, each)
+		return Result{}, untried("%d of %d handlers were reading within the request timeout: the machine is too slow", reading.Count().Total, each)
 	}
 	released := reading.Wait(time.Until(end), func(c chain.Count) bool { return c.Running == 0 })
 	took := time.Since(start) - deadline

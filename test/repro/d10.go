@@ -105,7 +105,7 @@ func (f flood) judge(count chain.Count) (Result, error) {
 	seen := fmt.Sprintf("%d handlers ran at a time for a connection that is allowed %d (%d streams were opened, and reset when their handlers ran; %d of them beyond those%s)",
 		count.Peak, f.limit, f.sent, f.over, f.ended)
 	if count.Peak < f.limit || f.over == 0 {
-		return Result{}, fmt.Errorf("the limit was not tried: %s; next: make repro ID=D10 again, on a machine with less to do", seen)
+		return Result{}, untried("the limit was not tried: %s", seen)
 	}
 	return Result{Defect: count.Peak > f.limit, Seen: seen}, nil
 }

@@ -89,7 +89,7 @@ func lastMoment(ctx context.Context) (Result, error) {
 		}
 	}
 	if whole == 0 {
-		return Result{}, fmt.Errorf("no answer of %d was written before its deadline: the machine is too slow (%v)", requests, answers)
+		return Result{}, untried("no answer of %d was written before its deadline: the machine is too slow (%v)", requests, answers)
 	}
 	return Result{
 		Defect: lost+cut > 0,

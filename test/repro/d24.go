@@ -44,7 +44,7 @@ func cutResponses(ctx context.Context) (Result, error) {
 	n := len(w.sent)
 	for _, e := range w.sent {
 		if e.status != http.StatusOK {
-			return Result{}, fmt.Errorf("a client got %v over %s before its deadline, and not the beginning of a response: the machine is too slow", e.answer, e.proto)
+			return Result{}, untried("a client got %v over %s before its deadline, and not the beginning of a response: the machine is too slow", e.answer, e.proto)
 		}
 	}
 	want := records{

@@ -60,7 +60,7 @@ func lateCommits(ctx context.Context) (Result, error) {
 	}
 	n := len(w.sent)
 	if stored := storing.Count().Total; stored != n {
-		return Result{}, fmt.Errorf("%d of %d creates got as far as the storage in a second: the machine is too slow", stored, n)
+		return Result{}, untried("%d of %d creates got as far as the storage in a second: the machine is too slow", stored, n)
 	}
 
 	// What is said in the event, and what in the late record; and whether anybody

@@ -82,7 +82,7 @@ func spans(ctx context.Context) (Result, error) {
 	}
 	n := len(w.sent)
 	if !ready.Wait(20*time.Second, func(c chain.Count) bool { return c.Total == n }) {
-		return Result{}, fmt.Errorf("%d of %d requests reached their handler: the machine is too slow", ready.Count().Total, n)
+		return Result{}, untried("%d of %d requests reached their handler: the machine is too slow", ready.Count().Total, n)
 	}
 	leave()
 	err = w.over()

@@ -14,6 +14,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -53,7 +54,16 @@ type Result struct {
 	Lacks string `json:",omitempty"`
 	// Seen says in a few words what was seen, with numbers.
 	Seen string
+	// Untried says why nothing was shown, if that is for the machine: it was too slow. The case is worth another try.
+	Untried string `json:",omitempty"`
 }
+
+// untriedError is a case's that was too late for what it is about.
+type untriedError struct{ error }
+
+// untried returns an error by which the case is tried again, some times at most. It is for what a machine that has
+// other things to do may bring about, and none of the servers.
+func untried(format string, args ...any) error { return untriedError{fmt.Errorf(format, args...)} }
 
 // limit is how long a case may take.
 const limit = 2 * time.Minute
@@ -104,6 +114,9 @@ func run(args []string) error {
 		ctx, cancel := context.WithTimeout(context.Background(), limit)
 		defer cancel()
 		result, err := cases[i].run(ctx)
+		if late := (untriedError{}); errors.As(err, &late) {
+			return out.Encode(Result{Untried: late.Error()})
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", args[1], err)
 		}

@@ -105,14 +105,14 @@ func stalledCrowd(ctx context.Context) (Result, error) {
 	// No event tells that a handler is stuck in Write. Those that are counted
 	// are at it, and nobody reads.
 	if !seats.Wait(timeout, func(c chain.Count) bool { return c.Running == clients }) {
-		return Result{}, fmt.Errorf("%+v of %d requests reached their handler and stayed: the machine is too slow, or something reads", seats.Count(), clients)
+		return Result{}, untried("%+v of %d requests reached their handler and stayed: the machine is too slow, or something reads", seats.Count(), clients)
 	}
 	during := measure()
 	mu.Lock()
 	early, end := time.Until(first), last
 	mu.Unlock()
 	if early < 0 {
-		return Result{}, fmt.Errorf("it took %v to have all clients stall and to measure it: the machine is too slow", timeout-early)
+		return Result{}, untried("it took %v to have all clients stall and to measure it: the machine is too slow", timeout-early)
 	}
 
 	time.Sleep(time.Until(end)) // The last deadline: there is nothing to see before.

@@ -46,7 +46,7 @@ func lateAnswers(ctx context.Context) (Result, error) {
 	}
 	n := len(w.sent)
 	if held := storing.Count().Total; held != n {
-		return Result{}, fmt.Errorf("%d of %d requests got as far as the storage in a second: the machine is too slow", held, n)
+		return Result{}, untried("%d of %d requests got as far as the storage in a second: the machine is too slow", held, n)
 	}
 	clients, told := tally{}, 0
 	eventually(patience, func() bool {

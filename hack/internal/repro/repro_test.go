@@ -25,6 +25,7 @@ func TestJudge(t *testing.T) {
 		"no defect":           {`{"Defect":false,"Seen":"alive"}`, "", nil, Half{Seen: "alive"}, nil},
 		"defect":              {`{"Defect":true,"Seen":"12 of 20"}`, "", nil, Half{Defect: true, Seen: "12 of 20"}, nil},
 		"lacks something":     {`{"Seen":"12 of 20","Lacks":"a line"}`, "", nil, Half{Lacks: "a line", Seen: "12 of 20"}, nil},
+		"was too late":        {`{"Untried":"3 of 4"}`, "", nil, Half{Untried: "3 of 4"}, nil},
 		"died of it":          {"", "noise\nfatal error: concurrent map writes\n\ngoroutine 1", exit, Half{Defect: true, Seen: "the process died: fatal error: concurrent map writes"}, nil},
 		"raced":               {`{"Seen":"alive"}`, guilty + raced + "Found 2", exit, Half{Defect: true, Seen: "1 data races", Race: "Read at the.Culprit()\n"}, &Half{Defect: true, Seen: "2 data races", Race: "Read at the.Culprit()\n"}},
 		"raced elsewhere":     {`{"Seen":"alive"}`, raced + "Found 1", exit, Half{Seen: "alive (beside 1 data races that the row is not about)"}, &Half{Defect: true, Seen: "1 data races", Race: "Read at\n"}},
@@ -54,12 +55,12 @@ func TestJudge(t *testing.T) {
 }
 
 func TestRowIsOKOnlyIfBothHalvesAre(t *testing.T) {
-	bad, good, broken, lacking := Half{Defect: true}, Half{}, Half{Error: "x"}, Half{Lacks: "a line"}
+	bad, good, broken, lacking, late := Half{Defect: true}, Half{}, Half{Error: "x"}, Half{Lacks: "a line"}, Half{Untried: "x"}
 	for _, tt := range []struct {
 		upstream, fork Half
 		want           bool
 	}{{bad, good, true}, {bad, bad, false}, {good, good, false}, {broken, good, false}, {bad, broken, false},
-		{bad, lacking, false}, {lacking, good, false}} {
+		{bad, lacking, false}, {lacking, good, false}, {bad, late, false}, {late, good, false}} {
 		if got := (Row{Upstream: tt.upstream, Fork: tt.fork}).OK(); got != tt.want {
 			t.Errorf("%+v, %+v: got %t", tt.upstream, tt.fork, got)
 		}
@@ -82,11 +83,13 @@ func TestListNamesTheCasesThereAre(t *testing.T) {
 
 func TestRowSaysWhichHalfIsWrong(t *testing.T) {
 	for want, row := range map[string]Row{
-		"D1 (upstream does not show it: alive)": {ID: "D1", Upstream: Half{Seen: "alive"}},
-		"D1 (the fork lacks a line: alive)":     {ID: "D1", Upstream: Half{Defect: true, Lacks: "a line"}, Fork: Half{Lacks: "a line", Seen: "alive"}},
-		"D1 (the fork has it: a data race)":     {ID: "D1", Upstream: Half{Defect: true}, Fork: Half{Defect: true, Seen: "a data race"}},
-		"D1 (upstream failed: no port)":         {ID: "D1", Upstream: Half{Error: "no port"}, Fork: Half{Error: "killed"}},
-		"D1 (the fork failed: killed)":          {ID: "D1", Upstream: Half{Defect: true}, Fork: Half{Error: "killed"}},
+		"D1 (upstream does not show it: alive)":  {ID: "D1", Upstream: Half{Seen: "alive"}},
+		"D1 (the fork lacks a line: alive)":      {ID: "D1", Upstream: Half{Defect: true, Lacks: "a line"}, Fork: Half{Lacks: "a line", Seen: "alive"}},
+		"D1 (the fork has it: a data race)":      {ID: "D1", Upstream: Half{Defect: true}, Fork: Half{Defect: true, Seen: "a data race"}},
+		"D1 (upstream failed: no port)":          {ID: "D1", Upstream: Half{Error: "no port"}, Fork: Half{Error: "killed"}},
+		"D1 (the fork could not be tried: late)": {ID: "D1", Upstream: Half{Defect: true}, Fork: Half{Untried: "late"}},
+		"D1 (upstream could not be tried: late)": {ID: "D1", Upstream: Half{Untried: "late"}},
+		"D1 (the fork failed: killed)":           {ID: "D1", Upstream: Half{Defect: true}, Fork: Half{Error: "killed"}},
 	} {
 		if got := row.wrong(); got != want || row.OK() {
 			t.Errorf("got %q, want %q", got, want)
@@ -179,13 +182,14 @@ func TestForkRunsAsOftenAsUpstreamNeeded(t *testing.T) {
 		runs            int
 		ok              bool
 	}{
-		"at once":               {testCase{ID: "D1"}, 1, 0, 2, true},
-		"at once, of numbers":   {testCase{ID: "D1", Plain: true}, 1, 0, 1, true},
-		"at once, a race":       {testCase{ID: "D1", Fatal: "dead"}, 1, 0, 3, true},
-		"after five":            {testCase{ID: "D1"}, 5, 0, 5, true},
-		"after five, of both":   {testCase{ID: "D1"}, 5, 4, 4, false},
-		"a race, in the third":  {testCase{ID: "D1", Race: "it"}, 1, 3, 3, false},
-		"never, and not longer": {testCase{ID: "D1"}, 0, 0, 2, false},
+		"at once":                {testCase{ID: "D1"}, 1, 0, 2, true},
+		"at once, of numbers":    {testCase{ID: "D1", Plain: true}, 1, 0, 1, true},
+		"at once, a race":        {testCase{ID: "D1", Fatal: "dead"}, 1, 0, 3, true},
+		"after five":             {testCase{ID: "D1"}, 5, 0, 5, true},
+		"after five, of both":    {testCase{ID: "D1"}, 5, 4, 4, false},
+		"a race, in the third":   {testCase{ID: "D1", Race: "it"}, 1, 3, 3, false},
+		"after five, of numbers": {testCase{ID: "D1", Plain: true}, 5, 0, 1, true},
+		"never, and not longer":  {testCase{ID: "D1"}, 0, 0, 2, false},
 	} {
 		dir := t.TempDir()
 		programs := map[half]string{}
@@ -201,6 +205,36 @@ func TestForkRunsAsOftenAsUpstreamNeeded(t *testing.T) {
 		row, err := runRow(t.Context(), programs, tt.c)
 		if err != nil || row.OK() != tt.ok || row.Fork.Runs != tt.runs {
 			t.Errorf("%s: %t after %d runs of the fork, %v", name, row.OK(), row.Fork.Runs, err)
+		}
+	}
+}
+
+// TestForkIsTriedAgain where the machine was too slow for the case, and only there.
+func TestForkIsTriedAgain(t *testing.T) {
+	for name, tt := range map[string]struct {
+		says  string
+		times int // it says so, and then that nothing is wrong
+		runs  string
+		want  Half
+	}{
+		"untried once":       {`{"Untried":"late"}`, 1, "3", Half{Runs: 2}},
+		"untried for ever":   {`{"Untried":"late"}`, tries, fmt.Sprint(tries), Half{Untried: "late", Runs: 1}},
+		"something is wrong": {`{"Lacks":"a line"}`, 1, "1", Half{Lacks: "a line", Runs: 1}},
+		"no result":          {`?`, 1, "1", Half{Error: `not a result: "?\n"`, Runs: 1}},
+	} {
+		dir := t.TempDir()
+		program, count := filepath.Join(dir, "repro"), filepath.Join(dir, "count")
+		script := fmt.Sprintf("#!/bin/sh\nn=$(($(cat %[1]s 2>/dev/null || echo 0)+1)); printf $n >%[1]s\n"+
+			"if [ $n -le %[2]d ]; then echo '%[3]s'; else echo '{}'; fi\n", count, tt.times, tt.says)
+		if err := os.WriteFile(program, []byte(script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		c := testCase{ID: "D1"}
+		h, err := runUntil(t.Context(), map[half]string{{build.Fork, false}: program, {build.Fork, true}: program}, c, Half{}, c.leastRuns())
+		h.Seconds = 0
+		runs, _ := os.ReadFile(count)
+		if err != nil || h != tt.want || string(runs) != tt.runs {
+			t.Errorf("%s: got %+v after %s runs, %v", name, h, runs, err)
 		}
 	}
 }
