@@ -173,13 +173,14 @@ func TestTestsThatFailNowAndThen(t *testing.T) {
 		fails string // at which run since it was measured, which takes the first
 		want  string
 		runs  int
+		spare time.Duration // what a run that does not hang has in plenty; little where it does
 	}{
-		"once":                     {"n == 2", "survived Name negate n == 1: ; TestName", 3},
-		"by itself, as it seems":   {"n == 2 || n == 3 || n == 4", "survived Name negate n == 1: ; TestName", 4},
-		"twice, and not without":   {"n == 2 || n == 3", "killed Name negate n == 1: TestName; ", 4},
-		"never":                    {"n < 0", "survived Name negate n == 1: ; ", 2},
-		"it hangs, once":           {"n == 2 && hang()", "survived Name negate n == 1: ; TestName (hangs)", 3},
-		"the machine stands still": {"n > 1 && hang()", "survived Name negate n == 1: ; TestName (hangs)", 4},
+		"once":                     {"n == 2", "survived Name negate n == 1: ; TestName", 3, 20 * time.Second},
+		"by itself, as it seems":   {"n == 2 || n == 3 || n == 4", "survived Name negate n == 1: ; TestName", 4, 20 * time.Second},
+		"twice, and not without":   {"n == 2 || n == 3", "killed Name negate n == 1: TestName; ", 4, 20 * time.Second},
+		"never":                    {"n < 0", "survived Name negate n == 1: ; ", 2, 20 * time.Second},
+		"it hangs, once":           {"n == 2 && hang()", "survived Name negate n == 1: ; TestName (hangs)", 3, 2 * time.Second},
+		"the machine stands still": {"n > 1 && hang()", "survived Name negate n == 1: ; TestName (hangs)", 4, 2 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -208,7 +209,7 @@ func TestName(t *testing.T) {
 	}
 }
 `)
-			o := Options{Only: []string{"toy.go Name negate n == 1"}, Spare: 300 * time.Millisecond}
+			o := Options{Only: []string{"toy.go Name negate n == 1"}, Spare: tt.spare}
 			r, err := Run(t.Context(), co, Package("toy", dir), o)
 			if err != nil {
 				t.Fatalf("%v\n%s", err, said)
