@@ -76,6 +76,10 @@ func printSame(w io.Writer, r same.Report) {
 		fmt.Fprintf(w, "%s over %s: %s allows a difference that is not there, in %s\n", s.Scenario, s.Proto, s.Row, strings.Join(s.Fields, ", "))
 	}
 	for _, f := range r.Failed {
-		fmt.Fprintf(w, "could not be played: %s\n", f)
+		what := "could not be played: "
+		if f.Scenario == "" { // It is of the whole run, such as a data race.
+			what = ""
+		}
+		fmt.Fprintf(w, "%s%s\n", what, f)
 	}
 }

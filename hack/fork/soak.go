@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,8 +41,12 @@ func newSoakCommand(co *checkout.Checkout) *cobra.Command {
 		report, err := soak.Run(cmd.Context(), soak.Config{
 			Unmodified: unmodified, Patched: patched, Etcd: etcd, Dir: dir, Duration: duration, Progress: co.Err,
 		})
-		if err != nil {
+		begun := slices.ContainsFunc(report.Sides, func(s soak.Side) bool { return len(s.Phases) > 0 })
+		if err != nil && begun {
 			return errors.Join(err, out.print(co.Out, report, func() { report.WriteTable(co.Out) })) // Of the phases before.
+		}
+		if err != nil {
+			return err
 		}
 		return errors.Join(out.judge(co.Out, report), writeChart(co, dir, "soak.svg", report))
 	}

@@ -44,6 +44,9 @@ func newTestIntegrationCommand(co *checkout.Checkout) *cobra.Command {
 				KubeAPIServer: program.Path, Etcd: etcd, Dir: filepath.Join(co.Output(), "integration"), Name: string(variant),
 				Patched: variant == build.Fork, Duration: duration, Progress: co.Err,
 			})
+			if err != nil && len(reports)+len(report.Phases) == 0 {
+				return err
+			}
 			reports = append(reports, report)
 			if err != nil {
 				return errors.Join(err, out.print(co.Out, reports, func() { printIntegration(co, reports) })) // Of the phases before.
