@@ -129,10 +129,11 @@ func (b *body) spent() bool {
 // note notes how a read has ended. The caller holds mu.
 func (b *body) note(n int, err error) {
 	b.read += int64(n)
-	if errors.Is(err, io.EOF) && !b.eof {
+	over := b.eof
+	b.eof = over || atItsEnd(err)
+	if errors.Is(err, io.EOF) && !over && b.spent() {
 		b.g.readBy = time.Time{} // net/http takes back what read deadline there was, to watch the client; once.
 	}
-	b.eof = b.eof || atItsEnd(err)
 	b.g.noteRead(err)
 }
 

@@ -119,7 +119,8 @@ type Boundary struct {
 // set deadlines or full duplex, the boundary does not know of: that is to be done
 // within. Behind a filter that has a request body of its own, or a ResponseWriter
 // that does not lead to net/http's (Unwrap), net/http waits for the rest of a body
-// until the request's deadline, in place of some seconds.
+// until the request's deadline, in place of some seconds, and without Listener for
+// as long as the client likes.
 //
 // A context that is cancelled before its deadline means that the client has gone,
 // if the server says so, and otherwise that the request is to time out now: an

@@ -33,8 +33,8 @@ type connection struct {
 	net.Conn
 	stallTime time.Duration
 
-	// readBound is whether a read deadline has been set on it, by a handler or
-	// for one. One that passes has net/http cancel the context of this HTTP/1
+	// readBound is whether a read deadline has been set on it, by a handler or a
+	// boundary. One that passes has net/http cancel the context of this HTTP/1
 	// connection's requests, and go on to serve more of them.
 	readBound atomic.Bool
 
@@ -49,9 +49,11 @@ type connection struct {
 // ten times as long. Zero means DefaultStallTime.
 //
 // Without it, closing an HTTP/1 connection takes a few milliseconds, and an
-// HTTP/2 connection is not closed. A request that comes on an HTTP/1 connection
-// on which a handler's own read deadline has passed is taken for one whose client
-// has gone, or that is to time out. And where a filter's ResponseWriter has no
+// HTTP/2 connection is not closed. An HTTP/1.0 response without a length ends with
+// its connection, which net/http may close first: without TLS, a part of it then
+// passes for the whole. A request that comes on an HTTP/1 connection on which a
+// read deadline has passed, a handler's own or a boundary's, is taken for one whose
+// client has gone, or that is to time out. And where a filter's ResponseWriter has no
 // way to net/http's (no Unwrap), nothing can be interrupted, and no response can
 // be cut.
 //
@@ -157,10 +159,21 @@ func (c *connection) endReadsBy(t time.Time) bool {
 	}
 	tcp, ok := raw(c.Conn).(*tcpConn)
 	if ok {
+		c.boundReads() // It may end the background read, and a request that is there already come after that.
 		tcp.lastRead.Store(true)
 		_ = tcp.TCPConn.SetReadDeadline(t)
 	}
 	return ok
+}
+
+// readsOver reports whether nothing is read of the connection any more: of its
+// client's going net/http then says nothing that is to be believed. c may be nil.
+func (c *connection) readsOver() bool {
+	if c == nil {
+		return false
+	}
+	tcp, ok := raw(c.Conn).(*tcpConn)
+	return ok && tcp.readOut.Load()
 }
 
 // SetWriteDeadline sets one of a boundary's own: it closes the connection when it

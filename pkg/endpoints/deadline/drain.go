@@ -138,9 +138,10 @@ func (g *guard) drainable() bool {
 // body may count that, or tell nothing of what has been read of net/http's, and an
 // outer filter's writer that does not lead to net/http's may keep an answer back
 // whose handler reads on. One that leads there is taken to write what it is given.
-func (g *guard) between() bool {
-	return !g.body.isNetHTTPs() || reflect.TypeOf(innermost(g.w)).String() != "*http.response"
-}
+func (g *guard) between() bool { return !g.body.isNetHTTPs() || !g.netHTTPs() }
+
+// netHTTPs reports whether the guard's writer leads to net/http's own over HTTP/1.
+func (g *guard) netHTTPs() bool { return reflect.TypeOf(innermost(g.w)).String() == "*http.response" }
 
 // innermost returns the writer that w leads to.
 func innermost(w http.ResponseWriter) http.ResponseWriter {
@@ -149,7 +150,11 @@ func innermost(w http.ResponseWriter) http.ResponseWriter {
 		if !ok {
 			return w
 		}
-		w = outer.Unwrap()
+		next := outer.Unwrap()
+		if next == nil {
+			return w
+		}
+		w = next
 	}
 }
 
@@ -197,7 +202,9 @@ func (g *guard) waits() bool {
 // outer filter, where nobody can tell whether the rest has been read, or has been
 // waited for. If the body has come to its end, net/http watches the client, and
 // takes a read deadline that passes for its going, for all later requests on the
-// connection. limitRest returns until when net/http may wait; zero if it does not.
+// connection. limitRest returns until when net/http may wait; zero if it does not,
+// or for as long as the client likes: without Listener, because net/http, with full
+// duplex, would read the rest of the body as requests after a deadline has passed.
 func (g *guard) limitRest() (until time.Time) {
 	if !g.waits() {
 		return until
@@ -207,24 +214,10 @@ func (g *guard) limitRest() (until time.Time) {
 	duplex, own := g.fullDuplex, g.readBy
 	of := (duplex || between) && !g.body.spent() && g.reading == 0
 	g.mu.Unlock()
-	if by, ok := g.flushBy(own); of && ok && g.endReads(by, duplex) {
+	if by, ok := g.flushBy(own); of && ok && g.conn.endReadsBy(by) {
 		until = by
 	}
 	return until
-}
-
-// endReads has the connection be read no more after t, if a read is under way
-// then, and reports whether that is so. Without Listener it sets a read deadline,
-// but not with full duplex: there net/http does not look at how its read ends, and
-// would read the rest of the body as requests.
-func (g *guard) endReads(t time.Time, duplex bool) (ends bool) {
-	if g.conn.endReadsBy(t) {
-		return true
-	}
-	if !duplex {
-		g.setDeadlines(&t, nil)
-	}
-	return !duplex
 }
 
 // linger bounds how long net/http waits, after the answer, for the rest of a body
@@ -236,15 +229,15 @@ func (g *guard) linger() (until time.Time) {
 	}
 	between := g.between()
 	g.mu.Lock()
-	over, reading := g.body.spent(), g.reading > 0
-	apart := g.fullDuplex || between
+	over, apart := g.body.spent(), g.fullDuplex || between
 	expects, written := g.expects(), g.status != 0
 	drained := g.body.drained
 	g.mu.Unlock()
-	switch {
-	case over:
+	if over {
 		return until
-	case apart && !reading:
+	}
+	evicted := g.evict()
+	if apart && !evicted {
 		return g.limitRest()
 	}
 	// The header leaves before the rest of a body that drain was asked for. Any
@@ -254,27 +247,45 @@ func (g *guard) linger() (until time.Time) {
 		wait = lingerTime
 	}
 	switch {
-	case !reading && g.body.declared >= 0 && (written || !expects):
+	case evicted:
+	case g.body.declared >= 0 && (written || !expects):
 		// Somebody else may have read the body to its end, and then net/http
 		// reads the next request. The body can be asked for that; but not if its
 		// client waits to be asked for it, before the header is written.
 		if _, err := g.body.real.Read(nil); atItsEnd(err) {
 			return until
 		}
-	case expects, apart:
+		if drained && g.outer.ProtoAtLeast(1, 1) {
+			g.endBody() // The header says so in any case, unless a filter has set full duplex.
+		}
+	case expects:
 		// Whether somebody has is not known. net/http has the connection end if
 		// nobody has; here it has to end in either case.
 		g.endBody()
 	}
-	if reading {
-		// A goroutine that the handler has left behind is reading the body, and
-		// net/http would wait for it.
+	until = time.Now().Add(wait)
+	if !g.conn.endReadsBy(until) {
+		g.setDeadlines(&until, nil)
+	}
+	return until
+}
+
+// evict interrupts a read of the body by a goroutine that the handler has left
+// behind, for which net/http would wait, and reports whether there was one. The
+// connection ends with it.
+func (g *guard) evict() (evicted bool) {
+	if !g.waits() {
+		return false
+	}
+	g.mu.Lock()
+	evicted = g.reading > 0
+	g.mu.Unlock()
+	if evicted {
+		g.endBody()
 		g.setDeadlines(&longAgo, nil)
 		g.settle(&longAgo, nil)
 	}
-	until = time.Now().Add(wait)
-	g.endReads(until, false)
-	return until
+	return evicted
 }
 
 // expects reports whether the client waits to be asked for its body, which one

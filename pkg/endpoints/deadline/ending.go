@@ -99,10 +99,13 @@ func (b *Boundary) queue(g *guard, whole bool) {
 }
 
 // sendNow sends an answer over HTTP/1 that is to wait for nothing which follows,
-// nor for a client that does not send what is left of its request.
+// nor for what is left of its request beyond the bounds of drain and limitRest.
 func (g *guard) sendNow() {
 	g.drain()
-	until := g.limitRest()
+	var until time.Time
+	if !g.evict() {
+		until = g.limitRest()
+	}
 	g.limitFlush(until)
 	_ = g.rc().Flush()
 	if !until.IsZero() {

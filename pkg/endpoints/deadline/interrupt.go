@@ -23,8 +23,12 @@ import (
 // longAgo is a deadline that has passed.
 var longAgo = time.Unix(1, 0)
 
-// setDeadlines sets the deadlines of the connection or stream that are not nil.
+// setDeadlines sets the deadlines of the connection or stream that are not nil. A
+// read that is interrupted over HTTP/1 leaves a body of which net/http may read
+// nothing more, and so take the rest for a request. endBody has it read none; where
+// there is no way to do that, nothing is read of the connection any more.
 func (g *guard) setDeadlines(read, write *time.Time) {
+	last := read == &longAgo && g.http1 && !g.netHTTPs()
 	g.control.Lock()
 	defer g.control.Unlock()
 	var c interface {
@@ -36,7 +40,9 @@ func (g *guard) setDeadlines(read, write *time.Time) {
 	}
 	if read != nil {
 		g.conn.boundReads() // The read may leave by itself, and the connection go on after it.
-		_ = c.SetReadDeadline(*read)
+		if !last || !g.conn.endReadsBy(*read) {
+			_ = c.SetReadDeadline(*read)
+		}
 	}
 	if write != nil {
 		_ = c.SetWriteDeadline(*write)
