@@ -31,7 +31,7 @@ import (
 // more than that it has ended: net/http cancels the context when the client goes,
 // but also when a read times out, and an outer filter may do so for reasons of
 // its own. It is called by the serve goroutine, without mu, and may take
-// goneTime, over HTTP/1 twice if a read or write is under way.
+// goneTime, twice if a read or write is under way.
 func (g *guard) why() ending {
 	switch {
 	case errors.Is(g.ctx.Err(), context.DeadlineExceeded), errors.Is(context.Cause(g.ctx), context.DeadlineExceeded):
@@ -46,15 +46,18 @@ func (g *guard) why() ending {
 	return byDeadline
 }
 
-// endsItself reports whether the context may have ended because the response has:
-// over HTTP/2 one to a HEAD ends its stream when its header is sent, by a Flush or
-// by a Write that net/http does not hold back. The handler may write on.
+// endsWithHeader reports whether the response ends its stream when its header is
+// sent, by a Flush or by a Write that net/http does not hold back: over HTTP/2 one
+// to a HEAD. The handler may write on.
+func (g *guard) endsWithHeader() bool { return !g.http1 && g.outer.Method == http.MethodHead }
+
+// endsItself reports whether the context may have ended because the response has.
 func (g *guard) endsItself() (ends bool) {
-	if g.http1 || g.outer.Method != http.MethodHead {
+	if !g.endsWithHeader() {
 		return false
 	}
 	g.await(func() bool {
-		ends = g.failed == notOver && (g.flushed || g.written >= streamBuffer)
+		ends = g.failed == notOver && (g.flushed || g.written > streamBuffer)
 		return ends || !g.writing // What sends the header ends the context before it has left.
 	})
 	return ends
@@ -63,13 +66,14 @@ func (g *guard) endsItself() (ends bool) {
 // timedOutItself reports whether the context has ended because a deadline has
 // passed that the handler had set for its reads or writes: over HTTP/1 any error
 // of a read or write ends it, and over HTTP/2 a write deadline resets the stream.
-// A read also fails under a deadline of the server's, and when a body that was
-// left unread is given up. The handler goes on, but if its response cannot be
+// A read also fails under a deadline of the server's, when a body that was left
+// unread is given up, and when the boundary of a request before has ended all
+// reading. The handler goes on, but if its response cannot be
 // sent any more, that was aborted.
 func (g *guard) timedOutItself() (own bool) {
 	g.await(func() bool {
 		g.lapse()
-		own = g.failed == byDeadline || g.failed == notOver && g.http1 && (g.readFailed || passed(g.readBy) || passed(g.writeBy))
+		own = g.failed == byDeadline || g.failed == notOver && g.http1 && (g.readFailed || passed(g.readBy) || passed(g.writeBy) || g.conn.readsOver())
 		// A read or write that is under way may be what has failed, and ended the
 		// context. Its error is known when it has left.
 		return own || !g.http1 || g.reading == 0 && !g.writing
@@ -137,16 +141,15 @@ const (
 
 // alive reports whether the request's context is still open, if the response is
 // one whose own end would end it; of any other it is true. It is asked before a
-// call, by whoever has the writer, who alone also sets bodyless, at the latest
-// for that call.
-func (g *guard) alive() bool { return g.http1 || !g.bodyless || g.ctx.Err() == nil }
+// call, by whoever has the writer.
+func (g *guard) alive() bool { return !g.endsWithHeader() || g.ctx.Err() == nil }
 
 // atEnd reports whether the error of a call of the writer says no more than that
-// the response is at its end, as an HTTP/2 response without a body is when its
-// header has been sent. net/http may answer the call that sends the header by
-// saying that the stream is closed: that header has closed it, unless the client
-// or a deadline has. alive is from before the call, because the end of the
-// response ends the context too.
+// the response is at its end, as one is that ends with its header, when that has
+// been sent. net/http may answer the call that sends the header by saying that the
+// stream is closed: that header has closed it, unless the client or a deadline has.
+// alive is from before the call, because the end of the response ends the context
+// too.
 func (g *guard) atEnd(err error, alive bool) bool {
 	if err == nil || g.http1 {
 		return false
@@ -159,9 +162,9 @@ func (g *guard) atEnd(err error, alive bool) bool {
 	case errors.Is(err, io.ErrShortWrite):
 		// It had something of the body to send, and has sent the header of a
 		// response that has none.
-		return g.bodyless
+		return g.endsWithHeader()
 	case err.Error() == streamClosed:
-		return g.bodyless && !g.sealed() && !passed(g.writeBy) && alive
+		return g.endsWithHeader() && !g.sealed() && !passed(g.writeBy) && alive
 	}
 	return false
 }

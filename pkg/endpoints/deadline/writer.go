@@ -19,7 +19,9 @@ package deadline
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strconv"
@@ -206,6 +208,11 @@ func (g *guard) Write(p []byte) (n int, err error) {
 	n, err = g.w.Write(p)
 	if !g.atEnd(err, alive) {
 		real = err
+	}
+	if g.endsWithHeader() && errors.Is(err, io.ErrShortWrite) {
+		g.mu.Lock()
+		g.flushed = true // It has sent the header: see atEnd.
+		g.mu.Unlock()
 	}
 	return n, g.late(err)
 }
