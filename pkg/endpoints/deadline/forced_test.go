@@ -94,3 +94,31 @@ func TestCallThatCannotBeInterrupted(t *testing.T) {
 		}
 	}
 }
+
+// TestInterruptThatComesTooLate: a write that has waited for the rest of a body waits for its client when it is interrupted. What that
+// ends is net/http's own read, and the connection goes no further.
+func TestInterruptThatComesTooLate(t *testing.T) {
+	inBubbles(t, func(t *testing.T, http1 bool) {
+		for _, read := range []*time.Time{&longAgo, nil} {
+			for _, takes := range []time.Duration{patience / 2, 3 * patience / 2} {
+				c := &settling{}
+				g := &guard{w: c, http1: http1, writing: true}
+				g.idle.L = &g.mu
+				time.AfterFunc(takes, func() { g.giveBack(0, nil) })
+				want := read != nil && takes > patience
+				if got := g.settle(read, nil); got != want || c.reads != want {
+					t.Errorf("a write that takes %v, reads to be interrupted: %t: reported %t, did so: %t", takes, read != nil, got, c.reads)
+				}
+			}
+		}
+	})
+}
+
+// settling is a writer that notes whether reads were interrupted.
+type settling struct {
+	http.ResponseWriter
+	reads bool
+}
+
+func (s *settling) SetReadDeadline(time.Time) error  { s.reads = true; return nil }
+func (s *settling) SetWriteDeadline(time.Time) error { return nil }

@@ -94,9 +94,10 @@ func (g *guard) reclaim() (interrupted bool) {
 // settle waits until the calls that were under way at the seal have left. Over
 // HTTP/2 a read may stay: nothing it touches is used again. Calls that do not
 // leave in time are interrupted with these deadlines, and in the end at any
-// price: settle reports whether it came to that, after which an HTTP/1 connection
-// is of no more use. Once it has returned, nothing is interrupted any more.
-func (g *guard) settle(read, write *time.Time) (forced bool) {
+// price: settle reports whether it has interrupted reads, after which an HTTP/1
+// connection is of no more use. Once it has returned, nothing is interrupted any
+// more.
+func (g *guard) settle(read, write *time.Time) (interrupted bool) {
 	g.mu.Lock()
 	busy := g.busy()
 	g.mu.Unlock()
@@ -117,19 +118,22 @@ func (g *guard) settle(read, write *time.Time) (forced bool) {
 // insist interrupts the calls under way, over HTTP/1 again and again, because
 // net/http and crypto/tls set deadlines of their own when they close a
 // connection. Over HTTP/2 the stream's deadline is enough, unless its connection
-// takes nothing. After stuckTime it comes to any price, and reports it: it sets
-// both deadlines and resets the connection, over HTTP/2 once that has stalled.
-func (g *guard) insist(stop <-chan struct{}, read, write *time.Time) (forced bool) {
+// takes nothing. After stuckTime it comes to any price: it sets both deadlines and
+// resets the connection, over HTTP/2 once that has stalled. It reports whether it
+// has interrupted reads: what they were of may have come to its end just before,
+// and then it was net/http that read.
+func (g *guard) insist(stop <-chan struct{}, read, write *time.Time) (interrupted bool) {
 	tick := time.NewTicker(patience)
 	defer tick.Stop()
 	for n := range stuckTime / patience {
 		select {
 		case <-stop:
-			return false
+			return interrupted
 		case <-tick.C:
 		}
 		if n == 0 || g.http1 {
 			g.setDeadlines(read, write)
+			interrupted = read != nil
 		}
 	}
 	g.setDeadlines(&longAgo, &longAgo)
