@@ -26,15 +26,23 @@ inline respond() {
 	if :: closing -> set_deadlines(LATER, KEEP) :: else fi
 }
 
+/* evict: drain.go guard.evict, guard.endBody */
+inline evict() {
+	atomic {
+		yes = H1 && !b_eof && reading > 0;
+		if :: yes -> close_after = true; printf("serve: has the connection end: drain.go guard.evict\n") :: else fi
+	};
+	if :: yes -> set_deadlines(PAST, KEEP); settle(PAST, KEEP) :: else fi
+}
+
 /* linger: drain.go guard.linger */
 inline linger() {
 	if
-	:: atomic { H1 && !b_eof && !b_interrupted -> yes = reading > 0 };
+	:: H1 && !b_eof ->
+		evict();
 		if
 		:: !yes && real_eof	/* It has been asked. */
-		:: else ->
-			if :: yes -> set_deadlines(PAST, KEEP); settle(PAST, KEEP) :: else fi;
-			set_deadlines(LATER, KEEP)
+		:: else -> set_deadlines(LATER, KEEP)
 		fi
 	:: else
 	fi
@@ -56,6 +64,7 @@ inline hand_back() {
 /* send_now: ending.go guard.sendNow */
 inline send_now(what_) {
 	drain(SERVE);
+	evict();
 	limit_flush();
 	serve_sends(what_)
 }

@@ -28,6 +28,9 @@ inline settle(r, w) {
 #endif
 		check_control();
 		if :: r != KEEP -> read_by = r :: else fi;
+#if !defined(F8) && !defined(F2)
+		interrupted = interrupted || H1 && r != KEEP;
+#endif
 		if :: w != KEEP -> write_by = w :: else fi;
 		printf("boundary: interrupts what stays, deadlines %d, %d: interrupt.go guard.insist\n", read_by, write_by) }
 	:: atomic { !control && !hard_cut ->

@@ -116,7 +116,7 @@ inline net_http_goes_on() {
 		background = true;
 		printf("net/http: reads the next request\n");
 		holds(taken_back, !canceled || gone || own_read);
-		holds(no_touch, calls == 0 && read_calls == 0)
+		holds(no_touch, calls == 0 && (read_calls == 0 || real_eof))
 	};
 #endif
 out:

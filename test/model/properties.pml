@@ -59,8 +59,11 @@ inline check_touch(rightful) { holds(no_touch, rightful && !serve_has && owner =
 /* The serve goroutine does. */
 inline check_serve_touch() { holds(no_touch, calls == 0) }
 
-/* The handler's side reads the body. Over HTTP/2 a read may come as late as it likes: nothing that it touches is used again. */
-inline check_read_touch(rightful) { holds(no_touch, rightful && (owner == FIRST || !H1)) }
+/*
+ * The handler's side reads the body. Over HTTP/2 a read may come as late as it likes: nothing that it touches is used again. So may one
+ * of a body that is at its end: it touches that body alone, which has a lock.
+ */
+inline check_read_touch(rightful) { holds(no_touch, rightful && (owner == FIRST || !H1 || real_eof)) }
 
 /* Anybody of the boundary sets a deadline on the connection or closes it. */
 inline check_control() { holds(no_control, owner == FIRST && !released) }

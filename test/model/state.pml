@@ -30,7 +30,7 @@ bool sealed_at;		/* the request ended otherwise than by its handler's return */
 bool returned;
 bool panicked;		/* the handler's exit; set with returned */
 bool released;
-bool b_eof, b_drained, b_interrupted;
+bool b_eof, b_drained;
 byte g_read_by, g_write_by;	/* the handler's own deadlines: NONE, OWNS or PAST */
 bool handler_ctx;	/* the handler's context has ended */
 bool ev;		/* the place in events */
