@@ -130,7 +130,7 @@ func (g *guard) drainable() bool {
 	// An HTTP/1.0 connection goes on only after a response whose end can be told.
 	// If it does not, the answer goes first.
 	ends := g.outer.ProtoAtLeast(1, 1) || g.returned || g.bodyless || g.declared >= 0
-	return ends && g.mayGoOn() && g.w.Header().Get("Connection") != "close"
+	return ends && g.mayGoOn()
 }
 
 // between reports whether an outer filter stands between the guard and net/http
@@ -168,8 +168,12 @@ func (b *body) isNetHTTPs() bool {
 	return false
 }
 
-// mayGoOn reports whether the client wants to use the connection again.
+// mayGoOn reports whether the client wants to use the connection again, and the
+// answer does not say that it ends.
 func (g *guard) mayGoOn() bool {
+	if g.w.Header().Get("Connection") == "close" {
+		return false
+	}
 	if g.outer.Close || g.outer.ProtoAtLeast(1, 1) {
 		return !g.outer.Close
 	}
@@ -255,7 +259,7 @@ func (g *guard) linger() (until time.Time) {
 		if _, err := g.body.real.Read(nil); atItsEnd(err) {
 			return until
 		}
-		if drained && g.outer.ProtoAtLeast(1, 1) {
+		if drained && g.outer.ProtoAtLeast(1, 1) && g.mayGoOn() {
 			g.endBody() // The header says so in any case, unless a filter has set full duplex.
 		}
 	case expects:
