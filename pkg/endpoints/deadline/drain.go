@@ -206,9 +206,10 @@ func (g *guard) waits() bool {
 // outer filter, where nobody can tell whether the rest has been read, or has been
 // waited for. If the body has come to its end, net/http watches the client, and
 // takes a read deadline that passes for its going, for all later requests on the
-// connection. limitRest returns until when net/http may wait; zero if it does not,
-// or for as long as the client likes: without Listener, because net/http, with full
-// duplex, would read the rest of the body as requests after a deadline has passed.
+// connection. limitRest returns until when net/http may wait, before it sends the
+// answer; zero if it does not. Without Listener that is for as long as the client
+// likes: net/http, with full duplex, would read the rest of the body as requests
+// after a deadline has passed.
 func (g *guard) limitRest() (until time.Time) {
 	if !g.waits() {
 		return until
@@ -218,8 +219,12 @@ func (g *guard) limitRest() (until time.Time) {
 	duplex, own := g.fullDuplex, g.readBy
 	of := (duplex || between) && !g.body.spent() && g.reading == 0
 	g.mu.Unlock()
-	if by, ok := g.flushBy(own); of && ok && g.conn.endReadsBy(by) {
+	switch by, ok := g.flushBy(own); {
+	case !of || !ok:
+	case g.conn.endReadsBy(by):
 		until = by
+	case !duplex:
+		until = whenever
 	}
 	return until
 }

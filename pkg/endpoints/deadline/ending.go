@@ -108,7 +108,7 @@ func (g *guard) sendNow() {
 	}
 	g.limitFlush(until)
 	_ = g.rc().Flush()
-	if !until.IsZero() {
+	if !until.IsZero() && !until.Equal(whenever) {
 		// It would pass for the client's going, while the handler is waited for.
 		g.setDeadlines(&time.Time{}, nil)
 	}

@@ -23,6 +23,9 @@ import (
 // longAgo is a deadline that has passed.
 var longAgo = time.Unix(1, 0)
 
+// whenever is when something may be over that has no bound.
+var whenever = time.Unix(1<<40, 0)
+
 // setDeadlines sets the deadlines of the connection or stream that are not nil. A
 // read that is interrupted over HTTP/1 leaves a body of which net/http may read
 // nothing more, and so take the rest for a request. endBody has it read none; where
@@ -194,14 +197,14 @@ func (g *guard) delimited() bool {
 // before the next request.
 //
 // begins is when net/http may begin with it, after the rest of the body; zero is
-// now.
+// now. If that is whenever the client likes, its flush has no bound either.
 //
 // Over HTTP/2 there is no such bound: one that is set at the end of a stream may
 // come after it, and resets it when nobody expects that any more (RFC 9113,
 // section 5.1). There an answer that was given in time stays with net/http for
 // as long as its client gives it no window.
 func (g *guard) limitFlush(begins time.Time) {
-	if !g.http1 || !g.controls || g.server.WriteTimeout > 0 {
+	if !g.http1 || !g.controls || g.server.WriteTimeout > 0 || begins.Equal(whenever) {
 		return // The server has a bound.
 	}
 	g.mu.Lock()

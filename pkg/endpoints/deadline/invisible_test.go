@@ -68,3 +68,16 @@ func TestHowLongAConnectionIsHeld(t *testing.T) {
 		})
 	}
 }
+
+// TestAnswerThatWaitsForABodyWithoutListener waits behind an outer filter for as long as with net/http alone, and is sent then.
+func TestAnswerThatWaitsForABodyWithoutListener(t *testing.T) {
+	t.Parallel() // Mostly it waits.
+	asPlain(t, serverConfig{timeout: brief, noConnContext: true, handler: deny(10),
+		outer: func(h http.Handler) http.Handler { return http.MaxBytesHandler(h, 1<<20) }},
+		map[string]func(p *peer){"the rest comes late": func(p *peer) {
+			p.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n01234")
+			<-time.After(brief + flushTime + 500*time.Millisecond)
+			p.send("56789")
+			p.response("POST")
+		}})
+}
