@@ -22,6 +22,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -86,7 +87,7 @@ func (c *connection) boundReads() {
 // context had ended before the request came. It reports whether a read that timed
 // out may have ended it: then the client has not gone.
 func (c *connection) mayTimeOut(server *http.Server) bool {
-	return c != nil && c.readBound.Load() || server != nil && server.ReadTimeout > 0
+	return c != nil && c.readBound.Load() || c.readsOver() || server != nil && server.ReadTimeout > 0
 }
 
 // close closes the connection at once; if gently, the kernel still sends what it
@@ -143,6 +144,11 @@ func (l listener) Accept() (net.Conn, error) {
 // request and for a hijacker.
 type tcpConn struct {
 	*net.TCPConn
+
+	// deadlines keeps a deadline and what is said of it together. A Read or Write
+	// looks at the latter when it has been stopped.
+	deadlines sync.Mutex
+
 	// lastRead is whether the read deadline that stands ends all reading when it
 	// stops a read, and readOut whether one has; lastWrite is whether the
 	// connection ends with the write deadline that stands.
@@ -159,9 +165,7 @@ func (c *connection) endReadsBy(t time.Time) bool {
 	}
 	tcp, ok := raw(c.Conn).(*tcpConn)
 	if ok {
-		c.boundReads() // It may end the background read, and a request that is there already come after that.
-		tcp.lastRead.Store(true)
-		_ = tcp.TCPConn.SetReadDeadline(t)
+		_ = tcp.setReadDeadline(t, true)
 	}
 	return ok
 }
@@ -183,21 +187,29 @@ func (c *connection) SetWriteDeadline(t time.Time) error {
 	if !ok {
 		return c.Conn.SetWriteDeadline(t)
 	}
-	tcp.lastWrite.Store(true)
-	return tcp.TCPConn.SetWriteDeadline(t)
+	return tcp.setWriteDeadline(t, true)
 }
 
-func (c *tcpConn) SetReadDeadline(t time.Time) error {
-	c.lastRead.Store(false)
+func (c *tcpConn) SetReadDeadline(t time.Time) error  { return c.setReadDeadline(t, false) }
+func (c *tcpConn) SetWriteDeadline(t time.Time) error { return c.setWriteDeadline(t, false) }
+
+func (c *tcpConn) setReadDeadline(t time.Time, last bool) error {
+	c.deadlines.Lock()
+	defer c.deadlines.Unlock()
+	c.lastRead.Store(last)
 	return c.TCPConn.SetReadDeadline(t)
 }
 
-func (c *tcpConn) SetWriteDeadline(t time.Time) error {
-	c.lastWrite.Store(false)
+func (c *tcpConn) setWriteDeadline(t time.Time, last bool) error {
+	c.deadlines.Lock()
+	defer c.deadlines.Unlock()
+	c.lastWrite.Store(last)
 	return c.TCPConn.SetWriteDeadline(t)
 }
 
 func (c *tcpConn) SetDeadline(t time.Time) error {
+	c.deadlines.Lock()
+	defer c.deadlines.Unlock()
 	c.lastRead.Store(false)
 	c.lastWrite.Store(false)
 	return c.TCPConn.SetDeadline(t)

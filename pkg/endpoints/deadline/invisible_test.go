@@ -19,6 +19,8 @@ limitations under the License.
 package deadline
 
 import (
+	"context"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -80,4 +82,30 @@ func TestAnswerThatWaitsForABodyWithoutListener(t *testing.T) {
 			p.send("56789")
 			p.response("POST")
 		}})
+}
+
+// TestGivenUpAfterAFiltersBody: a bound that has been set for the rest of a body, and has not passed, says nothing of a request that
+// comes later, and that an outer filter has given up.
+func TestGivenUpAfterAFiltersBody(t *testing.T) {
+	t.Parallel()
+	s := newTestServer(t, "HTTP/1.1", serverConfig{timeout: time.Minute,
+		handler: func(w http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) },
+		outer: around(func(h http.Handler, w http.ResponseWriter, r *http.Request) {
+			ctx, cancel := context.WithCancel(r.Context())
+			defer cancel()
+			if r.Method == "GET" {
+				cancel()
+			}
+			r = r.Clone(ctx)
+			r.Body = struct{ io.ReadCloser }{r.Body}
+			h.ServeHTTP(w, r)
+		})})
+	p := s.peer()
+	p.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(100))
+	p.response("POST")
+	p.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	p.response("GET")
+	if got := p.got.String(); !strings.Contains(got, " 200 ") || !strings.Contains(got, " 504 ") {
+		t.Errorf("got %s", got)
+	}
 }
