@@ -29,7 +29,8 @@ import (
 var errNotClosed = errors.New("not closed")
 
 // body is the request body that a handler gets. It is part of the guard: once
-// that is sealed, the real one is net/http's alone.
+// that is sealed, the real one is net/http's alone, but for reads that are under
+// way in an outer filter's (strays).
 type body struct {
 	g *guard
 
@@ -60,8 +61,10 @@ func (b *body) Read(p []byte) (n int, err error) {
 	defer func() { b.exit(n, real) }() // Even if it panics: the serve goroutine waits for it.
 	n, real = b.real.Read(p)
 	if err = real; errors.Is(err, io.EOF) {
-		// It is copied here, while net/http cannot be filling it in.
-		b.trailers.Do(b.copyTrailer)
+		if b.g.result() <= committed {
+			// It is copied here, while net/http cannot be filling it in.
+			b.trailers.Do(b.copyTrailer)
+		}
 		return n, err
 	}
 	return n, b.g.late(err)

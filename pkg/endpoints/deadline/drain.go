@@ -290,9 +290,9 @@ func (g *guard) evict() (evicted bool) {
 	evicted = g.reading > 0
 	g.mu.Unlock()
 	if evicted {
-		g.endBody()
 		g.setDeadlines(&longAgo, nil)
 		g.settle(&longAgo, nil)
+		g.endBody()
 	}
 	return evicted
 }

@@ -144,6 +144,7 @@ type guard struct {
 	fullDuplex bool      // the handler reads while it answers, and net/http lets it
 	writing    bool      // the writer is claimed
 	reading    int       // reads of the body that are under way
+	stray      bool      // these are of an outer filter's body, and are not waited for
 	readBy     time.Time // the handler's own read deadline, or zero; behind a filter's body net/http may have taken it back
 	writeBy    time.Time // and its write deadline
 	readFailed bool      // a read has timed out, or is to: to net/http the client has gone

@@ -97,7 +97,9 @@ func (g *guard) reclaim() (interrupted bool) {
 // settle waits until the calls that were under way at the seal have left. Over
 // HTTP/2 a read may stay: nothing it touches is used again. Calls that do not
 // leave in time are interrupted with these deadlines, and in the end at any
-// price: settle reports whether it has interrupted reads, after which an HTTP/1
+// price. A read of an outer filter's body may stay over HTTP/1, too: it may be
+// waiting for that filter, and net/http's own body, which it may come to read yet,
+// has a lock, and is closed when the answer ends. settle reports whether it has interrupted reads, after which an HTTP/1
 // connection is of no more use. Once it has returned, nothing is interrupted any
 // more.
 func (g *guard) settle(read, write *time.Time) (interrupted bool) {
@@ -134,6 +136,9 @@ func (g *guard) insist(stop <-chan struct{}, read, write *time.Time) (interrupte
 			return interrupted
 		case <-tick.C:
 		}
+		if n >= filterTime/patience && g.strays() {
+			return interrupted
+		}
 		if n == 0 || g.http1 {
 			g.setDeadlines(read, write)
 			interrupted = read != nil
@@ -152,7 +157,17 @@ func (g *guard) insist(stop <-chan struct{}, read, write *time.Time) (interrupte
 
 // busy reports whether others use what the serve goroutine is about to use.
 // The caller holds mu.
-func (g *guard) busy() bool { return g.writing || g.http1 && g.reading > 0 }
+func (g *guard) busy() bool { return g.writing || g.http1 && g.reading > 0 && !g.stray }
+
+// strays reports whether nothing is under way but reads of a body that is an outer
+// filter's, which are not waited for any more.
+func (g *guard) strays() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.stray = g.http1 && !g.writing && g.body != nil && !g.body.isNetHTTPs()
+	g.idle.Broadcast()
+	return g.stray
+}
 
 // cut takes the connection or stream from a handler whose response cannot be
 // completed any more, and from the client: an HTTP/1 connection is closed, an

@@ -20,9 +20,11 @@ package deadline
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -107,5 +109,79 @@ func TestGivenUpAfterAFiltersBody(t *testing.T) {
 	p.response("GET")
 	if got := p.got.String(); !strings.Contains(got, " 200 ") || !strings.Contains(got, " 504 ") {
 		t.Errorf("got %s", got)
+	}
+}
+
+// holding is an outer filter's body that waits for something else than its client.
+type holding struct {
+	io.ReadCloser
+	begun, free chan struct{}
+}
+
+func (h holding) Read(p []byte) (int, error) {
+	h.begun <- struct{}{}
+	<-h.free
+	return h.ReadCloser.Read(p)
+}
+
+// TestReadThatWaitsForAFilter is not waited for, neither by an answer nor at the deadline.
+func TestReadThatWaitsForAFilter(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		timeout time.Duration
+		handler func(w http.ResponseWriter, r *http.Request, begun <-chan struct{})
+		want    string
+	}{
+		"an answer": {time.Minute, func(w http.ResponseWriter, r *http.Request, begun <-chan struct{}) {
+			w.Header().Set("Content-Length", "3")
+			io.WriteString(w, "all")
+			go io.Copy(io.Discard, r.Body)
+			<-begun
+		}, " 200 "},
+		"the deadline": {brief, func(w http.ResponseWriter, r *http.Request, _ <-chan struct{}) {
+			io.Copy(io.Discard, r.Body)
+		}, " 504 "},
+		"the deadline, a complete answer": {5 * brief, func(w http.ResponseWriter, r *http.Request, _ <-chan struct{}) {
+			w.Header().Set("Content-Length", "3")
+			io.WriteString(w, "all")
+			io.Copy(io.Discard, r.Body)
+		}, " 200 "},
+	} {
+		for _, conn := range []bool{true, false} {
+			for _, plain := range []bool{true, false} {
+				t.Run(fmt.Sprintf("%s, ConnContext=%v, tls=%v", name, conn, !plain), func(t *testing.T) {
+					t.Parallel()
+					body := holding{begun: make(chan struct{}, 10), free: make(chan struct{})}
+					free := sync.OnceFunc(func() { close(body.free) })
+					s := newTestServer(t, "HTTP/1.1", serverConfig{timeout: tt.timeout, plain: plain, noConnContext: !conn,
+						handler: func(w http.ResponseWriter, r *http.Request) { tt.handler(w, r, body.begun) },
+						outer: around(func(h http.Handler, w http.ResponseWriter, r *http.Request) {
+							r = r.Clone(r.Context())
+							own := body
+							own.ReadCloser = r.Body
+							r.Body = own
+							h.ServeHTTP(w, r)
+						})})
+					t.Cleanup(free) // Before the server's own, which waits for its handlers.
+					p := s.peer()
+					start := time.Now()
+					p.send(ofLength("0123456789"))
+					p.response("POST")
+					if took := time.Since(start); !strings.Contains(p.got.String(), tt.want) || strings.Contains(p.got.String(), "[") {
+						t.Errorf("got %q after %v", p.got.String(), took)
+					}
+					select {
+					case <-s.served:
+					case <-time.After(20 * time.Second):
+						t.Error("the serve goroutine stays")
+					}
+					free()
+					io.Copy(io.Discard, p.r) // The connection ends, with nothing more on it.
+					if got := s.taken(); len(got) != 1 {
+						t.Errorf("the server took the rest of a body for a request: %v", got)
+					}
+				})
+			}
+		}
 	}
 }

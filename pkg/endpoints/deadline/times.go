@@ -44,6 +44,11 @@ const (
 	// see its deadline.
 	patience = 10 * time.Millisecond
 
+	// filterTime is how long a read that was interrupted may stay in a body that is
+	// an outer filter's. One that waits there for its client leaves as any other;
+	// one that waits for the filter is not waited for.
+	filterTime = 5 * patience
+
 	// stuckTime is how long calls may resist being interrupted. After that an
 	// HTTP/1 connection is closed, which is that request's alone, and an HTTP/2
 	// connection is watched, to be closed once it has stalled.
